@@ -1,0 +1,30 @@
+# Every target does its own set-up: it needs only make and Python 3.11 to 3.13.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: train test check face clean
+
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed; set PYTHON=..."'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+train: $(READY)  ## generate the faces, train, evaluate, draw and export
+	$(BIN)/python scripts/train.py
+
+test: $(READY)  ## every test
+	$(BIN)/python -m pytest -q
+
+check: $(READY)  ## before each commit: style and the fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q -m "not slow"
+
+face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
+	$(BIN)/python scripts/build_face_model.py --check
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""The Nonlinear 3D Face Morphable Model in TensorFlow 2."""

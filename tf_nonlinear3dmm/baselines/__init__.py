@@ -1,0 +1,1 @@
+"""Models to compare with: linear 3DMM, SDM, 3DDFA."""
