@@ -1,0 +1,102 @@
+"""Normals, spherical harmonics, and albedo times light.
+
+The nine harmonics of a unit normal n in the camera frame (x right, y up, z to the camera), in the
+order and with the constants of the paper's code (Lambert's convolution included):
+
+    0        1                               sqrt(1 / 4 pi)
+    1 2 3    n_z, n_y, n_x                   2 pi / 3  sqrt(3 / 4 pi)
+    4        2 n_z^2 - n_x^2 - n_y^2         pi / 8    sqrt(5 / 4 pi)
+    5 6 7    n_y n_z, n_x n_z, n_x n_y       3 pi / 4  sqrt(5 / 12 pi)
+    8        n_x^2 - n_y^2                   3 pi / 8  sqrt(5 / 12 pi)
+"""
+
+import math
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm import shapes
+
+SH_CONSTANTS = (
+    math.sqrt(1 / (4 * math.pi)),
+    *[2 * math.pi / 3 * math.sqrt(3 / (4 * math.pi))] * 3,
+    math.pi / 8 * math.sqrt(5 / (4 * math.pi)),
+    *[3 * math.pi / 4 * math.sqrt(5 / (12 * math.pi))] * 3,
+    3 * math.pi / 8 * math.sqrt(5 / (12 * math.pi)),
+)
+
+
+def vertex_normals(vertices, triangles, normal_triangles=None):
+    """Outward unit normals: the sum of the triangles' normals weighted by their area.
+
+    Args:
+        vertices: `[B, V, 3]` in any right-handed frame.
+        triangles: `[T, 3]` int32, counter-clockwise seen from outside.
+        normal_triangles: `[T]` bool, the triangles that count; all where None.
+
+    Returns:
+        `[B, V, 3]` unit normals in the vertices' frame; 0 at a vertex without area around it.
+
+    Raises:
+        ValueError: if a static shape differs from the above.
+
+    Gradients:
+        Reach `vertices`; finite for degenerate triangles.
+    """
+    shapes.check(vertices=(vertices, "B V 3"), triangles=(triangles, "T 3"))
+    triangles = tf.convert_to_tensor(triangles)
+    if normal_triangles is not None:
+        triangles = tf.boolean_mask(triangles, normal_triangles)
+    by_vertex = tf.transpose(vertices, [1, 0, 2])  # [V, B, 3]: one gather moves a whole batch
+    a, b, c = (tf.gather(by_vertex, triangles[:, k]) for k in range(3))
+    areas = tf.linalg.cross(b - a, c - a)
+    normals = tf.math.unsorted_segment_sum(
+        tf.tile(areas, [3, 1, 1]), tf.reshape(tf.transpose(triangles), [-1]), tf.shape(by_vertex)[0]
+    )
+    normals = tf.ensure_shape(tf.transpose(normals, [1, 0, 2]), vertices.shape)
+    return _unit(normals)
+
+
+def sh_basis(normals):
+    """The nine harmonics (see above) of `normals` `[..., 3]`: `[..., 9]`.
+
+    A normal shorter than 1, as interpolation leaves it, is used as it is; 0 sees only the first.
+    """
+    shapes.check(normals=(normals, "... 3"))
+    x, y, z = tf.unstack(normals, axis=-1)
+    harmonics = [tf.ones_like(x), z, y, x, 2 * z * z - x * x - y * y]
+    harmonics += [y * z, x * z, x * y, x * x - y * y]
+    return tf.stack(harmonics, axis=-1) * tf.constant(SH_CONSTANTS, normals.dtype)
+
+
+def shading(normals, illumination):
+    """The light that falls on `normals` `[B, ..., 3]` from `illumination` `[B, 9, 3]`: RGB."""
+    shapes.check(normals=(normals, "... 3"), illumination=(illumination, "B 9 3"))
+    basis = sh_basis(normals)
+    flat = tf.reshape(basis, [tf.shape(basis)[0], -1, 9])
+    return tf.ensure_shape(
+        tf.reshape(tf.matmul(flat, illumination), tf.shape(normals)), normals.shape
+    )
+
+
+def shade(albedo, normals, illumination):
+    """Albedo times light.
+
+    Args:
+        albedo: `[B, ..., 3]` RGB in [0, 1].
+        normals: `[B, ..., 3]` in the camera frame.
+        illumination: `[B, 9, 3]`, harmonics by colours.
+
+    Returns:
+        `[B, ..., 3]` RGB, not clipped.
+
+    Raises:
+        ValueError: if a static shape differs from the above.
+    """
+    shapes.check(albedo=(albedo, "... 3"))
+    return albedo * shading(normals, illumination)
+
+
+def _unit(vectors):
+    """Unit vectors; 0 stays 0, with a finite gradient, and no length is too small."""
+    squares = tf.reduce_sum(vectors * vectors, axis=-1, keepdims=True)
+    return vectors * tf.math.rsqrt(tf.where(squares > 0, squares, tf.ones_like(squares)))

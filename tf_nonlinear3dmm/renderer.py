@@ -1,0 +1,166 @@
+"""Face, albedo, camera and light to an image, in one call."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.ndimage
+import tensorflow as tf
+
+from tf_nonlinear3dmm import camera, lighting, rasterizer, sampling, shapes
+
+
+class FaceTensors(NamedTuple):
+    """What the renderer needs of a `FaceModel` at one UV size; made once by `face_tensors`.
+
+    Attributes:
+        triangles: `[T, 3]` int32.
+        normal_triangles: `[Tn, 3]` int32, those that count for normals.
+        uv: `[V, 2]` float32 in [0, 1], v down.
+        texel_vertices: `[Hu, Wu, 3]` int32, corners of the triangle a texel lies in; a texel that
+            the layout leaves empty has those of the nearest covered one.
+        texel_weights: `[Hu, Wu, 3]` float32 barycentrics, likewise.
+        texel_triangle: `[Hu, Wu]` int32, -1 where the layout leaves the texel empty.
+    """
+
+    triangles: tf.Tensor
+    normal_triangles: tf.Tensor
+    uv: tf.Tensor
+    texel_vertices: tf.Tensor
+    texel_weights: tf.Tensor
+    texel_triangle: tf.Tensor
+
+
+class Rendering(NamedTuple):
+    """A drawn face.
+
+    Attributes:
+        image: `[B, H, W, 3]` RGB, not clipped; 0 where the face is not seen.
+        mask: `[B, H, W, 1]`, 1 where the face is seen.
+        texture: `[B, Hu, Wu, 3]` albedo times shading, not clipped.
+        shading: `[B, Hu, Wu, 3]`; 1 without illumination.
+        image_points: `[B, V, 3]` (x, y, depth) pixels.
+        fragments: `rasterizer.Fragments` of the image.
+    """
+
+    image: tf.Tensor
+    mask: tf.Tensor
+    texture: tf.Tensor
+    shading: tf.Tensor
+    image_points: tf.Tensor
+    fragments: rasterizer.Fragments
+
+
+def face_tensors(face, uv_size):
+    """The constants of a `FaceModel` for maps of `uv_size` (height, width): `FaceTensors`."""
+    triangles = np.asarray(face.triangles, np.int32)
+    uv = np.asarray(face.uv, np.float32)
+    with tf.init_scope():
+        fragments = rasterizer.uv_fragments(tf.constant(uv), tf.constant(triangles), uv_size)
+        triangle_id = fragments.triangle_id[0].numpy()
+        weights = fragments.barycentric[0].numpy()
+    nearest = scipy.ndimage.distance_transform_edt(
+        triangle_id < 0, return_distances=False, return_indices=True
+    )
+    return FaceTensors(
+        triangles=triangles,
+        normal_triangles=triangles[np.asarray(face.normal_triangles, bool)],
+        uv=uv,
+        texel_vertices=triangles[triangle_id[tuple(nearest)]],
+        texel_weights=weights[tuple(nearest)],
+        texel_triangle=triangle_id,
+    )
+
+
+def to_texels(attributes, face):
+    """Spreads vertex attributes `[B, V, C]` over the UV map: `[B, Hu, Wu, C]`."""
+    shapes.check(attributes=(attributes, "B V C"))
+    by_vertex = tf.transpose(attributes, [1, 0, 2])  # one gather moves a whole batch
+    height, width, _ = face.texel_vertices.shape
+    weights = tf.cast(tf.reshape(face.texel_weights, [-1, 3]), attributes.dtype)
+    ids = tf.reshape(face.texel_vertices, [-1, 3])
+    spread = sum(
+        tf.gather(by_vertex, ids[:, k]) * weights[:, k, tf.newaxis, tf.newaxis] for k in range(3)
+    )
+    batch, channels = tf.shape(attributes)[0], attributes.shape[2]
+    return tf.reshape(tf.transpose(spread, [1, 0, 2]), [batch, height, width, channels])
+
+
+def shading_map(vertices, projection, illumination, face):
+    """The light on the face as a UV map `[B, Hu, Wu, 3]`.
+
+    Vertex normals are turned to the camera frame, spread over the map by fixed barycentrics and
+    not made unit again, as in the paper.
+    """
+    normals = lighting.vertex_normals(vertices, face.normal_triangles)
+    normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
+    return lighting.shading(to_texels(normals, face), illumination)
+
+
+def render(vertices, albedo_map, projection, illumination, face, image_size):
+    """Draws faces.
+
+    Args:
+        vertices: `[B, V, 3]` in the face frame.
+        albedo_map: `[B, Hu, Wu, 3]` RGB; the texture itself where `illumination` is None.
+        projection: `[B, 2, 4]`, face units to pixels.
+        illumination: `[B, 9, 3]`, or None: no light.
+        face: `FaceTensors` made for (Hu, Wu).
+        image_size: (height, width) of the image.
+
+    Returns:
+        `Rendering`.
+
+    Raises:
+        ValueError: if a static shape differs from the above.
+
+    Gradients:
+        Reach `vertices` and `projection` through the texture coordinates of the pixels and through
+        the normals, `albedo_map` and `illumination` through the colours. Outlines are not felt.
+    """
+    height, width = face.texel_triangle.shape
+    shapes.check(
+        vertices=(vertices, "B V 3"),
+        albedo_map=(albedo_map, f"B {height} {width} 3"),
+        projection=(projection, "B 2 4"),
+    )
+    if illumination is None:
+        shading = tf.ones_like(albedo_map)
+    else:
+        shading = shading_map(vertices, projection, illumination, face)
+    image_points = camera.project(vertices, projection)
+    fragments = rasterizer.rasterize(image_points, face.triangles, image_size)
+    texture = albedo_map * shading
+    image, mask = draw(texture, fragments, face)
+    return Rendering(image, mask, texture, shading, image_points, fragments)
+
+
+def draw(texture, fragments, face):
+    """Samples a texture `[B, Hu, Wu, 3]` where the pixels see the face.
+
+    Returns:
+        image `[B, H, W, 3]`, 0 where the face is not seen, and mask `[B, H, W, 1]`.
+    """
+    mask = tf.cast(fragments.triangle_id >= 0, texture.dtype)[..., tf.newaxis]
+    uv = tf.cast(face.uv, texture.dtype)[tf.newaxis]
+    points = sampling.texels(
+        rasterizer.interpolate(uv, face.triangles, fragments), face.texel_triangle.shape
+    )
+    shape = tf.shape(points)
+    flat = tf.reshape(points, [shape[0], shape[1] * shape[2], 2])
+    colours = tf.reshape(sampling.bilinear(texture, flat), tf.concat([shape[:3], [3]], 0))
+    return tf.ensure_shape(colours, [*points.shape[:3], 3]) * mask, mask
+
+
+def blend(rendering, background, mask=None):
+    """The drawn face over a background.
+
+    Args:
+        rendering: `Rendering`.
+        background: `[B, H, W, 3]`, in training the input image.
+        mask: `[B, H, W, 1]`, 0 where something hides the face; None: nothing does.
+
+    Returns:
+        `[B, H, W, 3]`: image * mask + background * (1 - mask).
+    """
+    visible = rendering.mask if mask is None else rendering.mask * mask
+    return rendering.image * visible + background * (1 - visible)
