@@ -1,0 +1,240 @@
+"""How far a reconstruction is from the truth.
+
+NumPy in, NumPy out (`nme` alone also runs inside a graph). Points are pixels, vertices are in the
+units of their face model, angles are degrees; nothing here averages over faces unless it says so.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import shapes
+
+YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the 68 landmarks
+
+
+def nme(predicted, landmarks, valid=None):
+    """Normalised mean error: mean point distance over the size of the true box.
+
+    Args:
+        predicted: `[B, K, 2]` points in pixels.
+        landmarks: `[B, K, 2]` true points in pixels of the same image.
+        valid: `[K]` or `[B, K]`, 0 or False where a point is missing: it counts neither in the mean
+            nor in the box.
+
+    Returns:
+        `[B]` tensor in percent of sqrt(width * height) of the box around the true points.
+    """
+    predicted, landmarks = tf.convert_to_tensor(predicted), tf.convert_to_tensor(landmarks)
+    shapes.check(predicted=(predicted, "B K 2"), landmarks=(landmarks, "B K 2"))
+    landmarks = tf.cast(landmarks, predicted.dtype)
+    keep = tf.ones_like(landmarks[..., 0]) if valid is None else tf.cast(valid, landmarks.dtype)
+    keep = tf.broadcast_to(keep, tf.shape(landmarks)[:2])[..., None]
+    far = landmarks.dtype.max
+    high = tf.reduce_max(tf.where(keep > 0, landmarks, -far), axis=1)
+    low = tf.reduce_min(tf.where(keep > 0, landmarks, far), axis=1)
+    difference = tf.where(keep > 0, predicted - landmarks, 0)
+    distance = tf.reduce_sum(tf.norm(difference, axis=-1), axis=1)
+    mean = tf.math.divide_no_nan(distance, tf.reduce_sum(keep, axis=[1, 2]))
+    return 100 * mean / tf.sqrt(tf.reduce_prod(high - low, axis=-1))
+
+
+def yaw_bin(yaw_deg):
+    """`[B]` yaw in degrees, either side -> `[B]` bin: 0 to 30, above 30 to 60, above 60."""
+    return np.digitize(np.abs(yaw_deg), [30.0, 60.0], right=True)
+
+
+def bootstrap(statistic, *samples, resamples=1000, seed=0):
+    """The 95 % interval of a statistic when the faces are drawn again.
+
+    Args:
+        statistic: function of as many arrays `[..., B]` as there are samples, to `[..., S]`.
+        *samples: arrays `[B]`, drawn together.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Returns:
+        `[S, 2]`: lower and upper ends; NaN where a statistic had no face in every draw.
+    """
+    count = len(samples[0])
+    picks = np.random.default_rng(seed).integers(0, count, [resamples, count])
+    values = statistic(*(np.asarray(sample)[picks] for sample in samples))
+    ends = np.full([values.shape[-1], 2], np.nan)
+    for i, column in enumerate(values.T):
+        if np.isfinite(column).any():
+            ends[i] = np.percentile(column[np.isfinite(column)], [2.5, 97.5])
+    return ends
+
+
+def alignment_table(errors, yaw_deg, seed=0):
+    """One row of the alignment table.
+
+    The published tables report the *balanced* mean, of the three bins' means, and the sample
+    standard deviation of those three.
+
+    Args:
+        errors: `[B]` NME of each face.
+        yaw_deg: `[B]` true yaw.
+        seed: of the bootstrap.
+
+    Returns:
+        Dict from each of `YAW_BINS`, "balanced mean", "mean" and "std" to (value, low, high) with a
+        95 % bootstrap interval, and "n" to the number of faces in all and in each bin. A bin
+        without faces is NaN and is left out of the balanced mean and of the standard deviation.
+    """
+    errors, bins = np.asarray(errors, np.float64), yaw_bin(yaw_deg)
+    names = (*YAW_BINS, "balanced mean", "mean", "std")
+    values = _alignment_statistics(errors, bins)
+    ends = bootstrap(_alignment_statistics, errors, bins, seed=seed)
+    table = {n: (float(v), *map(float, e)) for n, v, e in zip(names, values, ends, strict=True)}
+    table["n"] = [len(errors), *(int(np.sum(bins == b)) for b in range(len(YAW_BINS)))]
+    return table
+
+
+def _alignment_statistics(errors, bins):
+    """`[..., B]` errors and bins -> `[..., 6]`: the bins' means, balanced mean, mean, std."""
+    inside = bins[..., None, :] == np.arange(len(YAW_BINS))[:, None]
+    counts = inside.sum(-1)
+    sums = np.where(inside, errors[..., None, :], 0).sum(-1)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    filled = (counts > 0).sum(-1)
+    balanced = np.nansum(means, -1) / filled
+    squares = np.nansum((means - balanced[..., None]) ** 2, -1)
+    std = np.where(filled > 1, np.sqrt(squares / np.maximum(filled - 1, 1)), np.nan)
+    plain = errors.mean(-1)
+    return np.concatenate([means, np.stack([balanced, plain, std], -1)], -1)
+
+
+def kabsch(source, target, weights=None):
+    """The rotation and translation, without scale, that lay points best on others.
+
+    Args:
+        source: `[B, V, 3]` or `[V, 3]` points to move.
+        target: `[B, V, 3]` points they should reach.
+        weights: `[V]` or `[B, V]` importance of each point; all alike where None.
+
+    Returns:
+        (rotation `[B, 3, 3]`, translation `[B, 3]`): target ~ source @ rotation^T + translation,
+        of least weighted squared distance; never a reflection.
+    """
+    target = np.asarray(target, np.float64)
+    source = np.broadcast_to(np.asarray(source, np.float64), target.shape)
+    weights = np.ones(target.shape[1]) if weights is None else np.asarray(weights, np.float64)
+    weights = np.broadcast_to(weights, target.shape[:2])[..., None]
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    source_mean, target_mean = (np.sum(weights * p, axis=1) for p in (source, target))
+    moved = (source - source_mean[:, None]) * weights
+    covariance = (target - target_mean[:, None]).transpose(0, 2, 1) @ moved
+    left, _, right = np.linalg.svd(covariance)
+    left[:, :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[:, None]
+    rotation = left @ right
+    return rotation, target_mean - np.einsum("bij,bj->bi", rotation, source_mean)
+
+
+def vertex_error(predicted, vertices, weights=None):
+    """Distance of each vertex to the true one after rigid alignment.
+
+    Args:
+        predicted: `[B, V, 3]`, or `[V, 3]` for one face against all.
+        vertices: `[B, V, 3]` true ones.
+        weights: `[V]`: which vertices the alignment looks at, for example the skin's.
+
+    Returns:
+        (`[B, V]` distances in the vertices' unit, `[B, 3, 3]` rotations that were applied).
+    """
+    rotation, translation = kabsch(predicted, vertices, weights)
+    moved = np.asarray(predicted) @ rotation.transpose(0, 2, 1) + translation[:, None]
+    return np.linalg.norm(moved - vertices, axis=-1), rotation
+
+
+def eye_distance(vertices, landmark_ids):
+    """`[B, V, 3]` vertices -> `[B]` distance of the centroids of the two eyes' six landmarks."""
+    points = np.asarray(vertices)[:, landmark_ids]
+    between = points[:, LEFT_EYE].mean(axis=1) - points[:, RIGHT_EYE].mean(axis=1)
+    return np.linalg.norm(between, axis=-1)
+
+
+def normal_angle(predicted, normals):
+    """Unit normals `[..., 3]` -> `[...]` angles between them in degrees."""
+    cross = np.linalg.norm(np.cross(predicted, normals), axis=-1)
+    return np.degrees(np.arctan2(cross, np.sum(np.asarray(predicted) * normals, axis=-1)))
+
+
+def masked_l1(predicted, true, mask):
+    """Mean absolute difference of colours over a mask.
+
+    Args:
+        predicted, true: `[B, H, W, C]`.
+        mask: `[B, H, W, 1]`, how much each place counts; `[1, H, W, 1]` for all alike.
+
+    Returns:
+        `[B]` in the colours' unit; NaN for a face whose mask is empty.
+    """
+    distance = np.abs(np.asarray(predicted, np.float64) - true).mean(axis=-1, keepdims=True)
+    mask = np.broadcast_to(np.asarray(mask, np.float64), distance.shape)
+    total = mask.sum(axis=(1, 2, 3))
+    mean = (mask * distance).sum(axis=(1, 2, 3)) / np.where(total > 0, total, 1)
+    return np.where(total > 0, mean, np.nan)
+
+
+def best_gain(predicted, true, mask):
+    """`[B, 1, 1, C]`: per face and channel, the factor that brings `predicted` nearest to `true`.
+
+    Image = albedo x light, so a brighter albedo under a darker light is the same picture: albedos
+    are compared after this factor too.
+    """
+    predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    top = (mask * predicted * true).sum(axis=(1, 2), keepdims=True)
+    bottom = (mask * predicted**2).sum(axis=(1, 2), keepdims=True)
+    return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), 1)
+
+
+def light_error(predicted, illumination):
+    """`[B, 9, 3]` coefficients -> `[B]`: relative distance after the best factor per face.
+
+    The sine of the angle between the two as vectors: 0 the same light up to its strength, 1
+    nothing in common.
+    """
+    predicted = np.asarray(predicted, np.float64).reshape(len(predicted), -1)
+    illumination = np.asarray(illumination, np.float64).reshape(len(illumination), -1)
+    along = np.sum(predicted * illumination, axis=-1)
+    lengths = np.linalg.norm(predicted, axis=-1) * np.linalg.norm(illumination, axis=-1)
+    cosine = np.where(lengths > 0, along / np.where(lengths > 0, lengths, 1), 0)
+    return np.sqrt(np.maximum(1 - cosine**2, 0))
+
+
+def best_pose(points, landmarks, valid=None, iterations=100):
+    """The scaled orthographic camera of least squared distance: the second control.
+
+    Depth that an image lacks is filled in from the fit so far, then the fit is a rotation between
+    points in space; each round lowers the squared distance.
+
+    Args:
+        points: `[K, 3]` of a face, x to the subject's left, y up, z to the camera.
+        landmarks: `[B, K, 2]` true points, pixels, y down.
+        valid: `[K]` or `[B, K]`, False where a point is missing.
+        iterations: rounds.
+
+    Returns:
+        `[B, 2, 4]` projections that keep right angles: vertices -> pixels, y down.
+    """
+    points, landmarks = np.asarray(points, np.float64), np.asarray(landmarks, np.float64)
+    keep = np.ones(len(points)) if valid is None else np.asarray(valid, np.float64)
+    keep = np.broadcast_to(keep, landmarks.shape[:2])[..., None]
+    keep = keep / keep.sum(axis=1, keepdims=True)
+    upright = np.where(keep > 0, landmarks, 0) * [1, -1]  # y up
+    center, image_center = np.sum(keep * points, axis=1), np.sum(keep * upright, axis=1)
+    solid, flat = points - center[:, None], upright - image_center[:, None]
+    heavy = solid.transpose(0, 2, 1) * keep.transpose(0, 2, 1)
+    affine = np.linalg.pinv(heavy @ solid) @ (heavy @ flat)  # [B, 3, 2], the best without angles
+    depth = solid @ np.cross(*affine.transpose(2, 0, 1))[..., None]
+    depth /= np.sqrt(np.linalg.norm(affine, axis=1).prod(-1))[:, None, None]
+    for _ in range(iterations):
+        rotation, _ = kabsch(solid, np.concatenate([flat, depth], -1), keep[..., 0])
+        turned = solid @ rotation.transpose(0, 2, 1)
+        along = np.sum(keep * flat * turned[..., :2], axis=(1, 2))
+        scale = (along / np.sum(keep * turned[..., :2] ** 2, axis=(1, 2)))[:, None, None]
+        depth = scale * turned[..., 2:]
+    rows = scale * rotation[:, :2]
+    shift = image_center - np.einsum("bij,bj->bi", rows, center)
+    return np.concatenate([rows, shift[..., None]], -1) * [[1], [-1]]
