@@ -8,7 +8,7 @@ import pytest
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
     configs shapes face_model face_formats mesh_io
-    encoder decoders discriminator
+    layers encoder decoders discriminator
     sampling camera rasterizer antialias lighting renderer unwrap crop photos data
     model baselines perceptual losses metrics visualize training evaluation serving
 """.split()

@@ -1,0 +1,115 @@
+"""Image -> codes: what one photo says about camera, light, shape and albedo."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm.layers import BatchNorm, block, convolution, dense
+
+# (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
+FULL = (
+    ((1, 2), (2, 1)),
+    ((2, 2), (2, 1), (4, 1)),
+    ((4, 2), (3, 1), (6, 1)),
+    ((6, 2), (4, 1), (8, 1)),
+    ((8, 2), (5, 1)),
+)
+# Two convolutions per scale, for CPUs; scales below 4 x 4 pixels are left out.
+LIGHT = tuple(((m, 2), (m, 1)) for m in (1, 2, 4, 8, 10))
+
+
+class Codes(NamedTuple):
+    """What the encoder reads from `B` images.
+
+    Attributes:
+        projection: `[B, 2, 4]` scaled orthographic matrix, face frame -> pixels of the image.
+        illumination: `[B, 9, 3]` spherical-harmonics coefficients, or None without lighting.
+        shape_code: `[B, Ks]`, unbounded.
+        albedo_code: `[B, Ka]`, unbounded.
+    """
+
+    projection: tf.Tensor
+    illumination: tf.Tensor | None
+    shape_code: tf.Tensor
+    albedo_code: tf.Tensor
+
+
+def plan(config):
+    """The trunk's convolutions: a list of (channels, kernel, stride)."""
+    scales = FULL if config.plan == "full" else LIGHT[: _light_scales(config.image_size)]
+    flat = [convolution for scale in scales for convolution in scale]
+    return [(m * config.width, 3 if i else 7, stride) for i, (m, stride) in enumerate(flat)]
+
+
+def _light_scales(size):
+    count = 0
+    while size > 4 and count < len(LIGHT):
+        size, count = (size + 1) // 2, count + 1
+    return count
+
+
+@keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
+class Encoder(keras.layers.Layer):
+    """The encoder of the paper (`plan` "full") or its light form.
+
+    The heads' four convolutions are run as one with all their channels: the same weights and
+    numbers, and one gradient instead of four at the trunk's end, whose order of addition would
+    change from run to run.
+
+    Args:
+        config: `ModelConfig`.
+        projection_mean: `[8]` mean of the training projections (`[2, 4]`, row by row), pixels.
+        projection_std: `[8]` their standard deviation; the network predicts (p - mean) / std.
+    """
+
+    def __init__(self, config, projection_mean, projection_std, name="encoder"):
+        super().__init__(name=name)
+        self.config = config
+        pose = 2 * config.width
+        light = pose if config.lighting else 0
+        self.splits = [pose, light, config.shape_code_size, config.albedo_code_size]
+        trunk = [
+            layer
+            for i, (channels, kernel, stride) in enumerate(plan(config))
+            for layer in block(convolution(channels, kernel, stride, name=f"conv{i + 1}"))
+        ]
+        heads = convolution(sum(self.splits), bias=True, name="heads")
+        self.trunk = keras.Sequential(
+            [*trunk, heads, BatchNorm(name="heads_norm"), keras.layers.GlobalAveragePooling2D()],
+            name="trunk",
+        )
+        self.to_projection = dense(8, name="projection")
+        self.to_illumination = dense(27, name="illumination") if light else None
+        self.projection_mean = self._statistic("projection_mean", projection_mean)
+        self.projection_std = self._statistic("projection_std", projection_std)
+        size = config.image_size
+        self.trunk.build([None, size, size, 3])
+        self.to_projection.build([None, pose])
+        if light:
+            self.to_illumination.build([None, light])
+        self.built = True
+
+    def _statistic(self, name, values):
+        shapes.check(**{name: (tf.convert_to_tensor(values), "8")})
+        return self.add_weight(
+            name=name,
+            shape=(8,),
+            initializer=lambda shape, dtype: tf.cast(values, dtype),
+            trainable=False,
+        )
+
+    def call(self, images, training=False):
+        """Reads the codes of `images` `[B, S, S, 3]` in [0, 1], as `Codes`."""
+        size = str(self.config.image_size)
+        shapes.check(images=(images, f"B {size} {size} 3"))
+        pooled = self.trunk(2 * images - 1, training=training)
+        pose, light, shape_code, albedo_code = tf.split(pooled, self.splits, axis=-1)
+        flat = self.projection_mean + self.projection_std * self.to_projection(pose)
+        illumination = None
+        if self.to_illumination is not None:
+            # The 27 numbers are nine of red, nine of green, nine of blue, as in the paper.
+            by_channel = tf.reshape(self.to_illumination(light), [-1, 3, 9])
+            illumination = tf.transpose(by_channel, [0, 2, 1])
+        return Codes(tf.reshape(flat, [-1, 2, 4]), illumination, shape_code, albedo_code)

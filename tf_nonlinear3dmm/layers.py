@@ -1,0 +1,79 @@
+"""The two layers all networks share: synchronised batch normalisation, and convolution blocks."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Batch normalisation (momentum 0.9, epsilon 1e-5) over the images of all replicas.
+
+    The same numbers as `keras.layers.BatchNormalization(synchronized=True)`. On one replica it
+    runs TensorFlow's fused kernel, which halves its cost on a CPU.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(
+            **{**kwargs, "synchronized": True, "axis": -1}, momentum=momentum, epsilon=epsilon
+        )
+
+    def call(self, inputs, training=False, mask=None):
+        replica = tf.distribute.get_replica_context()
+        alone = replica is not None and replica.num_replicas_in_sync == 1
+        if not (training and self.trainable and alone and inputs.shape.rank == 4):
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        count = tf.cast(tf.reduce_prod(tf.shape(inputs)[:3]), variance.dtype)
+        self._remember(mean, variance * (count - 1) / count)  # the kernel divides by count - 1
+        return outputs
+
+    def _remember(self, mean, variance):
+        old, new = self.momentum, 1 - self.momentum
+        self.moving_mean.assign(self.moving_mean * old + mean * new)
+        self.moving_variance.assign(self.moving_variance * old + variance * new)
+
+
+def convolution(channels, kernel=3, stride=1, bias=False, name=None):
+    """A SAME convolution, initialised as in the paper's code (truncated normal, 0.02)."""
+    return keras.layers.Conv2D(
+        channels,
+        kernel,
+        stride,
+        padding="same",
+        use_bias=bias,
+        kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        name=name,
+    )
+
+
+def deconvolution(channels, stride=1, bias=True, name=None):
+    """A SAME 3 x 3 transposed convolution, initialised as in the paper's code (normal, 0.02)."""
+    return keras.layers.Conv2DTranspose(
+        channels,
+        3,
+        stride,
+        padding="same",
+        use_bias=bias,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        name=name,
+    )
+
+
+def dense(units, name=None):
+    """A fully connected layer, initialised as in the paper's code (normal, 0.02)."""
+    return keras.layers.Dense(
+        units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.02), name=name
+    )
+
+
+def block(linear):
+    """The layers `linear` -> batch normalisation -> ELU, as a list."""
+    return [linear, BatchNorm(name=f"{linear.name}_norm"), keras.layers.Activation("elu")]
