@@ -65,6 +65,9 @@ class StageConfig:
     Attributes:
         steps: optimizer steps of this stage.
         learning_rate: of Adam (beta_1 0.5), both optimizers.
+        warmup_steps: the rate rises linearly over the first steps of the stage.
+        final_rate: the rate falls along half a cosine to this fraction at the stage's end; 1 keeps
+            it constant.
         alternating: odd steps train the encoder alone, with landmarks; even steps everything,
             without landmarks.
         loss: weights of the terms.
@@ -72,6 +75,8 @@ class StageConfig:
 
     steps: int = 1000
     learning_rate: float = 1e-3
+    warmup_steps: int = 0
+    final_rate: float = 1.0
     alternating: bool = True
     loss: LossConfig = LossConfig()
 
@@ -87,6 +92,9 @@ class DataConfig:
         train_examples, validation_examples, test_examples: how many faces to generate.
         folder: where prepared data lies.
         jitter_scale, jitter_shift: training crops vary by this fraction of the crop's side.
+        mirror: mirror half of the training examples.
+        photometric: strength, 0 to 1, of random brightness, contrast and greying.
+        strict: stop at a bad record instead of skipping it.
     """
 
     sources: str = "synthetic_faces"
@@ -98,6 +106,9 @@ class DataConfig:
     folder: str = "data"
     jitter_scale: float = 0.10
     jitter_shift: float = 0.08
+    mirror: bool = True
+    photometric: float = 0.0
+    strict: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,18 +118,25 @@ class TrainConfig:
     Attributes:
         batch_size: examples of one step, over all replicas.
         seed: of everything random.
+        optimizer: "adam" (beta_1 0.5) or "sgd".
         clip_norm: global norm of gradients after the all-reduce; 0 turns clipping off.
+        ema_decay: validation uses weights averaged over about 1 / (1 - ema_decay) steps; 0 turns
+            averaging off.
         log_every, panel_every, validate_every: steps.
         checkpoint_minutes: time between checkpoints.
+        keep_checkpoints: how many of the last ones stay, beside the best.
     """
 
     batch_size: int = 16
     seed: int = 0
+    optimizer: str = "adam"
     clip_norm: float = 0.0
+    ema_decay: float = 0.99
     log_every: int = 20
     panel_every: int = 500
     validate_every: int = 500
     checkpoint_minutes: float = 5.0
+    keep_checkpoints: int = 3
 
 
 FINETUNE_LOSS = LossConfig(
