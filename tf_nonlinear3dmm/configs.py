@@ -2,11 +2,22 @@
 
 `Config` is everything a run depends on; `to_dict` and `from_dict` carry it through config.json.
 Sizes are (height, width). Weights of losses are those of the paper's code (TPAMI 2019).
+`preset("small")` gives a preset by name; each is also a function of this module.
 """
 
 import dataclasses
 import difflib
 import typing
+
+
+def check_choice(name, value, choices):
+    """Raises `ValueError`, with the nearest choice, where `value` is not one of `choices`."""
+    if value in choices:
+        return
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    offer = ", ".join(f"`{choice}`" for choice in choices)
+    raise ValueError(f"`{name}` must be one of {offer}; {hint}got {value!r}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +33,9 @@ class ModelConfig:
         albedo_code_size: length of the albedo code; 160 in the paper.
         plan: "full", the paper's layers, or "light": one stride-2 and one stride-1 convolution per
             scale and one shared head convolution, for CPUs.
-        shape_decoder: "conv" (TPAMI 2019: a UV map) or "mlp" (CVPR 2018: a vector of vertices).
+        shape_decoder: "conv" (TPAMI 2019: a UV map), "mlp" (CVPR 2018: a vector of vertices, one
+            hidden layer of 1000) or "linear" (the bases of a linear 3DMM, not trained).
+        albedo_decoder: "conv" or "linear".
         lighting: True: albedo times spherical-harmonics light (TPAMI 2019); False: a texture with
             the light baked in (CVPR 2018).
         silhouette_gradient: let the image loss feel outlines move (antialiased rendering).
@@ -36,13 +49,26 @@ class ModelConfig:
     albedo_code_size: int = 80
     plan: str = "light"
     shape_decoder: str = "conv"
+    albedo_decoder: str = "conv"
     lighting: bool = True
     silhouette_gradient: bool = False
+
+    def __post_init__(self):
+        check_choice("plan", self.plan, ("full", "light"))
+        check_choice("shape_decoder", self.shape_decoder, ("conv", "mlp", "linear"))
+        check_choice("albedo_decoder", self.albedo_decoder, ("conv", "linear"))
 
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """One weight per loss term, of the same name; 0 leaves the term out. See `losses`."""
+    """One weight per loss term, of the same name; 0 leaves the term out. See `losses`.
+
+    Attributes:
+        form: "fixed", or "released": `reconstruction`, `local_constancy` and `white_shading` as
+            the paper's code computes them, with its three defects, for comparison.
+        history: fakes that the discriminator remembers, where `adversarial` is not 0.
+        perceptual_weights: file of VGG-Face or VGG-16 weights, where `perceptual` is not 0.
+    """
 
     projection: float = 5.0
     shape: float = 10.0
@@ -56,6 +82,12 @@ class LossConfig:
     white_shading: float = 10.0
     adversarial: float = 0.0
     perceptual: float = 0.0
+    form: str = "fixed"
+    history: int = 1000
+    perceptual_weights: str = ""
+
+    def __post_init__(self):
+        check_choice("form", self.form, ("fixed", "released"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,3 +209,97 @@ def from_dict(values, kind=Config):
             value = tuple(value)
         arguments[name] = value
     return kind(**arguments)
+
+
+def tiny():
+    """For tests: every part at its smallest, seconds on one CPU core; learns nothing useful.
+
+    Command: `python scripts/train.py --preset tiny`.
+    """
+    model = ModelConfig(
+        image_size=32, uv_size=(24, 28), width=4, shape_code_size=16, albedo_code_size=16
+    )
+    return Config(
+        preset="tiny",
+        model=model,
+        pretrain=StageConfig(steps=20),
+        finetune=StageConfig(steps=20, loss=FINETUNE_LOSS),
+        data=DataConfig(train_examples=64, validation_examples=16, test_examples=16),
+        train=TrainConfig(batch_size=8, log_every=5, panel_every=20, validate_every=20),
+    )
+
+
+def small():
+    """The default, made for two CPU cores: 112-px images, UV 96 x 112, 2.8 M weights.
+
+    Command: `python scripts/train.py`. The networks take 0.22 s a step at batch 16 on 2 cores.
+    """
+    return Config(preset="small")
+
+
+def paper():
+    """The networks of TPAMI 2019: 224-px images, UV 192 x 224, 13.1 M weights.
+
+    Command: `python scripts/train.py --preset paper`. For GPUs; not trained to the end here. The
+    paper's code trains with batches of 128 (pretrain) and 64 (finetune) on four GPUs.
+    """
+    model = ModelConfig(
+        image_size=224,
+        uv_size=(192, 224),
+        width=32,
+        shape_code_size=160,
+        albedo_code_size=160,
+        plan="full",
+    )
+    return Config(
+        preset="paper",
+        model=model,
+        pretrain=StageConfig(steps=100_000),
+        finetune=StageConfig(steps=100_000, learning_rate=2e-4, loss=FINETUNE_LOSS),
+        data=DataConfig(train_examples=60_000, validation_examples=1000, test_examples=2000),
+        train=TrainConfig(batch_size=64),
+    )
+
+
+def cvpr18():
+    """The model of CVPR 2018 at full size: `paper` with a texture in place of albedo and light, a
+    multilayer perceptron for shape, UV 128 x 128, and an adversarial loss when finetuning.
+
+    Command: `python scripts/train.py --preset cvpr18`. For GPUs; not trained to the end here. The
+    input is 224 px (the published size is uncertain), the adversarial weight is our choice.
+    """
+    return _without_light(paper(), "cvpr18")
+
+
+def cvpr18_small():
+    """The model of CVPR 2018 for two CPU cores: `small` changed as `cvpr18` changes `paper`.
+
+    Command: `python scripts/train.py --preset cvpr18_small`. Not trained to the end here.
+    """
+    return _without_light(small(), "cvpr18_small")
+
+
+def _without_light(config, name):
+    model = dataclasses.replace(
+        config.model, uv_size=(128, 128), shape_decoder="mlp", lighting=False
+    )
+    tpami_terms = ("symmetry", "constancy", "local_constancy", "smoothness", "white_shading")
+    off = dict.fromkeys(tpami_terms, 0.0)
+    pretrain = dataclasses.replace(config.pretrain.loss, **off)
+    finetune = dataclasses.replace(config.finetune.loss, **off, adversarial=0.1)
+    return dataclasses.replace(
+        config,
+        preset=name,
+        model=model,
+        pretrain=dataclasses.replace(config.pretrain, loss=pretrain),
+        finetune=dataclasses.replace(config.finetune, loss=finetune),
+    )
+
+
+PRESETS = {f.__name__: f for f in (tiny, small, paper, cvpr18, cvpr18_small)}
+
+
+def preset(name):
+    """The `Config` of a preset's name; a wrong name raises `ValueError` with the nearest."""
+    check_choice("preset", name, tuple(PRESETS))
+    return PRESETS[name]()
