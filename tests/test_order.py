@@ -10,7 +10,7 @@ ORDER = """
     configs shapes face_model face_formats mesh_io
     layers encoder decoders discriminator
     sampling camera rasterizer antialias lighting renderer unwrap crop photos data
-    model baselines perceptual losses metrics visualize training evaluation serving
+    model baselines perceptual losses metrics visualize plots training evaluation serving
 """.split()
 
 

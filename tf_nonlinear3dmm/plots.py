@@ -1,0 +1,110 @@
+"""Numbers as figures: error maps, cumulative errors, training curves, as uint8 RGB arrays.
+
+Drawn without a display and without global state.
+"""
+
+import matplotlib
+import matplotlib.backends.backend_agg
+import matplotlib.cm
+import matplotlib.colors
+import matplotlib.figure
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import visualize
+
+
+def heat_maps(errors, face, unit="mm", limit=None, tile=320):
+    """Errors per vertex as colours on the mean face, from the front and from the side.
+
+    Args:
+        errors: dict from a title to `[V]` errors; NaN is drawn in grey.
+        face: `FaceModel`.
+        unit: of the errors.
+        limit: end of the colour scale; the 99th percentile of all where None.
+        tile: side of one view in pixels.
+    """
+    if limit is None:
+        limit = np.nanpercentile(np.concatenate(list(errors.values())), 99)
+    vertices = tf.constant(face.mean_vertices, tf.float32)[tf.newaxis]
+    palette = matplotlib.colormaps["viridis"]
+    figure = _figure(2.3 * 2 * len(errors) + 0.8, 2.7)
+    axes = figure.subplots(1, 2 * len(errors), squeeze=False)[0]
+    for i, (title, values) in enumerate(errors.items()):
+        values = np.asarray(values)
+        colours = palette(np.clip(values / limit, 0, 1))[:, :3]
+        colours[np.isnan(values)] = 0.75
+        for j, yaw in enumerate((0, -60)):
+            view = visualize.frontal(vertices, tile, yaw)
+            axes[2 * i + j].imshow(visualize.mesh(vertices, view, face, tile, colours[None])[0])
+            axes[2 * i + j].axis("off")
+        axes[2 * i].set_title(title, loc="left", fontsize=11)
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, limit), palette)
+    figure.colorbar(scale, ax=list(axes), label=unit, shrink=0.8, pad=0.01)
+    return _pixels(figure)
+
+
+def cumulative(errors, label="NME (%)", limit=None):
+    """Cumulative error curves: the share of faces (percent) below an error.
+
+    Args:
+        errors: dict from a method's name to its `[B]` errors.
+        label: of the horizontal axis.
+        limit: its end; the 98th percentile of the second-worst method where None.
+    """
+    if limit is None:
+        limit = sorted(np.percentile(values, 98) for values in errors.values())[-2:][0]
+    figure = _figure(5.6, 3.8)
+    axes = figure.subplots()
+    for name, values in errors.items():
+        values = np.sort(np.asarray(values))
+        share = 100 * np.arange(1, len(values) + 1) / len(values)
+        axes.step([0, *values, 1e9], [0, *share, 100], where="post", label=name, linewidth=1.8)
+    axes.set(xlim=(0, limit), ylim=(0, 100), xlabel=label, ylabel="faces (%)")
+    axes.legend(frameon=False, fontsize=9)
+    return _pixels(figure)
+
+
+def curves(records, columns=4):
+    """Training curves: one small plot for every number in the log.
+
+    Args:
+        records: list of dicts, the lines of metrics.jsonl: each with `step` and other numbers. A
+            name `validation/x` is drawn in the plot of `x`.
+        columns: plots beside each other.
+    """
+    series = {}
+    for record in records:
+        for name, value in record.items():
+            if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
+                series.setdefault(name, []).append((record["step"], value))
+    plots = {}
+    for name in series:
+        plots.setdefault(name.rsplit("/", 1)[-1], []).append(name)
+    rows = -(-len(plots) // columns) or 1
+    figure = _figure(3.0 * columns, 2.1 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for spot, (title, names) in zip(axes, plots.items(), strict=False):
+        for name in names:
+            steps, values = np.array(series[name], np.float64).T
+            spot.plot(steps, values, linewidth=1.2, label=name.rpartition("/")[0] or "training")
+        if values.min() > 0 and values.max() > 30 * values.min():
+            spot.set_yscale("log")
+        if len(names) > 1:
+            spot.legend(frameon=False, fontsize=7)
+        spot.set_title(title, fontsize=9)
+        spot.tick_params(labelsize=7)
+    for spot in axes[len(plots) :]:
+        spot.axis("off")
+    return _pixels(figure)
+
+
+def _figure(width, height):
+    figure = matplotlib.figure.Figure((width, height), dpi=110, layout="constrained")
+    matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
+    return figure
+
+
+def _pixels(figure):
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
