@@ -1,0 +1,151 @@
+"""A linear model whose codes follow a mixture of Gaussians instead of one.
+
+The idea of Gaussian-mixture 3D morphable models (Koppen et al., Pattern Recognition 2018): faces
+come from subpopulations that each have their own mean and share one covariance. A face is coded
+by the subpopulation it fits best and by its code inside it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_nonlinear3dmm.baselines import linear
+
+
+class Mixture(NamedTuple):
+    """A mixture of `C` Gaussians in `[D]` with one covariance.
+
+    Attributes:
+        weights: `[C]`, sum 1.
+        means: `[C, D]`.
+        covariance: `[D, D]`.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariance: np.ndarray
+
+
+class MixtureBasis(NamedTuple):
+    """A linear model per subpopulation; see `linear.Basis`.
+
+    Attributes:
+        weights: `[C]` how frequent each subpopulation is.
+        means: `[C, ...]` its mean face.
+        modes: `[K, ...]`, of length 1, shared.
+        std: `[K]` standard deviations within a subpopulation, largest first.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    modes: np.ndarray
+    std: np.ndarray
+
+
+def fit_mixture(codes, components, iterations=200, seed=0):
+    """Expectation maximisation for a mixture with a shared covariance.
+
+    Args:
+        codes: `[N, D]`.
+        components: C.
+        iterations: at most; stops when the log-likelihood gains less than 1e-6 a sample.
+        seed: of the start, which picks samples far from each other.
+
+    Returns:
+        `Mixture`.
+    """
+    codes = np.asarray(codes, np.float64)
+    rng = np.random.default_rng(seed)
+    floor = 1e-6 * codes.var(axis=0).mean() * np.eye(codes.shape[1])
+    covariance = np.cov(codes.T).reshape(floor.shape) + floor
+    mixture = Mixture(
+        np.full(components, 1 / components), _spread(codes, components, rng), covariance
+    )
+    before = -np.inf
+    for _ in range(iterations):
+        logs = log_joint(mixture, codes)
+        top = logs.max(axis=1, keepdims=True)
+        total = top + np.log(np.exp(logs - top).sum(axis=1, keepdims=True))
+        share = np.exp(logs - total)
+        counts = share.sum(axis=0) + 1e-9
+        means = share.T @ codes / counts[:, None]
+        within = codes.T @ codes - (means * counts[:, None]).T @ means
+        mixture = Mixture(counts / counts.sum(), means, within / len(codes) + floor)
+        if total.mean() - before < 1e-6:
+            break
+        before = total.mean()
+    return mixture
+
+
+def log_joint(mixture, codes):
+    """`[N, D]` codes -> `[N, C]`: log of weight times density, without the power of 2 pi."""
+    factor = np.linalg.cholesky(np.linalg.inv(mixture.covariance))
+    whitened = (codes[:, None] - mixture.means) @ factor
+    volume = np.sum(np.log(np.diag(factor)))
+    return np.log(mixture.weights) + volume - 0.5 * np.sum(whitened**2, axis=-1)
+
+
+def _spread(codes, count, rng):
+    """`count` samples, each drawn with odds of its squared distance to those before it."""
+    picked = codes[rng.integers(len(codes))][None]
+    for _ in range(count - 1):
+        square = ((codes[:, None] - picked) ** 2).sum(-1).min(axis=1)
+        pick = rng.choice(len(codes), p=square / square.sum())
+        picked = np.concatenate([picked, codes[pick][None]])
+    return picked
+
+
+def learn(samples, components, count, working=100, seed=0):
+    """The model of subpopulations of `samples` `[N, ...]`: `MixtureBasis` of `count` modes.
+
+    The mixture is found among the codes of the first `working` principal components; the shared
+    covariance is then turned to its own principal axes.
+    """
+    basis = linear.pca(samples, max(working, count))
+    codes = linear.project(basis, samples) * basis.std
+    mixture = fit_mixture(codes, components, seed=seed)
+    variance, axes = np.linalg.eigh(mixture.covariance)
+    order = np.argsort(-variance)[:count]
+    flat = basis.modes.reshape(len(basis.modes), -1)
+    shape, dtype = basis.mean.shape, basis.modes.dtype
+    return MixtureBasis(
+        mixture.weights.astype(dtype),
+        (mixture.means @ flat).reshape(-1, *shape).astype(dtype) + basis.mean,
+        (axes[:, order].T @ flat).reshape(-1, *shape).astype(dtype),
+        np.sqrt(variance[order]).astype(dtype),
+    )
+
+
+def truncate(model, count):
+    """The `count` modes of largest variance."""
+    return model._replace(modes=model.modes[:count], std=model.std[:count])
+
+
+def project(model, samples, weights=None, ridge=0.0):
+    """The most probable subpopulation of each sample, and the code in it.
+
+    Args:
+        model: `MixtureBasis`.
+        samples: `[N, ...]`.
+        weights: as in `linear.project`.
+        ridge: likewise; it also weighs how frequent a subpopulation is. At 0 the nearest face wins.
+
+    Returns:
+        (component `[N]` int, codes `[N, K]`, reconstructions `[N, ...]`).
+    """
+    samples = np.asarray(samples)
+    counted = 1.0 if weights is None else weights
+    best, lowest = np.zeros(len(samples), int), np.full(len(samples), np.inf)
+    codes = np.zeros([len(samples), len(model.modes)], samples.dtype)
+    faces = np.zeros_like(samples)
+    for component, mean in enumerate(model.means):
+        basis = linear.Basis(mean, model.modes, model.std)
+        its_codes = linear.project(basis, samples, weights, ridge)
+        its_faces = linear.decode(basis, its_codes)
+        cost = np.sum((counted * (its_faces - samples) ** 2).reshape(len(samples), -1), axis=1)
+        prior = np.sum(its_codes**2, axis=1) - 2 * np.log(model.weights[component] + 1e-30)
+        cost = cost + ridge * prior
+        nearer = cost < lowest
+        best[nearer], lowest[nearer] = component, cost[nearer]
+        codes[nearer], faces[nearer] = its_codes[nearer], its_faces[nearer]
+    return best, codes, faces
