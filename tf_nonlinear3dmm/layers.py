@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tf_nonlinear3dmm import replicas
+
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class BatchNorm(keras.layers.BatchNormalization):
@@ -18,9 +20,8 @@ class BatchNorm(keras.layers.BatchNormalization):
         )
 
     def call(self, inputs, training=False, mask=None):
-        replica = tf.distribute.get_replica_context()
-        alone = replica is not None and replica.num_replicas_in_sync == 1
-        if not (training and self.trainable and alone and inputs.shape.rank == 4):
+        shared = replicas.context() is not None
+        if shared or not (training and self.trainable and inputs.shape.rank == 4):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,

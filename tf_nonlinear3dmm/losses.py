@@ -1,0 +1,332 @@
+"""What training minimises: one function per term, and their weighted sum.
+
+Colours arrive as RGB in [0, 1] and are mapped to [-1, 1] at the door of the terms that compare
+them, so that the paper's weights and floors hold. The paper's squared terms have a factor 1/2.
+
+A mean over a mask divides by the mask of all replicas, so that the mean of the replicas' losses is
+the loss of the whole batch.
+
+Three terms of the paper's code do not compute what they mean to; with `form="released"` they
+compute what the code does:
+    reconstruction    divides by a mask of three channels: a third of the mean
+    local_constancy   sums before it weighs, so that the weights cancel
+    white_shading     divides by the coverage of a map of 128 x 128 texels
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import replicas, shapes
+
+FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled closer
+PAIRS = 20  # of skin texels per image
+WHITE = 0.99  # the mean shading of a white light
+
+_ALL = slice(None)
+_NEIGHBOURS = (  # texels of `[B, Hu, Wu, C]` and those to their right, and below
+    ((_ALL, _ALL, slice(None, -1)), (_ALL, _ALL, slice(1, None))),
+    ((_ALL, slice(None, -1)), (_ALL, slice(1, None))),
+)
+
+
+class Constants(NamedTuple):
+    """What the terms need to know of a model; made once by `constants`.
+
+    Attributes:
+        projection_std: `[8]` of the model.
+        units: millimetres per unit of the vertices.
+        landmark_exists: `[68]`, 1 where the face model has the landmark.
+        coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
+        skin_texels: `[N]` int32 index of the texels whose albedo varies slowly, row by row.
+    """
+
+    projection_std: tf.Tensor
+    units: float
+    landmark_exists: np.ndarray
+    coverage: np.ndarray
+    skin_texels: np.ndarray
+
+
+def constants(face, tensors, projection_std):
+    """`Constants` of a `FaceModel`, its `renderer.FaceTensors`, and the model's `[8]` statistic."""
+    coverage = (tensors.texel_triangle >= 0).astype(np.float32)
+    skin = np.asarray(face.regions["constancy"], np.float32)[tensors.texel_vertices]
+    skin = np.sum(skin * tensors.texel_weights, axis=-1) * coverage
+    return Constants(
+        projection_std=projection_std,
+        units=float(face.units),
+        landmark_exists=(face.landmarks >= 0).astype(np.float32),
+        coverage=coverage[..., np.newaxis],
+        skin_texels=np.flatnonzero(skin > 0.5).astype(np.int32),
+    )
+
+
+def projection(predicted, label, std, mask):
+    """Half the mean squared error of the whitened camera.
+
+    Args:
+        predicted, label: `[B, 2, 4]`.
+        std: `[8]` standard deviation of the training projections, row by row.
+        mask: `[B]`, 1 where the label exists.
+    """
+    shapes.check(predicted=(predicted, "B 2 4"), label=(label, "B 2 4"), mask=(mask, "B"))
+    error = tf.reshape(predicted - label, [-1, 8]) / std
+    return 0.5 * replicas.masked_mean(tf.reduce_mean(error**2, axis=-1), mask)
+
+
+def shape(vertices, label, units, mask):
+    """Half the mean squared error of coordinates `[B, V, 3]`, in units of 10 mm.
+
+    Args:
+        vertices, label: `[B, V, 3]` in the face's units.
+        units: millimetres per unit.
+        mask: `[B]`, 1 where the label exists.
+    """
+    shapes.check(vertices=(vertices, "B V 3"), label=(label, "B V 3"), mask=(mask, "B"))
+    error = (vertices - label) * (units / 10)
+    return 0.5 * replicas.masked_mean(tf.reduce_mean(error**2, axis=[1, 2]), mask)
+
+
+def texture(predicted, label, mask):
+    """Mean L1 colour distance of textures `[B, Hu, Wu, 3]` over `mask` `[B, Hu, Wu, 1]`."""
+    return _colour_distance(predicted, label, mask)
+
+
+def reconstruction(image, label, mask, form="fixed"):
+    """Mean L1 colour distance of images `[B, H, W, 3]` over `mask` `[B, H, W, 1]`."""
+    distance = _colour_distance(image, label, mask)
+    return distance / 3 if form == "released" else distance
+
+
+def landmarks(predicted, label, mask, image_size):
+    """Mean squared distance of points, in pixels of a 224-px image, over 100.
+
+    Args:
+        predicted, label: `[B, K, 2]` pixels of an image of side `image_size`.
+        mask: `[B, K]`, 1 where a point exists in label and face.
+        image_size: side of the image.
+    """
+    shapes.check(predicted=(predicted, "B K 2"), label=(label, "B K 2"), mask=(mask, "B K"))
+    scaled = (predicted - label) * (224 / image_size)
+    return replicas.masked_mean(tf.reduce_sum(scaled**2, axis=-1), mask) / 100
+
+
+def symmetry(albedo_map):
+    """Mean L1 distance of `[B, Hu, Wu, 3]` to its mirror image, never below `FLOOR`."""
+    shapes.check(albedo_map=(albedo_map, "B Hu Wu 3"))
+    return tf.reduce_mean(tf.maximum(2 * tf.abs(albedo_map - albedo_map[:, :, ::-1]), FLOOR))
+
+
+def constancy(albedo_map, skin_texels, seed):
+    """Mean L1 distance of random pairs of skin texels, never below `FLOOR`.
+
+    Args:
+        albedo_map: `[B, Hu, Wu, 3]`.
+        skin_texels: `[N]` int32 indices, row by row.
+        seed: `[2]` int; the same seed draws the same pairs.
+    """
+    shapes.check(albedo_map=(albedo_map, "B Hu Wu 3"), skin_texels=(skin_texels, "N"))
+    albedo_map = tf.convert_to_tensor(albedo_map)
+    batch, height, width, _ = tf.unstack(tf.shape(albedo_map))
+    pairs = replicas.random(
+        lambda shape: tf.random.stateless_uniform(shape, seed, 0, len(skin_texels), tf.int32),
+        [batch, PAIRS, 2],
+    )
+    pairs = tf.gather(skin_texels, pairs)
+    first = tf.range(batch)[:, tf.newaxis, tf.newaxis] * (height * width)
+    colours = tf.gather(tf.reshape(albedo_map, [-1, 3]), pairs + first)
+    return tf.reduce_mean(tf.maximum(2 * tf.abs(colours[:, :, 0] - colours[:, :, 1]), FLOOR))
+
+
+def local_constancy(albedo_map, label, mask, form="fixed"):
+    """Neighbouring texels have the same albedo where the label has the same chromaticity.
+
+    The sum of w |A_p - A_q|^0.8 over the sum of w, for pairs in rows plus pairs in columns, with
+    w = exp(-15 |c_p - c_q|) where both texels are visible and c = RGB / (R + G + B) of the label.
+
+    Args:
+        albedo_map: `[B, Hu, Wu, 3]`.
+        label: `[B, Hu, Wu, 3]` texture; no gradient.
+        mask: `[B, Hu, Wu, 1]`, 1 where the label's texel was seen.
+    """
+    shapes.check(
+        albedo_map=(albedo_map, "B Hu Wu 3"), label=(label, "B Hu Wu 3"), mask=(mask, "B Hu Wu 1")
+    )
+    chromaticity = tf.math.divide_no_nan(label, tf.reduce_sum(label, axis=-1, keepdims=True))
+    sum_of_means = 0.0
+    for p, q in _NEIGHBOURS:
+        distance = _length(2 * (albedo_map[p] - albedo_map[q]), power=0.8)
+        weight = tf.exp(-15 * _length(chromaticity[p] - chromaticity[q])) * mask[p] * mask[q]
+        if form == "released":
+            weight = tf.ones_like(weight)
+        sum_of_means += replicas.masked_mean(distance, tf.stop_gradient(weight))
+    return sum_of_means
+
+
+def smoothness(shape_map, units):
+    """Half the mean squared distance of a texel to the mean of its four neighbours, inside.
+
+    In units of 10 mm and of the texels of a 192 x 224 map: a finer map has smaller differences.
+
+    Args:
+        shape_map: `[B, Hu, Wu, 3]` offsets in the face's units.
+        units: millimetres per unit.
+    """
+    sizes = shapes.check(shape_map=(shape_map, "B Hu Wu 3"))
+    scale = units / 10 * sizes["Hu"] * sizes["Wu"] / (192 * 224)
+    rows, columns = shape_map[:, :, 1:-1], shape_map[:, 1:-1]
+    around = rows[:, :-2] + rows[:, 2:] + (columns[:, :, :-2] + columns[:, :, 2:])
+    return 0.5 * tf.reduce_mean((scale * (around / 4 - shape_map[:, 1:-1, 1:-1])) ** 2)
+
+
+def white_shading(shading, coverage, form="fixed"):
+    """Half the mean over RGB of (mean shading of the face - 0.99)^2: the light is white.
+
+    Args:
+        shading: `[B, Hu, Wu, 3]`.
+        coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
+    """
+    shapes.check(shading=(shading, "B Hu Wu 3"), coverage=(coverage, "Hu Wu 1"))
+    share = np.mean(coverage) if form == "fixed" else 10379 / 16384
+    mean = replicas.mean(tf.reduce_mean(shading * coverage, axis=[0, 1, 2])) / share
+    return 0.5 * tf.reduce_mean((mean - WHITE) ** 2)
+
+
+def adversarial(fake_logits):
+    """What the model pays when the discriminator sees that its pictures are drawn."""
+    return 0.5 * tf.reduce_mean((fake_logits - 1) ** 2)
+
+
+def discrimination(real_logits, fake_logits, history_logits, seed):
+    """What the discriminator pays: photos are 1 (with noise of 0.1), drawn pictures 0.
+
+    Args:
+        real_logits, fake_logits, history_logits: `[B, H, W, 1]`; `history_logits` of pictures that
+            the model drew earlier.
+        seed: `[2]` int, of the noise.
+    """
+    batch = tf.shape(real_logits)[0]
+    noise = replicas.random(
+        lambda shape: tf.random.stateless_uniform(shape, seed, -0.1, 0.1, real_logits.dtype),
+        [batch, *real_logits.shape[1:]],
+    )
+    real = 0.5 * tf.reduce_mean((real_logits - 1 - noise) ** 2)
+    fake = 0.5 * tf.reduce_mean(fake_logits**2)
+    return (2 * real + fake + 0.5 * tf.reduce_mean(history_logits**2)) / 4
+
+
+def perceptual(features, label_features, scales):
+    """Half the mean squared distance of features, a mean over layers.
+
+    Args:
+        features, label_features: lists of `[B, h, w, c]`, one per layer.
+        scales: what a layer's features are divided by.
+    """
+    terms = [
+        0.5 * tf.reduce_mean(((a - b) / s) ** 2)
+        for a, b, s in zip(features, label_features, scales, strict=True)
+    ]
+    return tf.reduce_mean(tf.stack(terms))
+
+
+def total(config, reconstructed, batch, constants, seed, critic=None, features=None):
+    """The weighted sum of the terms.
+
+    Args:
+        config: `LossConfig`; a term of weight 0 is not computed.
+        reconstructed: `model.Reconstruction` of the batch's images; drawn where `reconstruction`,
+            `adversarial` or `perceptual` has a weight.
+        batch: dict of `image`, `face_mask`, `landmarks`, `projection`, `vertices`, `texture`,
+            `texture_mask`, and `has_<label>` `[B]` bool. Points are pixels of `image`.
+        constants: `Constants`.
+        seed: `[2]` int, of what is drawn at random.
+        critic: images -> logits, where `adversarial` has a weight.
+        features: images -> (list of features, their scales), where `perceptual` has a weight.
+
+    Returns:
+        The loss, and a dict of the unweighted terms by name.
+
+    Raises:
+        ValueError: where a weighted term lacks what it needs.
+    """
+    needs = {
+        "reconstruction": reconstructed.image,
+        "adversarial": None if reconstructed.image is None else critic,
+        "perceptual": None if reconstructed.image is None else features,
+    }
+    for name, needed in needs.items():
+        if getattr(config, name) and needed is None:
+            raise ValueError(f"`{name}` needs a drawn image, and a network to judge it; got none.")
+    all_terms = _terms(config, reconstructed, batch, constants, seed, critic, features)
+    terms = {name: term() for name, term in all_terms.items() if getattr(config, name)}
+    weighted = [getattr(config, name) * value for name, value in terms.items()]
+    return tf.reduce_sum(tf.stack(weighted)) if weighted else tf.zeros([]), terms
+
+
+def blend(reconstructed, batch):
+    """The drawn face over the photo: what critics and feature networks compare with the photo."""
+    seen = visible(reconstructed, batch)
+    return reconstructed.image * seen + batch["image"] * (1 - seen)
+
+
+def visible(reconstructed, batch):
+    """`[B, H, W, 1]`, 1 where the face is drawn and, as far as the label knows, not occluded."""
+    occluded = _where(batch["has_face_mask"], 1 - batch["face_mask"])
+    return tf.stop_gradient(reconstructed.mask * (1 - occluded))
+
+
+def _terms(config, model, batch, constants, seed, critic, features):
+    """Name -> function of nothing, for every term; `model` is the reconstruction."""
+
+    def has(label):
+        return tf.cast(batch[f"has_{label}"], model.vertices.dtype)
+
+    def compare_features():
+        drawn, scales = features(blend(model, batch))
+        return perceptual(drawn, features(batch["image"])[0], scales)
+
+    points = _where(batch["has_landmarks"], constants.landmark_exists[np.newaxis])
+    texels = _where(batch["has_texture"], batch["texture_mask"])
+    image_size = batch["image"].shape[1]
+    return {
+        "projection": lambda: projection(
+            model.projection, batch["projection"], constants.projection_std, has("projection")
+        ),
+        "shape": lambda: shape(model.vertices, batch["vertices"], constants.units, has("vertices")),
+        "texture": lambda: texture(model.texture, batch["texture"], texels),
+        "reconstruction": lambda: reconstruction(
+            model.image, batch["image"], visible(model, batch), config.form
+        ),
+        "landmarks": lambda: landmarks(model.landmarks, batch["landmarks"], points, image_size),
+        "symmetry": lambda: symmetry(model.albedo_map),
+        "constancy": lambda: constancy(model.albedo_map, constants.skin_texels, seed),
+        "local_constancy": lambda: local_constancy(
+            model.albedo_map, batch["texture"], texels, config.form
+        ),
+        "smoothness": lambda: smoothness(model.shape_map, constants.units),
+        "white_shading": lambda: white_shading(model.shading, constants.coverage, config.form),
+        "adversarial": lambda: adversarial(critic(blend(model, batch))),
+        "perceptual": compare_features,
+    }
+
+
+def _where(exists, mask):
+    """`mask` `[B or 1, ...]` for the examples whose label `exists` `[B]`, 0 for the others."""
+    mask = tf.convert_to_tensor(mask)
+    return mask * tf.reshape(tf.cast(exists, mask.dtype), [-1] + [1] * (len(mask.shape) - 1))
+
+
+def _colour_distance(predicted, label, mask):
+    shapes.check(predicted=(predicted, "B H W 3"), label=(label, "B H W 3"), mask=(mask, "B H W 1"))
+    return replicas.masked_mean(
+        2 * tf.reduce_mean(tf.abs(predicted - label), axis=-1, keepdims=True), mask
+    )
+
+
+def _length(vectors, power=1.0):
+    """A power of the length over the last axis, which is kept; its gradient at 0 is 0."""
+    squares = tf.reduce_sum(vectors**2, axis=-1, keepdims=True)
+    safe = tf.where(squares > 0, squares, tf.ones_like(squares))
+    return tf.where(squares > 0, safe ** (power / 2), tf.zeros_like(squares))
