@@ -105,10 +105,10 @@ def render(vertices, albedo_map, projection, illumination, face, image_size):
         projection: `[B, 2, 4]`, face units to pixels.
         illumination: `[B, 9, 3]`, or None: no light.
         face: `FaceTensors` made for (Hu, Wu).
-        image_size: (height, width) of the image.
+        image_size: (height, width) of the image; None draws no image.
 
     Returns:
-        `Rendering`.
+        `Rendering`; its `image`, `mask` and `fragments` are None without `image_size`.
 
     Raises:
         ValueError: if a static shape differs from the above.
@@ -128,8 +128,10 @@ def render(vertices, albedo_map, projection, illumination, face, image_size):
     else:
         shading = shading_map(vertices, projection, illumination, face)
     image_points = camera.project(vertices, projection)
-    fragments = rasterizer.rasterize(image_points, face.triangles, image_size)
     texture = albedo_map * shading
+    if image_size is None:
+        return Rendering(None, None, texture, shading, image_points, None)
+    fragments = rasterizer.rasterize(image_points, face.triangles, image_size)
     image, mask = draw(texture, fragments, face)
     return Rendering(image, mask, texture, shading, image_points, fragments)
 

@@ -1,0 +1,180 @@
+"""Image -> reconstruction: encoder, decoders and renderer in one Keras model.
+
+model = Nonlinear3DMM(configs.preset("small").model, projection_mean, projection_std)
+reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
+shape_map, vertices = model.decode_shape(code)       # the morphable model alone
+"""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import decoders, rasterizer, renderer, sampling
+from tf_nonlinear3dmm.encoder import Encoder
+from tf_nonlinear3dmm.face_model import FaceModel
+
+
+class Reconstruction(NamedTuple):
+    """All that the model says about `B` images.
+
+    Attributes:
+        projection: `[B, 2, 4]`, face units to pixels.
+        illumination: `[B, 9, 3]`, or None without lighting.
+        shape_code: `[B, Ks]`.
+        albedo_code: `[B, Ka]`.
+        shape_map: `[B, Hu, Wu, 3]` offsets from the mean face in the face's units.
+        albedo_map: `[B, Hu, Wu, 3]` RGB in [0, 1]; without lighting, the texture.
+        vertices: `[B, V, 3]` in the face frame.
+        landmarks: `[B, 68, 2]` (x, y) pixels; (0, 0) where the face model lacks one.
+        texture: `[B, Hu, Wu, 3]` albedo times shading, not clipped.
+        shading: `[B, Hu, Wu, 3]`; 1 without lighting.
+        image: `[B, S, S, 3]` RGB, not clipped, 0 where no face is seen; None where not drawn.
+        mask: `[B, S, S, 1]`, 1 where the face is seen; None where not drawn.
+        image_points: `[B, V, 3]` (x, y, depth) pixels.
+        fragments: `rasterizer.Fragments` of the image; None where not drawn.
+    """
+
+    projection: tf.Tensor
+    illumination: tf.Tensor | None
+    shape_code: tf.Tensor
+    albedo_code: tf.Tensor
+    shape_map: tf.Tensor
+    albedo_map: tf.Tensor
+    vertices: tf.Tensor
+    landmarks: tf.Tensor
+    texture: tf.Tensor
+    shading: tf.Tensor
+    image: tf.Tensor | None
+    mask: tf.Tensor | None
+    image_points: tf.Tensor
+    fragments: rasterizer.Fragments | None
+
+
+class Nonlinear3DMM(keras.Model):
+    """The nonlinear 3D morphable model and the encoder that fits it to images.
+
+    Every piece can be called alone: `encode`, `decode_shape`, `decode_albedo`, `render`.
+
+    Args:
+        config: `ModelConfig`.
+        projection_mean: `[8]` mean of the training projections (`[2, 4]`, row by row), pixels of
+            the input image; saved with the weights.
+        projection_std: `[8]` their standard deviation, likewise.
+        face: `FaceModel`; None loads `config.face_model`.
+        linear_shape: dict of `mean`, `basis`, `std` (see `decoders.LinearDecoder`) where
+            `config.shape_decoder` is "linear"; None: weights must be loaded before use.
+        linear_albedo: likewise for the albedo.
+
+    Attributes:
+        face: the `FaceModel`.
+        tensors: its `renderer.FaceTensors` for `config.uv_size`.
+        encoder, shape_decoder, albedo_decoder: the three networks.
+    """
+
+    def __init__(
+        self,
+        config,
+        projection_mean,
+        projection_std,
+        face=None,
+        linear_shape=None,
+        linear_albedo=None,
+    ):
+        super().__init__(name="nonlinear_3dmm")
+        self.config = config
+        self.face = FaceModel.load(config.face_model) if face is None else face
+        self.tensors = renderer.face_tensors(self.face, config.uv_size)
+        self.encoder = Encoder(config, projection_mean, projection_std)
+        self.shape_decoder = _shape_decoder(config, len(self.face.mean_vertices), linear_shape)
+        self.albedo_decoder = _albedo_decoder(config, linear_albedo)
+        self.built = True
+
+    def encode(self, images, training=False):
+        """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""
+        return self.encoder(images, training=training)
+
+    def decode_shape(self, shape_code, training=False):
+        """The geometry of `shape_code` `[B, Ks]`.
+
+        Returns:
+            shape_map `[B, Hu, Wu, 3]`, offsets from the mean face; vertices `[B, V, 3]`; both in
+            the face's frame and units.
+        """
+        offsets = self.face.shape_scale * self.shape_decoder(shape_code, training=training)
+        if self.config.shape_decoder == "conv":
+            points = sampling.texels(self.tensors.uv, self.config.uv_size)
+            batch = tf.shape(offsets)[0]
+            points = tf.tile(points[tf.newaxis], [batch, 1, 1])
+            shape_map, offsets = offsets, sampling.bilinear(offsets, points)
+        else:
+            shape_map = renderer.to_texels(offsets, self.tensors)
+        return shape_map, self.face.mean_vertices + offsets
+
+    def decode_albedo(self, albedo_code, training=False):
+        """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
+        return self.albedo_decoder(albedo_code, training=training)
+
+    def render(self, vertices, albedo_map, projection, illumination, image_size=None):
+        """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""
+        size = self.config.image_size
+        image_size = (size, size) if image_size is None else image_size
+        return renderer.render(
+            vertices, albedo_map, projection, illumination, self.tensors, image_size
+        )
+
+    def call(self, images, training=False, draw=True):
+        """Reconstructs `images`.
+
+        Args:
+            images: `[B, S, S, 3]` in [0, 1].
+            training: batch normalisation uses the batch's statistics and updates its own.
+            draw: False leaves the image out, which pretraining does not need.
+
+        Returns:
+            `Reconstruction`.
+        """
+        codes = self.encode(images, training=training)
+        shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
+        albedo_map = self.decode_albedo(codes.albedo_code, training=training)
+        rendering = renderer.render(
+            vertices,
+            albedo_map,
+            codes.projection,
+            codes.illumination,
+            self.tensors,
+            (self.config.image_size,) * 2 if draw else None,
+        )
+        return Reconstruction(
+            **codes._asdict(),
+            shape_map=shape_map,
+            albedo_map=albedo_map,
+            vertices=vertices,
+            landmarks=self.landmarks(rendering.image_points),
+            **rendering._asdict(),
+        )
+
+    def landmarks(self, image_points):
+        """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where lacking."""
+        exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
+        points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)
+        return points * exists
+
+
+def _shape_decoder(config, vertices, bases):
+    name = "shape_decoder"
+    if config.shape_decoder == "conv":
+        return decoders.ShapeDecoder(config, name=name)
+    if config.shape_decoder == "mlp":
+        return decoders.MlpShapeDecoder(config.shape_code_size, vertices, name=name)
+    shape = (config.shape_code_size, vertices, 3)
+    return decoders.LinearDecoder(**(bases or {}), shape=shape, name=name)
+
+
+def _albedo_decoder(config, bases):
+    name = "albedo_decoder"
+    if config.albedo_decoder == "conv":
+        return decoders.AlbedoDecoder(config, name=name)
+    shape = (config.albedo_code_size, *config.uv_size, 3)
+    return decoders.LinearDecoder(**(bases or {}), shape=shape, name=name)
