@@ -1,0 +1,161 @@
+"""Supervised descent (Xiong and De la Torre, CVPR 2013): landmarks by a cascade of regressions.
+
+From the mean face's points, each stage looks at gradient histograms around the current points and
+moves all points by a learned linear function of them. Two-dimensional: no shape, no pose.
+"""
+
+import dataclasses
+import json
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+import tensorflow as tf
+
+from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm.baselines import gradients
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How the cascade is built.
+
+    Attributes:
+        patches: side of the patch around a point at each stage, over the image's side; one number
+            per stage.
+        cells: a patch has cells x cells histograms.
+        bins: directions of a histogram.
+        ridge: weight of the squared regression weights, over the sum of a squared feature.
+        starts: starting points per training image: the mean face, then perturbed ones.
+        shift, scale: standard deviations of the perturbation: over the image's side, and a factor.
+        seed: of the perturbations.
+    """
+
+    patches: tuple[float, ...] = (0.32, 0.26, 0.20, 0.16, 0.12)
+    cells: int = 4
+    bins: int = 8
+    ridge: float = 0.1
+    starts: int = 3
+    shift: float = 0.03
+    scale: float = 0.05
+    seed: int = 0
+
+
+class Model(NamedTuple):
+    """A trained cascade.
+
+    Attributes:
+        mean: `[K, 2]` starting points, over the image's side.
+        weights: `[stages, F + 1, 2 K]`: features and 1 -> motion over the image's side.
+        settings: `Settings`.
+    """
+
+    mean: np.ndarray
+    weights: np.ndarray
+    settings: Settings
+
+
+def train(images, landmarks, settings=None, report=None):
+    """Learns the cascade.
+
+    Args:
+        images: `[N, S, S, 3]` uint8, or floats in [0, 1].
+        landmarks: `[N, K, 2]` (x, y) pixels.
+        settings: `Settings`.
+        report: function called with (stage, mean distance over the image's side) after each stage.
+
+    Returns:
+        `Model`.
+    """
+    settings = settings or Settings()
+    shapes.check(images=(images, "N S S 3"), landmarks=(landmarks, "N K 2"))
+    goal = np.asarray(landmarks, np.float32) / images.shape[1]
+    mean = goal.mean(axis=0)
+    points = _starts(mean, len(goal), settings)
+    weights = []
+    for stage, patch in enumerate(settings.patches):
+        weights.append(_regress(images, points, goal, patch, settings))
+        points = _descend(images, points, weights[-1], patch, settings)
+        if report:
+            report(stage, float(np.linalg.norm(points - goal[:, None], axis=-1).mean()))
+    return Model(mean, np.stack(weights), settings)
+
+
+def predict(model, images):
+    """Landmarks `[N, K, 2]` in pixels of `images` `[N, S, S, 3]` (uint8, or floats in [0, 1])."""
+    shapes.check(images=(images, "N S S 3"))
+    points = np.repeat(model.mean[None, None], len(images), axis=0)
+    for patch, weights in zip(model.settings.patches, model.weights, strict=True):
+        points = _descend(images, points, weights, patch, model.settings)
+    return points[:, 0] * images.shape[1]
+
+
+def save(model, path):
+    """Writes a `Model` as .npz."""
+    settings = json.dumps(dataclasses.asdict(model.settings))
+    np.savez_compressed(
+        path, mean=model.mean, weights=model.weights.astype(np.float16), settings=settings
+    )
+
+
+def load(path):
+    """Reads what `save` wrote; weights come back rounded to half precision."""
+    with np.load(path, allow_pickle=False) as file:
+        settings = json.loads(str(file["settings"]))
+        settings["patches"] = tuple(settings["patches"])
+        weights = file["weights"].astype(np.float32)
+        return Model(file["mean"], weights, Settings(**settings))
+
+
+def _starts(mean, count, settings):
+    """`[N, starts, K, 2]`: the mean face, and the mean face moved and scaled about its centre."""
+    rng = np.random.default_rng(settings.seed)
+    size = (count, settings.starts, 1)
+    factor = 1 + settings.scale * rng.standard_normal([*size, 1])
+    shift = settings.shift * rng.standard_normal([*size, 2])
+    factor[:, 0], shift[:, 0] = 1, 0
+    centre = mean.mean(axis=0)
+    return ((mean - centre) * factor + centre + shift).astype(np.float32)
+
+
+def _batches(images, points, patch, settings, batch=64):
+    """Yields (slice, features `[b * starts, F + 1]`) over all images."""
+    side = images.shape[1]
+    for first in range(0, len(images), batch):
+        rows = slice(first, first + batch)
+        pixels = np.asarray(images[rows], np.float32)
+        if images.dtype == np.uint8:
+            pixels /= 255
+        features = _features(pixels, points[rows] * side, patch * side, settings)
+        yield rows, np.asarray(features)
+
+
+def _features(pixels, points, patch, settings):
+    count, starts, landmarks, _ = points.shape
+    maps = gradients.orientation_maps(tf.constant(pixels), settings.bins)
+    places = tf.reshape(tf.constant(points, tf.float32), [count, starts * landmarks, 2])
+    described = gradients.describe(maps, places, patch, settings.cells)
+    described = tf.reshape(described, [count * starts, -1])
+    return tf.pad(described, [[0, 0], [0, 1]], constant_values=1.0)
+
+
+def _regress(images, points, goal, patch, settings):
+    """`[F + 1, 2 K]` of least squared distance to the goal, with a ridge on all but the last."""
+    normal = right = 0.0
+    for rows, features in _batches(images, points, patch, settings):
+        motion = (goal[rows, None] - points[rows]).reshape(len(features), -1)
+        normal = normal + features.T @ features
+        right = right + features.T @ motion
+    diagonal = np.diag_indices(len(normal) - 1)
+    normal[diagonal] += settings.ridge * normal[diagonal].mean()
+    factor = scipy.linalg.cho_factor(np.asarray(normal, np.float64), overwrite_a=True)
+    return scipy.linalg.cho_solve(factor, np.asarray(right, np.float64)).astype(np.float32)
+
+
+def _descend(images, points, weights, patch, settings):
+    """The points after one stage."""
+    parts = [
+        (features @ weights).reshape(points[rows].shape)
+        for rows, features in _batches(images, points, patch, settings)
+    ]
+    return points + np.concatenate(parts)
