@@ -1,0 +1,146 @@
+"""Where everything lies on the skin: distances and masks per texel, measured once on the mean face."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tf_nonlinear3dmm import renderer
+
+SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
+# Half-face curves on the mean face (dm), right half by mirror symmetry.
+NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
+MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
+BAG = ((0.19, 0.11, 0.87), (0.26, 0.07, 0.86), (0.34, 0.08, 0.82), (0.41, 0.12, 0.77))
+
+
+class Surface(NamedTuple):
+    """Fields over the N texels of a UV map of `size`, in rows; lengths in decimetres.
+
+    All are left-right symmetric but for `position` x and `column`.
+    """
+
+    size: tuple
+    position: np.ndarray  # [N, 3] on the mean face, face frame
+    label: np.ndarray  # [N] 0 skin, 1 mouth sheet, 2 and 3 left and right eye
+    uv: np.ndarray  # [N, 2]
+    masks: dict  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao
+    eye: np.ndarray  # [N, 3] direction from the eyeball's centre, optical axis +z; 0 off the eyes
+    sheet: np.ndarray  # [N, 2] column -1..1 from the right to the left corner, row 0..1 downwards
+    brow: np.ndarray  # [N, 2] place along the brow (0 inner, 1 outer), distance above its line
+    upper_lid: np.ndarray  # [N] distance to the rim of the upper lid
+    lower_lid: np.ndarray
+    nasolabial: np.ndarray  # [N] distances to folds
+    marionette: np.ndarray
+    bag: np.ndarray
+    mouth: np.ndarray  # [N] distance to the outline of the lips
+
+
+def measure(population, face, size):
+    """The `Surface` of a population's mean face over a UV map of `size` (height, width)."""
+    tensors = renderer.face_tensors(face, size)
+    corners = np.reshape(tensors.texel_vertices, [-1, 3])
+    weights = np.reshape(tensors.texel_weights, [-1, 3]).astype(np.float32)
+
+    def spread(values):
+        return np.einsum("nk,nk...->n...", weights, values[corners].astype(np.float32))
+
+    position = spread(population.mean)
+    half = np.stack([np.abs(position[:, 0]), position[:, 1], position[:, 2]], axis=1)
+    marks = population.mean[population.lm]
+    masks = {
+        name: spread(population.arrays[f"mask_{name}"]) / 255
+        for name in ("lips", "eyelids", "ear", "nostril", "ao")
+    }
+    label = texel_labels(population, tensors)
+    outline = marks[[51, 52, 53, 54, 55, 56, 57]]
+    return Surface(
+        size=size,
+        position=position,
+        label=label,
+        uv=spread(population.uv),
+        masks=masks,
+        eye=spread(eye_directions(population, population.mean)),
+        sheet=spread(sheet_coordinates(population)),
+        brow=_brow(half, marks[22:27]),
+        upper_lid=distance(half, marks[[42, 43, 44, 45]]),
+        lower_lid=distance(half, marks[[42, 47, 46, 45]]),
+        nasolabial=distance(half, NASOLABIAL),
+        marionette=distance(half, MARIONETTE),
+        bag=distance(half, BAG),
+        mouth=distance(half, outline),
+    )
+
+
+def texel_labels(population, tensors):
+    """Label of the triangle under each texel `[N]`; stitches count as skin."""
+    triangle = np.reshape(tensors.texel_triangle, -1)
+    ids = np.sort(np.reshape(tensors.texel_vertices, [-1, 3]), axis=1)
+    keys = np.sort(population.tri.astype(np.int64), axis=1) @ [1 << 40, 1 << 20, 1]
+    order = np.argsort(keys)
+    found = order[np.searchsorted(keys[order], ids.astype(np.int64) @ [1 << 40, 1 << 20, 1])]
+    label = population.face_label[np.where(triangle >= 0, triangle, found)]
+    return np.where(label >= 4, SKIN, label)
+
+
+def eye_directions(population, vertices):
+    """`[V, 3]` unit vectors from the eyeballs' centres with the optical axis at +z; 0 elsewhere."""
+    result = np.zeros_like(vertices, np.float32)
+    for side, label in enumerate((LEFT_EYE, RIGHT_EYE)):
+        ids = np.unique(population.tri[population.face_label == label])
+        arms = vertices[ids] - population.eye_centre[side]
+        axis = population.eye_axis[side] / np.linalg.norm(population.eye_axis[side])
+        across = np.cross([0.0, 1.0, 0.0], axis)
+        across /= np.linalg.norm(across)
+        frame = np.stack([across, np.cross(axis, across), axis])
+        result[ids] = arms @ frame.T / np.linalg.norm(arms, axis=1, keepdims=True)
+    return result
+
+
+def sheet_coordinates(population):
+    """`[V, 2]` column and row of the mouth sheet, from its outline in the UV map; 0 elsewhere."""
+    uv = population.uv.astype(np.float64)
+    sheet = np.unique(population.tri[population.face_label == SHEET])
+    rim = np.intersect1d(sheet, population.tri[population.face_label == SKIN])
+    left, right = rim[np.argmax(uv[rim, 0])], rim[np.argmin(uv[rim, 0])]
+    chord = np.interp(uv[rim, 0], uv[[right, left], 0], uv[[right, left], 1])
+    middle = uv[sheet, 1].mean()
+    corner = np.isin(rim, [left, right])
+    bounds = []
+    for upper in (True, False):
+        level = np.minimum(chord, middle) if upper else np.maximum(chord, middle)
+        part = rim[corner | ((uv[rim, 1] < level) if upper else (uv[rim, 1] >= level))]
+        part = part[np.argsort(uv[part, 0])]
+        bounds.append(np.interp(uv[sheet, 0], uv[part, 0], uv[part, 1]))
+    row = (uv[sheet, 1] - bounds[0]) / np.maximum(bounds[1] - bounds[0], 1e-6)
+    result = np.zeros([len(uv), 2], np.float32)
+    column = (2 * uv[sheet, 0] - uv[left, 0] - uv[right, 0]) / (uv[left, 0] - uv[right, 0])
+    result[sheet] = np.stack([column, np.clip(row, 0, 1)], axis=1)
+    return result
+
+
+def distance(points, curve):
+    """Distances `[N]` from points `[N, 3]` to a curve of straight pieces `[K, 3]`."""
+    return _along(points, np.asarray(curve, np.float32))[0]
+
+
+def _along(points, curve):
+    """Distance to a curve, and place along it (0 to 1)."""
+    best, place = np.full(len(points), np.inf, np.float32), np.zeros(len(points), np.float32)
+    for i, (start, end) in enumerate(zip(curve[:-1], curve[1:], strict=True)):
+        span = end - start
+        t = np.clip((points - start) @ span / (span @ span), 0, 1)
+        gap = np.linalg.norm(points - start - t[:, np.newaxis] * span, axis=1)
+        nearer = gap < best
+        best = np.where(nearer, gap, best)
+        place = np.where(nearer, (i + t) / (len(curve) - 1), place)
+    return best.astype(np.float32), place.astype(np.float32)
+
+
+def _brow(points, curve):
+    """Place along the brow, continued beyond its ends, and signed distance above its line."""
+    gap, place = _along(points, curve)
+    x = np.interp(place, np.linspace(0, 1, len(curve)), curve[:, 0])
+    y = np.interp(place, np.linspace(0, 1, len(curve)), curve[:, 1])
+    beyond = (points[:, 0] - x) / (curve[-1, 0] - curve[0, 0])
+    beyond = np.where((place <= 0) | (place >= 1), beyond, 0)
+    return np.stack([place + beyond, np.where(points[:, 1] >= y, gap, -gap)], axis=1)

@@ -1,0 +1,115 @@
+"""`synthetic_faces`: people who do not exist, and everything about their pictures."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from datasets.synthetic_faces import generator
+from tf_nonlinear3dmm import face_model
+
+
+@dataclasses.dataclass(eq=False)
+class SyntheticFacesConfig(tfds.core.BuilderConfig):
+    """What to generate.
+
+    Attributes:
+        image_size: side of the evaluation crop; the stored image has an eighth more on each side.
+        uv_size: (height, width) of the texture maps.
+        train_examples, validation_examples, test_examples: pictures of each split.
+        seed: of people and pictures.
+    """
+
+    image_size: int = 112
+    uv_size: tuple[int, int] = (96, 112)
+    train_examples: int = 6000
+    validation_examples: int = 256
+    test_examples: int = 512
+    seed: int = 0
+
+    def __post_init__(self):
+        self.description = (
+            f"{self.image_size} px, texture maps of {self.uv_size[0]} x {self.uv_size[1]}, "
+            f"{self.train_examples} + {self.validation_examples} + {self.test_examples} pictures"
+        )
+
+
+SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 224))}
+
+
+def named_config(name, **changes):
+    """The config of a size `name`; changed counts or seed become part of its name."""
+    if name not in SIZES:
+        raise ValueError(f"there is no config `{name}`; give one of {', '.join(SIZES)}")
+    image_size, uv_size = SIZES[name]
+    config = SyntheticFacesConfig(name=name, image_size=image_size, uv_size=uv_size)
+    for key, value in changes.items():
+        if value != getattr(config, key):
+            name += f"-{key.removesuffix('_examples')}{value}"
+    return dataclasses.replace(config, name=name, **changes)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Generates the data set; nothing is downloaded."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = [named_config(name) for name in SIZES]
+
+    def _info(self):
+        config = self.builder_config
+        side = config.image_size + 2 * (config.image_size // 8)
+        height, width = config.uv_size
+        count = len(face_model.FaceModel.load("makehuman").mean_vertices)
+        image, tensor = tfds.features.Image, tfds.features.Tensor
+
+        def floats(*shape):
+            return tensor(shape=shape, dtype=np.float32)
+
+        def texels(channels):
+            return image(shape=(height, width, channels), encoding_format="png")
+
+        features = {
+            "image": image(shape=(side, side, 3), encoding_format="jpeg"),
+            "face_mask": image(shape=(side, side, 1), encoding_format="png"),
+            "identity": tfds.features.Scalar(np.int64),
+            "name": tfds.features.Text(),
+            "yaw_deg": tfds.features.Scalar(np.float32),
+            "albedo": texels(3),
+            "illumination": floats(9, 3),
+            "attributes": floats(len(generator.ATTRIBUTES)),
+        }
+        for prefix in ("", "teacher_"):
+            features[prefix + "landmarks"] = floats(68, 2)
+            features[prefix + "projection"] = floats(2, 4)
+            features[prefix + "vertices"] = floats(count, 3)
+            features[prefix + "texture"] = texels(3)
+            features[prefix + "texture_mask"] = texels(1)
+        for label in generator.LABELS:
+            features["has_" + label] = tfds.features.Scalar(np.bool_)
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=None,
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(
+                attributes=list(generator.ATTRIBUTES),
+                image_size=config.image_size,
+                seed=config.seed,
+                face_model="makehuman",
+            ),
+        )
+
+    def _split_generators(self, dl_manager):
+        del dl_manager  # nothing to download
+        return {split: self._generate_examples(split) for split in generator.SPLITS}
+
+    def _generate_examples(self, split):
+        config = self.builder_config
+        studio = generator.make_studio(config.image_size, config.uv_size, config.seed)
+        count = getattr(config, f"{split}_examples")
+        for index, example in enumerate(generator.records(studio, split, count)):
+            self.progress(split, index)
+            yield index, example
+
+    def progress(self, split, index):
+        """Called before each record is written; `prepare` listens here."""
