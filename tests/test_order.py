@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
-    configs shapes replicas face_model face_formats mesh_io
+    configs command_line shapes replicas face_model face_formats mesh_io
     layers encoder decoders discriminator
-    sampling camera rasterizer antialias lighting renderer unwrap crop photos data
+    sampling camera rasterizer antialias lighting renderer unwrap crop archive photos w300 records data
     model baselines perceptual losses metrics visualize plots training evaluation serving
 """.split()
 

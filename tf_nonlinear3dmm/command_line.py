@@ -1,0 +1,152 @@
+"""Flags of the scripts: every field of a `Config` can be set, a wrong name gets the nearest one.
+
+parser = command_line.parser("Trains a model.")
+options = parser.parse_args(["--preset", "tiny", "--model.width", "8"])
+config = command_line.config(parser, options)
+"""
+
+import argparse
+import dataclasses
+import difflib
+import json
+import pathlib
+import re
+import sys
+import typing
+
+from tf_nonlinear3dmm import configs
+
+SHORT = {  # flag -> field
+    "--data": "data.folder",
+    "--sources": "data.sources",
+    "--mix": "data.mix",
+    "--labels": "data.labels",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line with the nearest flag; exit code 2."""
+
+    def error(self, message):
+        unknown = re.match(r"unrecognized arguments: (-\S*)", message)
+        if unknown:
+            word = unknown[1].split("=")[0]
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            near = _nearest(word, flags)
+            message = f"there is no flag {word}" + (f"; did you mean {near}?" if near else "")
+        print(f"{self.prog}: {message}", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def parser(description):
+    """A `Parser` with --preset, --config, the short flags and one flag for each field."""
+    made = Parser(
+        description=description,
+        epilog="Values in brackets are those of the preset `small`.",
+        usage="%(prog)s [--preset NAME | --config FILE] [--FIELD VALUE ...] [other flags]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    presets = ", ".join(configs.PRESETS)
+    made.add_argument("--preset", metavar="NAME", help=f"{presets} (default small)")
+    made.add_argument("--config", metavar="FILE", help="a run's config.json instead of a preset")
+    for flag, name in SHORT.items():
+        made.add_argument(flag, dest=name, metavar="X", help=f"the same as --{name}", default=_NONE)
+    default = configs.to_dict(configs.Config())
+    for title, kind, fields in _groups(configs.Config):
+        group = made.add_argument_group(title, _summary(kind))
+        for name, hint, text in fields:
+            text = f"{text} [{_show(_look_up(default, name))}]".lstrip()
+            group.add_argument(
+                f"--{name}", dest=name, metavar=_metavar(hint), help=text, default=_NONE
+            )
+    return made
+
+
+def config(parser, options):
+    """The `Config` that parsed `options` describe; a wrong one ends the program with code 2."""
+    try:
+        if options.config and options.preset:
+            raise ValueError("give --preset or --config, not both")
+        if options.config:
+            base = configs.from_dict(json.loads(pathlib.Path(options.config).read_text()))
+        else:
+            base = configs.preset(options.preset or "small")
+        values = configs.to_dict(base)
+        hints = {name: hint for _, _, fields in _groups(configs.Config) for name, hint, _ in fields}
+        for name, text in vars(options).items():
+            if name in hints:
+                parent, _, last = name.rpartition(".")
+                _look_up(values, parent)[last] = _parse(name, hints[name], text)
+        return configs.from_dict(values)
+    except FileNotFoundError:
+        parser.error(f"there is no file {options.config}")
+    except (ValueError, TypeError) as error:  # JSONDecodeError is a ValueError
+        parser.error(str(error))
+
+
+_NONE = argparse.SUPPRESS
+
+
+def _groups(kind, prefix=""):
+    """[(title, dataclass, [(dotted name, type, help)])] of a dataclass and those inside it."""
+    hints, texts = typing.get_type_hints(kind), _documentation(kind)
+    own, groups = [], []
+    for field in dataclasses.fields(kind):
+        name, hint = prefix + field.name, hints[field.name]
+        if dataclasses.is_dataclass(hint):
+            groups += _groups(hint, f"{name}.")
+        elif name != "preset":
+            own.append((name, hint, texts.get(field.name, "")))
+    return ([(prefix.rstrip("."), kind, own)] if own else []) + groups
+
+
+def _documentation(kind):
+    """Field -> its text under `Attributes:` in the docstring."""
+    _, _, attributes = (kind.__doc__ or "").partition("Attributes:\n")
+    texts = {}
+    for block in re.split(r"\n(?=        \S)", attributes.rstrip()):
+        names, _, text = block.strip().partition(":")
+        for name in names.split(","):
+            texts[name.strip()] = " ".join(text.split()).replace("%", "%%")
+    return texts
+
+
+def _summary(kind):
+    return (kind.__doc__ or "").strip().split("\n")[0]
+
+
+def _metavar(hint):
+    return {int: "N", float: "X", bool: "true|false", str: "TEXT"}.get(hint, "H,W")
+
+
+def _parse(name, hint, text):
+    try:
+        if hint is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        if hint in (int, float, str):
+            return hint(text)
+        return tuple(int(part) for part in re.split("[,x]", text))
+    except (ValueError, KeyError):
+        raise ValueError(f"--{name} must be {_metavar(hint)}, got {text!r}") from None
+
+
+def _look_up(values, name):
+    """The value of a dotted name in nested dicts; all of them for an empty name."""
+    for part in name.split(".") if name else []:
+        values = values[part]
+    return values
+
+
+def _show(value):
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _nearest(word, flags):
+    """The flag most like `word`; a field's last part alone counts as well."""
+    by_end = {flag.rsplit(".", 1)[-1].lstrip("-"): flag for flag in reversed(flags)}
+    near = difflib.get_close_matches(word, flags, n=1, cutoff=0.7)
+    ends = difflib.get_close_matches(word.rsplit(".", 1)[-1].lstrip("-"), by_end, n=1, cutoff=0.7)
+    return near[0] if near else by_end[ends[0]] if ends else None

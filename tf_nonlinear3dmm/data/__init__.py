@@ -1,0 +1,22 @@
+"""Data set examples to training batches.
+
+`sources` finds data sets, `arrays` reads their records by row, `batches` makes the batch of any
+step from them, `augment` cuts, mirrors and colours it. Points leave here in pixels of the crop,
+colours in [0, 1].
+"""
+
+from tf_nonlinear3dmm.data.arrays import Split
+from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
+from tf_nonlinear3dmm.data.evaluation import in_order
+from tf_nonlinear3dmm.data.sources import open_split, open_training, requests
+
+__all__ = [
+    "Batches",
+    "Source",
+    "Split",
+    "in_order",
+    "open_split",
+    "open_training",
+    "requests",
+    "stored_size",
+]

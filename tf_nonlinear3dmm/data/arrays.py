@@ -1,0 +1,131 @@
+"""Prepared data sets as arrays on disk that are read by row, so that any step's batch is at hand.
+
+The first use of a feature copies it from the tfds records to `<data set>/arrays/<split>/x.npy`,
+which is then memory-mapped: only the rows that are read take memory. Files appear whole or not at
+all, so that several processes may prepare the same data set at once.
+"""
+
+import os
+import pathlib
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+NAME_BYTES = 128
+GEOMETRY = ("landmarks", "projection", "vertices")  # a record is bad where these are not finite
+
+
+class Split:
+    """One split of a prepared data set.
+
+    Attributes:
+        builder: tfds builder of the data set.
+        name: of the split.
+        rows: ids of the good records, in the order of the files.
+        skipped: names of the bad records: geometry that is not finite.
+    """
+
+    def __init__(self, builder, name, strict=False):
+        splits = builder.info.splits
+        if name not in splits or not splits[name].num_examples:
+            raise ValueError(
+                f"{builder.data_path} has no split `{name}` with records, it has {[*splits]}"
+            )
+        self.builder, self.name = builder, name
+        self.size = splits[name].num_examples
+        self._arrays = {}
+        bad = np.zeros([self.size], bool)
+        for feature in GEOMETRY:
+            if feature in builder.info.features:
+                bad |= ~self._finite(feature)
+        self.rows = np.flatnonzero(~bad)
+        self.skipped = [self._read_name(row) for row in np.flatnonzero(bad)]
+        if self.skipped and strict:
+            raise ValueError(f"{builder.data_path}, split `{name}`: {_bad_line(self.skipped)}")
+        if not len(self.rows):
+            raise ValueError(f"{builder.data_path}, split `{name}`: every record is bad")
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __contains__(self, feature):
+        return feature in self.builder.info.features
+
+    def __getitem__(self, feature):
+        """The memory-mapped array of a feature, `[size, ...]`; index it by `rows`."""
+        if feature not in self._arrays:
+            self.prepare([feature])
+        return self._arrays[feature]
+
+    def prepare(self, features):
+        """Makes the files of several features in one pass over the records."""
+        missing = [f for f in features if f not in self._arrays and not self._open(f)]
+        if missing:
+            self._copy(missing)
+            for feature in missing:
+                self._open(feature)
+
+    def summary(self):
+        """One line about bad records, or an empty string."""
+        return _bad_line(self.skipped) if self.skipped else ""
+
+    def _path(self, feature):
+        return pathlib.Path(self.builder.data_path) / "arrays" / self.name / f"{feature}.npy"
+
+    def _open(self, feature):
+        try:
+            array = np.load(self._path(feature), mmap_mode="r")
+        except (FileNotFoundError, ValueError):
+            return False
+        if len(array) != self.size:  # of an older data set of this name
+            return False
+        self._arrays[feature] = array
+        return True
+
+    def _copy(self, features):
+        for feature in features:
+            if feature not in self:
+                raise ValueError(
+                    f"{self.builder.data_path} has no feature `{feature}`, it has "
+                    f"{[*self.builder.info.features]}"
+                )
+        records = self.builder.as_dataset(
+            split=self.name,
+            decoders=tfds.decode.PartialDecoding(dict.fromkeys(features, True)),
+            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+        )
+        arrays, parts = {}, {}
+        for row, record in enumerate(tfds.as_numpy(records)):
+            if not row:
+                for feature in features:
+                    parts[feature] = _temporary(self._path(feature))
+                    arrays[feature] = _create(parts[feature], record[feature], self.size)
+            for feature in features:
+                arrays[feature][row] = record[feature]
+        for feature in features:
+            arrays[feature].flush()
+            os.replace(parts[feature], self._path(feature))
+
+    def _finite(self, feature):
+        array = self[feature]
+        chunks = np.array_split(array, max(1, array.nbytes // 2**26))
+        return np.concatenate([np.isfinite(c).reshape(len(c), -1).all(axis=1) for c in chunks])
+
+    def _read_name(self, row):
+        return self["name"][row].decode() if "name" in self else str(row)
+
+
+def _bad_line(names):
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"{len(names)} bad records skipped (geometry that is not finite): {shown}"
+
+
+def _temporary(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_suffix(f".{os.getpid()}.part")
+
+
+def _create(path, example, size):
+    example = np.asarray(example)
+    dtype = example.dtype if example.dtype.kind in "buif" else f"S{NAME_BYTES}"
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(size, *example.shape))

@@ -1,0 +1,31 @@
+"""Splits in their own order, cut exactly: what validation and evaluation read."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.data import augment, batches
+
+
+def in_order(split, image_size, batch_size, features=None, rows=None):
+    """Batches of a split in the order of its records, cut to the evaluation crop.
+
+    Args:
+        split: `Split`.
+        image_size: side of the crop.
+        batch_size: examples per batch; the last one may be smaller.
+        features: names to read; all of the data set's by default. Image, face_mask, landmarks and
+            projection always come along.
+        rows: ids of records; all good ones by default.
+
+    Yields:
+        dicts of tensors: bytes as float32 in [0, 1], points and projections (the teacher's too)
+        in pixels of the crop; names as bytes.
+    """
+    needed = {"image", "face_mask", "landmarks", "projection"}
+    names = sorted(needed | set(features or split.builder.info.features))
+    split.prepare(names)
+    rows = split.rows if rows is None else np.asarray(rows)
+    for start in range(0, len(rows), batch_size):
+        here = rows[start : start + batch_size]
+        batch = {name: tf.convert_to_tensor(split[name][here]) for name in names}
+        yield batches.as_floats(augment.cut_centre(batch, image_size))

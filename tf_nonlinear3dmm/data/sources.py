@@ -1,0 +1,108 @@
+"""Which data sets a run reads, and where they lie.
+
+A source is `name`, `name/config` or `name:PATH`. `name` is a folder of tfds builder code under
+`datasets/`, or a data set that was prepared before in the data folder; its config is `s<side>` for
+images of that side unless one is given.
+"""
+
+import difflib
+import importlib
+import pathlib
+from typing import NamedTuple
+
+import tensorflow_datasets as tfds
+
+from tf_nonlinear3dmm.data import arrays, batches
+
+
+class Request(NamedTuple):
+    """One source as asked for: `name`, builder `config`, `path` of the user's files or None."""
+
+    name: str
+    config: str
+    path: str | None
+
+
+def requests(config):
+    """The `Request`s of a `Config`, and their weights."""
+    names = [name.strip() for name in config.data.sources.split(",") if name.strip()]
+    try:
+        weights = [float(weight) for weight in str(config.data.mix).split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) != len(names) or not names or min(weights) <= 0:
+        raise ValueError(
+            f"`mix` must be {len(names)} positive numbers, one for each of the sources "
+            f"{names}, got {config.data.mix!r}"
+        )
+    return [_parse(name, config.model.image_size) for name in names], weights
+
+
+def open_split(request, config, split):
+    """The `arrays.Split` of a source, generated or converted first where it is not prepared yet."""
+    return arrays.Split(builder(request, config), split, config.data.strict)
+
+
+def open_training(config, face):
+    """`Batches` of the training split of every source, and the projections' mean and deviation."""
+    wanted, weights = requests(config)
+    layout = batches.layout(config.model, face)
+    sources = [
+        batches.Source(open_split(request, config, "train"), layout, config.data.labels)
+        for request in wanted
+    ]
+    statistics = batches.projection_statistics(sources, config.model.image_size, config.data.mirror)
+    return batches.Batches(sources, weights, config, face), statistics
+
+
+def builder(request, config):
+    """The prepared tfds builder of a source."""
+    folder = pathlib.Path(config.data.folder)
+    made = _builder_from_code(request, config, folder)
+    if made is None:
+        versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
+        if not versions:
+            raise ValueError(_unknown(request, folder))
+        return tfds.builder_from_directory(str(versions[-1].parent))
+    made.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=request.path, try_download_gcs=False
+        )
+    )
+    return made
+
+
+def _builder_from_code(request, config, folder):
+    """A builder made from `datasets/<name>`, or None where that cannot be imported."""
+    try:
+        module = importlib.import_module(f"datasets.{request.name}.{request.name}_dataset_builder")
+    except ModuleNotFoundError as error:
+        if error.name and not f"datasets.{request.name}".startswith(error.name):
+            raise
+        return None
+    kind = module.Builder
+    known = [c.name for c in kind.BUILDER_CONFIGS]
+    if request.config not in known:
+        raise ValueError(
+            f"data set `{request.name}` has the configurations {known}, not `{request.config}`"
+        )
+    sizes = getattr(module, "configure", None)
+    chosen = sizes(request.config, config) if sizes else request.config
+    return kind(data_dir=str(folder), config=chosen)
+
+
+def _parse(name, image_size):
+    name, _, path = name.partition(":")
+    name, _, config = name.partition("/")
+    return Request(name, config or f"s{image_size}", path or None)
+
+
+def _unknown(request, folder):
+    code = pathlib.Path("datasets")
+    known = {p.name for p in [*folder.glob("*"), *code.glob("*")] if p.is_dir()} - {"__pycache__"}
+    near = difflib.get_close_matches(request.name, known, n=1)
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    return (
+        f"data set `{request.name}/{request.config}` is neither prepared in {folder}/ nor known "
+        f"to datasets/{hint}"
+    )

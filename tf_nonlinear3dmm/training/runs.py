@@ -1,0 +1,196 @@
+"""A run: a folder with config.json, checkpoints, metrics.jsonl, panels and weights.npz."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from tf_nonlinear3dmm import configs, data, losses, renderer
+from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.training import checkpoints, strategies
+from tf_nonlinear3dmm.training.loop import Loop, Position, stages
+from tf_nonlinear3dmm.training.objective import Objective
+from tf_nonlinear3dmm.training.observer import Observer, Silent
+from tf_nonlinear3dmm.training.progress import Terminal
+from tf_nonlinear3dmm.training.records import Records
+from tf_nonlinear3dmm.training.updates import NonFiniteError, Updates
+from tf_nonlinear3dmm.training.validation import Validation
+
+# What may differ when a run goes on: where things are and how often it looks, not what it learns.
+FREE = {"data.folder", "train.checkpoint_minutes", "train.keep_checkpoints"}
+
+
+class RunError(Exception):
+    """The run cannot start or go on as asked; nothing was changed."""
+
+
+class Outcome(NamedTuple):
+    """How `train` ended: `finished`, and the `step` that was reached of `total`."""
+
+    finished: bool
+    step: int
+    total: int
+
+
+def train(config, folder, strategy="one_device"):
+    """Trains `config` in `folder`, from the start or from the last checkpoint there.
+
+    Args:
+        config: `Config`.
+        folder: of the run; made where it does not exist.
+        strategy: name for `strategies.create`.
+
+    Returns:
+        `Outcome`. A finished run returns at once.
+
+    Raises:
+        RunError: `folder` holds a run of another configuration, or is in use.
+        updates.NonFiniteError: see nonfinite.json in the folder.
+        checkpoints.SaveError: a file could not be written; the last checkpoint is whole.
+    """
+    folder = pathlib.Path(folder)
+    check(config, folder)
+    total = stages(config)[-1][-1]
+    if finished(config, folder):
+        return Outcome(True, total, total)
+    scheme = strategies.create(strategy)
+    chief = strategies.is_chief(scheme)
+    if config.train.batch_size % scheme.num_replicas_in_sync:
+        raise RunError(
+            f"`train.batch_size` must be a multiple of the {scheme.num_replicas_in_sync} replicas, "
+            f"got {config.train.batch_size}"
+        )
+    with _lock(folder) if chief else contextlib.nullcontext():
+        if chief:
+            _write_config(config, folder)
+        position = _train(config, folder, scheme, chief)
+    return Outcome(position.step == total, position.step, total)
+
+
+def check(config, folder):
+    """Raises `RunError` where `folder` holds a run of another configuration."""
+    path = folder / "config.json"
+    if not path.exists():
+        if any(folder.glob("checkpoints/*.npz")):
+            raise RunError(f"{folder} has checkpoints but no config.json")
+        return
+    try:
+        held = configs.from_dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
+    differences = [
+        f"{name} {old!r} there, {new!r} asked for"
+        for name, old, new in _differences(configs.to_dict(held), configs.to_dict(config))
+        if name not in FREE
+    ]
+    if differences:
+        raise RunError(
+            f"{folder} holds a run of another configuration ({'; '.join(differences[:4])}); "
+            "give another --out"
+        )
+
+
+def finished(config, folder):
+    """Whether the run in `folder` has done all steps of `config`."""
+    steps = checkpoints.Checkpoints(folder / "checkpoints", 1).steps()
+    return bool(steps) and steps[-1] >= stages(config)[-1][-1]
+
+
+def load(folder):
+    """(model with the best averaged weights, `Config`) of a run."""
+    folder = pathlib.Path(folder)
+    try:
+        config = configs.from_dict(json.loads((folder / "config.json").read_text()))
+    except FileNotFoundError:
+        raise RunError(f"{folder} is not a run: it has no config.json") from None
+    path = folder / "weights.npz"
+    if not path.exists():
+        raise RunError(f"{folder} has no weights.npz yet: train until the first validation")
+    arrays, _ = checkpoints.read(path)
+    model = Nonlinear3DMM(config.model, np.zeros(8, np.float32), np.ones(8, np.float32))
+    tensors = [v.value for v in model.weights if "float" in v.dtype]
+    checkpoints.assign(tensors, arrays, str(path))
+    return model, config
+
+
+def _train(config, folder, strategy, chief):
+    """Trains; returns the `loop.Position` that was reached."""
+    keras.utils.set_random_seed(config.train.seed)
+    batches, updates, validation = assemble(config, strategy)
+    store = checkpoints.Checkpoints(folder / "checkpoints", config.train.keep_checkpoints)
+    position, held = Position(), store.load_latest()
+    if held:
+        updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
+        position = Position(**held[1])
+    total = stages(config)[-1][-1]
+    with contextlib.ExitStack() as stack:
+        observer = Silent()
+        if chief:
+            terminal = Terminal(total, position.step, config.train.batch_size)
+            records = Records(folder, position.step)
+            stack.callback(records.close)
+            stack.callback(terminal.close)
+            observer = Observer(config.train, updates, validation, terminal, records, store)
+            if held:
+                terminal.say(f"{folder}: going on after step {position.step} of {total}")
+        try:
+            return Loop(config, updates, batches, observer).run(position)
+        except NonFiniteError as error:
+            _name_records(folder, batches, error)
+            raise
+
+
+def assemble(config, strategy):
+    """(`data.Batches`, `Updates`, `Validation`) of a configuration."""
+    face = FaceModel.load(config.model.face_model)
+    batches, statistics = data.open_training(config, face)
+    tensors = renderer.face_tensors(face, config.model.uv_size)
+    objective = Objective(losses.constants(face, tensors, statistics[1]))
+
+    def model():
+        return Nonlinear3DMM(config.model, *statistics, face=face)
+
+    updates = Updates(strategy, model, objective, config.train)
+    split = data.open_split(data.requests(config)[0][0], config, "validation")
+    return batches, updates, Validation(updates.model, face, tensors, split, config)
+
+
+def _name_records(folder, batches, error):
+    """Writes what is known about a step whose numbers are not finite."""
+    report = {"step": error.step, "terms": error.terms, "records": batches.names(error.step)}
+    (folder / "nonfinite.json").write_text(json.dumps(report, indent=2))
+
+
+def _write_config(config, folder):
+    path = folder / "config.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+    os.replace(part, path)
+
+
+@contextlib.contextmanager
+def _lock(folder):
+    """Keeps a second process out of the run; the system drops the lock of a killed one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{folder} is in use by another process") from None
+        yield
+
+
+def _differences(held, wanted, prefix=""):
+    """(name, old, new) of every field that differs."""
+    for name in {**held, **wanted}:
+        old, new = held.get(name), wanted.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, f"{prefix}{name}.")
+        elif old != new:
+            yield f"{prefix}{name}", old, new

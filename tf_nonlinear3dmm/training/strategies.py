@@ -1,0 +1,97 @@
+"""Where the replicas of a run live: one device, all of this machine, several machines, a TPU."""
+
+import difflib
+import json
+import os
+
+import tensorflow as tf
+
+
+def create(name):
+    """The `tf.distribute.Strategy` of a name.
+
+    Args:
+        name: "one_device": the first GPU, or the CPU. "mirrored": every GPU of this machine, or
+            every logical CPU device where it has none. "multi_worker": the machines that the
+            environment variable TF_CONFIG lists. "tpu": the TPU that the environment names.
+
+    Raises:
+        ValueError: an unknown name, or TF_CONFIG that does not say what is needed.
+    """
+    if name not in STRATEGIES:
+        near = difflib.get_close_matches(name, STRATEGIES, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        raise ValueError(f"`strategy` must be one of {', '.join(STRATEGIES)}, got `{name}`{hint}")
+    return STRATEGIES[name]()
+
+
+def is_chief(strategy):
+    """Whether this process writes the run's files."""
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if resolver is None or resolver.task_type is None:
+        return True
+    return (
+        resolver.task_type in ("chief", "worker")
+        and resolver.task_id == 0
+        and (resolver.task_type == "chief" or "chief" not in resolver.cluster_spec().jobs)
+    )
+
+
+def local_part(strategy):
+    """(local replicas, number of this worker): which parts of a batch are computed here."""
+    local = strategy.extended._num_replicas_in_sync // _workers(strategy)
+    resolver = getattr(strategy, "cluster_resolver", None)
+    if _workers(strategy) == 1:
+        return local, 0
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+    return local, resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
+
+
+def _workers(strategy):
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 1
+    jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+    return max(1, sum(len(jobs.get(job, [])) for job in ("chief", "worker")))
+
+
+def _one_device():
+    # The default strategy runs on the first GPU, else on the CPU, without any wrapping.
+    return tf.distribute.get_strategy()
+
+
+def _mirrored():
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    devices = [f"CPU:{i}" for i, _ in enumerate(tf.config.list_logical_devices("CPU"))]
+    # Collective operations of several CPU devices in one process get in each other's way.
+    return tf.distribute.MirroredStrategy(
+        devices, cross_device_ops=tf.distribute.ReductionToOneDevice()
+    )
+
+
+def _multi_worker():
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    except json.JSONDecodeError as error:
+        raise ValueError(f"TF_CONFIG is not JSON: {error}") from None
+    if not cluster.get("cluster") or not cluster.get("task"):
+        raise ValueError(
+            "strategy `multi_worker` needs the environment variable TF_CONFIG with `cluster` and "
+            f"`task`, got {os.environ.get('TF_CONFIG')!r}; docs/training.md has an example"
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _tpu():
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver()
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
+
+
+STRATEGIES = {
+    "one_device": _one_device,
+    "mirrored": _mirrored,
+    "multi_worker": _multi_worker,
+    "tpu": _tpu,
+}

@@ -1,0 +1,194 @@
+"""One step of training, on any number of replicas.
+
+Even steps train every variable without the landmark term; odd steps train the encoder alone, with
+it, so that landmarks never pull single vertices out of the decoded surface. Each kind of step has
+its own Adam and is traced once per stage.
+"""
+
+import dataclasses
+import functools
+import math
+
+import keras
+import tensorflow as tf
+
+from tf_nonlinear3dmm.training import checkpoints
+
+
+class NonFiniteError(Exception):
+    """A loss or gradient is not finite. `terms` holds the step's numbers."""
+
+    def __init__(self, step, terms):
+        super().__init__(f"step {step}: the loss or its gradient is not finite")
+        self.step, self.terms = step, terms
+
+
+def learning_rate(stage, step):
+    """The rate of step `step` (0-based) of a stage, `configs.StageConfig`."""
+    warm = min(1.0, (step + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
+    fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, stage.steps))))
+    return stage.learning_rate * warm * (stage.final_rate + (1 - stage.final_rate) * fall)
+
+
+def is_encoder_step(stage, step):
+    """Whether step `step` (0-based) of a stage trains the encoder alone, with landmarks."""
+    return stage.alternating and step % 2 == 1
+
+
+class Updates:
+    """Model, optimizers and averaged weights, and the functions that change them.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        make_model: () -> model with an `encoder`; called in the strategy's scope.
+        objective: (model, `LossConfig`, batch, seed) -> (loss, dict of scalars for the log).
+        train: `TrainConfig`.
+
+    Attributes:
+        model: what `make_model` made.
+        tensors: the `tf.Variable`s of its weights, in its order.
+        averaged: their averages over the last steps.
+        traces: how often each function was traced.
+    """
+
+    def __init__(self, strategy, make_model, objective, train):
+        self.strategy, self.objective, self.train = strategy, objective, train
+        with strategy.scope():
+            self.model = make_model()
+            self.optimizers = {
+                "all": _optimizer(train.optimizer, self.model.trainable_variables),
+                "encoder": _optimizer(train.optimizer, self.model.encoder.trainable_variables),
+            }
+            self.tensors = [v.value for v in self.model.weights if "float" in v.dtype]
+            self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
+        self.traces = {}
+        self._functions, self._names = {}, {}
+
+    def run(self, stage_name, stage, step, batch, seed, stop=False):
+        """One step.
+
+        Args:
+            stage_name, stage: name and `StageConfig`.
+            step: 0-based within the stage.
+            batch: dict of tensors, or of values per replica.
+            seed: `[2]` ints, of what the losses draw at random.
+            stop: this worker was asked to stop.
+
+        Returns:
+            (dict of the step's numbers, whether any worker was asked to stop).
+
+        Raises:
+            NonFiniteError: the loss or its gradient is not finite.
+        """
+        kind = "encoder" if is_encoder_step(stage, step) else "all"
+        key = (stage_name, kind)
+        if key not in self._functions:
+            self._functions[key] = tf.function(functools.partial(self._step, key, stage))
+        optimizer = self.optimizers[kind]
+        optimizer.learning_rate.assign(learning_rate(stage, step))
+        seed, stop = tf.constant(seed, tf.int32), tf.constant(float(stop))
+        *numbers, bad, stops = self._functions[key](batch, seed, stop).numpy().tolist()
+        terms = dict(zip(self._names[key], numbers, strict=True))
+        if bad:
+            raise NonFiniteError(step, terms)
+        return terms, stops > 0
+
+    def state(self):
+        """name -> list of variables: everything that training changes."""
+        return {
+            "model": self.tensors,
+            "averaged": self.averaged,
+            **{
+                f"{name}_optimizer": [v.value for v in optimizer.variables]
+                for name, optimizer in self.optimizers.items()
+            },
+        }
+
+    def arrays(self):
+        """The values of `state`, as the arrays of a checkpoint."""
+        return {
+            f"{part}/{name}": array
+            for part, variables in self.state().items()
+            for name, array in checkpoints.values_of(variables).items()
+        }
+
+    def restore(self, arrays, what):
+        """The inverse of `arrays`; `what` names the checkpoint in errors."""
+        for part, variables in self.state().items():
+            inside = {
+                name.removeprefix(f"{part}/"): array
+                for name, array in arrays.items()
+                if name.startswith(f"{part}/")
+            }
+            checkpoints.assign(variables, inside, f"{what}, part `{part}`")
+
+    def swap_averaged(self):
+        """Exchanges the model's weights and their averages; a second call undoes the first."""
+        for variable, average in zip(self.tensors, self.averaged, strict=True):
+            value = variable.numpy()
+            variable.assign(average.numpy())
+            average.assign(value)
+
+    def _step(self, key, stage, batch, seed, stop):
+        self.traces[key] = self.traces.get(key, 0) + 1
+        replica = functools.partial(self._replica_step, key, stage)
+        means, sums = self.strategy.run(replica, args=(batch, seed, stop))
+        means = self.strategy.reduce("MEAN", means, axis=None)
+        sums = self.strategy.reduce("SUM", sums, axis=None)
+        self._average()
+        return tf.concat([means, sums], axis=0)
+
+    def _replica_step(self, key, stage, batch, seed, stop):
+        """([numbers to log], [is not finite, is asked to stop]) of one replica."""
+        _, kind = key
+        config, part = stage.loss, self.model
+        if kind == "encoder":
+            part = self.model.encoder
+        elif stage.alternating:
+            config = dataclasses.replace(config, landmarks=0.0)
+        variables = part.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([v.value for v in variables])
+            loss, numbers = self.objective(self.model, config, batch, seed)
+            share = loss / self.strategy.num_replicas_in_sync
+        gradients = tape.gradient(share, [v.value for v in variables], unconnected_gradients="zero")
+        norm = tf.linalg.global_norm(gradients)
+        gradients = self._clip(gradients)
+        self.optimizers[kind].apply_gradients(zip(gradients, variables, strict=True))
+        name = "encoder_loss" if kind == "encoder" else "loss"
+        logged = {name: loss, **numbers}
+        self._names[key] = [*logged]
+        bad = 1.0 - tf.cast(tf.math.is_finite(norm + loss), tf.float32)
+        return tf.stack([*logged.values()]), tf.stack([bad, stop])
+
+    def _clip(self, gradients):
+        """Clips the gradient of all replicas together; the optimizer adds the replicas up again."""
+        if not self.train.clip_norm:
+            return gradients
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.train.clip_norm)
+        return [gradient / replicas for gradient in gradients]
+
+    def _average(self):
+        """Moves the averages towards the weights, faster while there are few steps to average."""
+        steps = sum(o.iterations.value for o in self.optimizers.values())
+        steps = tf.cast(steps, tf.float32)
+        rate = 1.0 - tf.minimum(self.train.ema_decay, steps / (steps + 10.0))
+        for variable, average in zip(self.tensors, self.averaged, strict=True):
+            self.strategy.extended.update(
+                average, lambda a, v: a.assign_add(rate * (v - a)), args=(variable,), group=False
+            )
+
+
+def _optimizer(name, variables):
+    kinds = {
+        "adam": lambda: keras.optimizers.Adam(beta_1=0.5),
+        "sgd": lambda: keras.optimizers.SGD(),
+    }
+    if name not in kinds:
+        raise ValueError(f"`optimizer` must be one of {', '.join(kinds)}, got `{name}`")
+    optimizer = kinds[name]()
+    optimizer.build(variables)
+    return optimizer
