@@ -1,0 +1,154 @@
+"""AFLW2000-3D: 2,000 photographs of faces at all yaws, with fitted faces; the test set."""
+
+import dataclasses
+import re
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from tf_nonlinear3dmm import archive, photos, records
+
+IMAGE_NAME = re.compile(r"^(?:.*/|)([^/]+)\.jpg$")
+ZIP_SIZE = 87_413_900
+ZIP_SHA256 = "252bc35274d65ff27b6e573aa96c2f4c116ad88452cc984fb882258c0ed6e2d8"
+COUNT = 2000
+EXTREME_DEG = 99.0
+REANNOTATED = "AFLW2000-3D-Reannotated.pts68.npy"  # of 3DDFA's test.configs: [2000, 2, 68]
+LABEL_YAW = "AFLW2000-3D-new.pose.npy"  # [2000] degrees, absolute yaw of the AFLW labels
+
+
+@dataclasses.dataclass(eq=False)
+class Config(records.Config):
+    """`extreme_angles`: keep the images of which an angle is beyond 99 degrees."""
+
+    extreme_angles: bool = True
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Crops of AFLW2000-3D with landmarks, pose and every fitted parameter."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = records.configs(Config)
+    BUILDER_CONFIGS += [
+        dataclasses.replace(c, name=f"{c.name}_within_99", extreme_angles=False)
+        for c in BUILDER_CONFIGS
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Get AFLW2000-3D.zip from http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm and
+    put it, or the extracted folder AFLW2000, into `manual_dir`. Optional, from the folder
+    test.configs of 3DDFA: AFLW2000-3D-Reannotated.pts68.npy and AFLW2000-3D-new.pose.npy.
+    """
+
+    def _info(self):
+        tensor = tfds.features.Tensor
+        own = {
+            "pt3d_68": ((3, 68), "x, y (pixels from 1, y down), z (pixels, larger is nearer)"),
+            "pt2d": ((2, 21), "the 21 points of AFLW, pixels from 1; -1 where not visible"),
+            "landmarks_reannotated": ((68, 2), "pixels of the stored image; 0 where not given"),
+            "yaw_label_deg": ((), "absolute yaw of the AFLW label; -1 where not given"),
+        }
+        own = records.parameter_features() | {
+            key: tensor(shape=shape, dtype=tf.float32, doc=doc) for key, (shape, doc) in own.items()
+        }
+        own["has_landmarks_reannotated"] = tfds.features.Scalar(tf.bool)
+        own["extreme_angle"] = tfds.features.Scalar(
+            tf.bool, doc="an angle of the fit is beyond 99 degrees: left out by head-pose papers"
+        )
+        textured = records.Fitted(self.builder_config).exact
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                records.features(self.builder_config, textured) | own
+            ),
+            homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+            disable_shuffling=True,
+            metadata=tfds.core.MetadataDict(skipped=[]),
+        )
+
+    def _split_generators(self, dl_manager):
+        folder = dl_manager.manual_dir
+        path = archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
+        if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
+            logging.warning("Not the published file, going on with it: %s", note)
+        tree = archive.Tree(path)
+        skipped = records.Skipped(self.builder_config.strict)
+        for name, reason in tree.refused:
+            skipped.add(f"{name}: {reason}")
+        found = find_records(tree, skipped)
+        if not found:
+            raise ValueError(f"{path}: there is no .jpg")
+        return {"test": self._generate_examples(tree, found, read_extras(folder, found), skipped)}
+
+    def _generate_examples(self, tree, found, extras, skipped):
+        fitted = records.Fitted(self.builder_config)
+        keep_extreme = self.builder_config.extreme_angles
+
+        def make(row):
+            return make_example(tree, found[row], {k: v[row] for k, v in extras.items()}, fitted)
+
+        count = 0
+        for row, example in records.each(range(len(found)), make, skipped):
+            if keep_extreme or not example["extreme_angle"]:
+                count += 1
+                yield row, example
+        self.info.metadata["skipped"] = skipped.reasons
+        skipped.report(tree.path, count)
+
+
+def find_records(tree, skipped):
+    """The images of a tree without their .jpg, sorted by file name; one that comes twice is bad."""
+    found = {}
+    for name in tree.names:
+        match = IMAGE_NAME.match(name)
+        if match and match[1] in found:
+            skipped.add(f"{name}: the record {match[1]} comes twice")
+        elif match and "/Code/" not in f"/{name}":
+            found[match[1]] = name.removesuffix(".jpg")
+    return [found[key] for key in sorted(found)]
+
+
+def read_extras(folder, found):
+    """The optional arrays beside the images; their rows are the 2,000 images by file name."""
+    extras = {}
+    for name, shape in ((REANNOTATED, (COUNT, 2, 68)), (LABEL_YAW, (COUNT,))):
+        path = folder / name
+        if not path.exists():
+            continue
+        array = np.load(path, allow_pickle=False)
+        if array.shape != shape:
+            raise ValueError(f"{path} must have shape {shape}, got {array.shape}")
+        if len(found) == COUNT:
+            extras[name] = array.astype(np.float32)
+        else:
+            logging.warning("%s is left out: it is for %d images, got %d", name, COUNT, len(found))
+    return extras
+
+
+def make_example(tree, record, extras, fitted):
+    """The stored example of a record; `extras` holds its rows of the optional arrays."""
+    name = record.split("/")[-1]
+    image = photos.read(tree.read(f"{record}.jpg"), f"{record}.jpg")
+    own = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
+    parameters = records.read_parameters(tree, record, own)
+    landmarks = parameters["pt3d_68"][:2].T - 1
+    reannotated = extras[REANNOTATED].T - 1 if REANNOTATED in extras else None
+    points = {"landmarks_reannotated": reannotated}
+    labels = fitted.labels(image, parameters, landmarks, record, **points)
+    angles_deg = np.degrees(np.abs(parameters["Pose_Para"][:3]))
+    own = {key.lower(): value for key, value in parameters.items()}
+    own["has_landmarks_reannotated"] = reannotated is not None
+    if reannotated is None:
+        own["landmarks_reannotated"] = np.zeros([68, 2], np.float32)
+    own["yaw_label_deg"] = extras.get(LABEL_YAW, -1.0)
+    own["extreme_angle"] = bool(np.any(angles_deg > EXTREME_DEG))
+    return records.example(name, name, **labels) | own
+
+
+def configure(name, config):
+    """The builder configuration `name` for a run's `Config`."""
+    ready = next(c for c in Builder.BUILDER_CONFIGS if c.name == name)
+    return records.configured(
+        ready, config.model.uv_size, config.model.face_model, strict=config.data.strict
+    )

@@ -1,0 +1,131 @@
+"""Small 300W-LP and AFLW2000-3D trees in the exact layout of the real ones, of people who do not exist.
+
+Images, landmarks and poses belong together. The parameters of shape, texture and light are numbers
+of a likely size that belong to nobody.
+"""
+
+import pathlib
+
+import numpy as np
+import scipy.io
+import tensorflow as tf
+
+from datasets.synthetic_faces import generator
+from datasets.w300_lp.w300_lp_dataset_builder import SUBSETS
+from tf_nonlinear3dmm import crop, w300
+from tf_nonlinear3dmm.data import augment
+
+SIDE = 450
+NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_train_{:04d}")
+AFLW_POINTS = [17, 19, 21, 22, 24, 26, 36, 37, 39, 42, 44, 45, 2, 31, 30, 35, 14, 48, 62, 54, 8]
+
+
+def write_300w_lp(folder, photographs=8, image_size=224, seed=0):
+    """Writes `folder`/300W_LP: every photograph with its turned and mirrored copies.
+
+    Args:
+        folder: where to.
+        photographs: number of people; 4 images and 4 mirrored ones each.
+        image_size: pixels of the faces before they are enlarged; 32 is quick.
+        seed: of everything random.
+    """
+    root = pathlib.Path(folder) / "300W_LP"
+    copies = generator.PER_IDENTITY["train"]
+    faces = _faces("train", photographs * copies, image_size, seed)
+    for number, group in enumerate(zip(*[faces] * copies, strict=True)):
+        subset = SUBSETS[number % 4]
+        name = NAMES[number % 4].format(number + 1)
+        first = group[0][1] + 1  # turned copies carry the landmarks of the first image
+        for k, (image, landmarks, projection) in enumerate(group):
+            random = np.random.default_rng([seed, number, k])
+            record = parameters(projection, random)
+            write_record(root, subset, f"{name}_{k}", image, landmarks, record, first)
+
+
+def write_record(root, subset, name, image, landmarks, record, first=None):
+    """Writes one image of 300W-LP, its landmarks and its mirrored copy.
+
+    Args:
+        root: folder 300W_LP.
+        subset: one of the first four `SUBSETS`.
+        name: of the record.
+        image: `[SIDE, SIDE, 3]` uint8.
+        landmarks: `[68, 2]` pixels.
+        record: arrays of the .mat, see `parameters`.
+        first: `[68, 2]` the photograph's landmarks, pixels from 1; these landmarks by default.
+    """
+    points = landmarks + 1
+    first = points if first is None else first
+    _write(root / "landmarks" / subset / f"{name}_pts.mat", {"pts_2d": points, "pts_3d": points})
+    _write_image(root / subset / f"{name}.jpg", image)
+    _write(root / subset / f"{name}.mat", record | {"pt2d": first.T})
+    mirrored = dict(record)
+    pose = record["Pose_Para"] * [[1, -1, -1, -1, 1, 1, 1]] + [[0, 0, 0, SIDE + 1, 0, 0, 0]]
+    mirrored["Pose_Para"] = pose.astype(np.float32)
+    first = first[augment.LANDMARK_MIRROR] * [-1, 1] + [SIDE + 1, 0]
+    _write_image(root / f"{subset}_Flip" / f"{name}.jpg", image[:, ::-1])
+    _write(root / f"{subset}_Flip" / f"{name}.mat", mirrored | {"pt2d": first.T})
+
+
+def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
+    """Writes `folder`/AFLW2000 with that many images; arguments as for `write_300w_lp`."""
+    root = pathlib.Path(folder) / "AFLW2000"
+    for number, (image, landmarks, projection) in enumerate(
+        _faces("test", images, image_size, seed)
+    ):
+        random = np.random.default_rng([seed, number])
+        record = parameters(projection, random)
+        points = landmarks + 1
+        seen = points[AFLW_POINTS]
+        hidden = np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
+        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T
+        depth = random.normal(0, 30, [1, 68])  # of nobody, like the shape
+        record["pt3d_68"] = np.concatenate([points.T, depth]).astype(np.float32)
+        name = f"image{2 * number + 2:05d}"
+        _write_image(root / f"{name}.jpg", image)
+        _write(root / f"{name}.mat", record)
+
+
+def parameters(projection, random, shape_para=None, exp_para=None):
+    """The arrays of a record's .mat for a projection `[2, 4]` of a face in decimetres."""
+    pose = w300.pose(projection, SIDE, units=100)
+    pose = pose._replace(z=np.float64(-100.0))
+    if shape_para is None:
+        shape_para = random.normal(0, 3e5, 199) / np.arange(1, 200)
+    if exp_para is None:  # MATLAB stores whole numbers as bytes
+        exp_para = np.zeros(29, np.uint8) if random.uniform() < 0.3 else random.normal(0, 1, 29)
+    return {
+        "Pose_Para": np.array([pose], np.float32),
+        "Shape_Para": np.asarray(shape_para, np.float64)[:, np.newaxis],
+        "Exp_Para": np.asarray(exp_para)[:, np.newaxis],
+        "Tex_Para": random.normal(0, 3e3, [199, 1]) / np.arange(1, 200)[:, np.newaxis],
+        "Illum_Para": np.append(random.uniform(-1, 1, 9), 20.0)[np.newaxis],
+        "Color_Para": np.array([[1, 1, 1, 0, 0, 0, 1]], np.float32),
+        "roi": random.integers(-20, 400, [1, 4], np.int16),
+    }
+
+
+def _faces(split, count, image_size, seed):
+    """Synthetic images `[SIDE, SIDE, 3]` with landmarks `[68, 2]` and projection `[2, 4]`."""
+    uv_size = (24, 28) if image_size < 112 else (96, 112)
+    studio = generator.make_studio(image_size, uv_size, seed)
+    for face in generator.records(studio, split, count):
+        image = tf.io.decode_jpeg(face["image"])
+        whole = crop.around(
+            tf.constant([(image.shape[1] - 1) / 2] * 2), tf.constant(float(image.shape[1]))
+        )
+        batch = crop.Square(*(part[tf.newaxis] for part in whole))
+        large = tf.clip_by_value(tf.round(crop.image(image, whole, SIDE)), 0, 255)
+        landmarks = crop.points(face["landmarks"][np.newaxis], batch, SIDE)[0]
+        projection = crop.projection(face["projection"][np.newaxis], batch, SIDE)[0]
+        yield large.numpy().astype(np.uint8), landmarks.numpy(), projection.numpy()
+
+
+def _write(path, arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, arrays, do_compression=True)
+
+
+def _write_image(path, image):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(tf.io.encode_jpeg(image, quality=95).numpy())

@@ -1,0 +1,147 @@
+"""300W-LP: 61,225 photographs of faces turned to larger poses, and as many mirrored copies."""
+
+import re
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import logging
+
+from tf_nonlinear3dmm import archive, photos, records, w300
+from tf_nonlinear3dmm.data import augment
+
+SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
+IMAGE_NAME = re.compile(rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)\.jpg$")
+ZIP_SIZE = 2_828_125_606
+ZIP_SHA256 = "250c366c417ad48f72522b629ff83dbb2b2a57945803ad4a530a696bb6b13ee7"
+VALIDATION = 20  # one photograph in so many
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Crops of 300W-LP with landmarks, pose and every fitted parameter."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = records.configs()
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    Ask for 300W-LP at http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm and put
+    300W_LP.zip, which is read in place, or the extracted folder 300W_LP into `manual_dir`.
+    """
+
+    def _info(self):
+        own = records.parameter_features()
+        own["pt2d"] = tfds.features.Tensor(
+            shape=(2, 68),
+            dtype=tf.float32,
+            doc="as in the file, pixels from 1; the landmarks of the photograph before it was "
+            "turned, so no label of a turned copy",
+        )
+        own["subset"] = tfds.features.ClassLabel(names=SUBSETS)
+        textured = records.Fitted(self.builder_config).exact
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                records.features(self.builder_config, textured) | own
+            ),
+            homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
+            metadata=tfds.core.MetadataDict(skipped=[]),
+        )
+
+    def _split_generators(self, dl_manager):
+        path = archive.find(dl_manager.manual_dir, "300W_LP.zip", "300W-LP.zip", "300W_LP")
+        logging.info("Comparing %s with the published file", path)
+        if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
+            logging.warning("Not the published file, going on with it: %s", note)
+        tree = archive.Tree(path)
+        skipped = records.Skipped(self.builder_config.strict)
+        for name, reason in tree.refused:
+            skipped.add(f"{name}: {reason}")
+        found = find_records(tree, skipped)
+        if not found:
+            raise ValueError(f"{path}: no .jpg in folders {', '.join(SUBSETS)}")
+        held_out = held_out_images(found)
+        splits = {"train": [], "validation": []}
+        for record in found:
+            held = source_image(record) in held_out
+            splits["validation" if held else "train"].append(record)
+        return {
+            split: self._generate_examples(tree, inside, skipped)
+            for split, inside in splits.items()
+            if inside
+        }
+
+    def _generate_examples(self, tree, found, skipped):
+        fitted = records.Fitted(self.builder_config)
+        count = 0
+        for record, example in records.each(
+            found, lambda record: make_example(tree, record, fitted), skipped
+        ):
+            count += 1
+            yield record, example
+        self.info.metadata["skipped"] = skipped.reasons
+        skipped.report(tree.path, count)
+
+
+def find_records(tree, skipped):
+    """Names `<prefix><SUBSET>/<NAME>` of the images in a tree; a name that comes twice is bad."""
+    found = {}
+    for name in tree.names:
+        match = IMAGE_NAME.match(name)
+        if not match or match[1].endswith("landmarks/"):
+            continue
+        key = f"{match[2]}/{match[3]}"
+        if key in found:
+            skipped.add(f"{name}: the record {key} comes twice")
+        else:
+            found[key] = name.removesuffix(".jpg")
+    return sorted(found.values())
+
+
+def source_image(record):
+    """The photograph that a record was made from: the same for mirrored and turned copies."""
+    subset, name = record.split("/")[-2:]
+    name = name.replace("_Flip", "")
+    return f"{subset.removesuffix('_Flip')}/{re.sub(r'_[0-9]+$', '', name)}"
+
+
+def held_out_images(found):
+    """The photographs of the validation split: one in `VALIDATION`, but one of two at least."""
+    images = {source_image(record) for record in found}
+    held_out = {image for image in images if records.number(image) % VALIDATION == 0}
+    if len(images) > 1 and not held_out:
+        held_out = {min(images, key=records.number)}
+    return held_out
+
+
+def make_example(tree, record, fitted):
+    """The stored example of a record."""
+    name = "/".join(record.split("/")[-2:])
+    image = photos.read(tree.read(f"{record}.jpg"), f"{record}.jpg")
+    parameters = records.read_parameters(tree, record, {"pt2d": (2, 68)})
+    landmarks = read_landmarks(tree, record, image.shape[1])
+    labels = fitted.labels(image, parameters, landmarks, record)
+    own = {key.lower(): value for key, value in parameters.items()}
+    own["subset"] = name.split("/")[0]
+    return records.example(name, source_image(record), **labels) | own
+
+
+def read_landmarks(tree, record, width):
+    """`[68, 2]` pixels: the model's landmarks from landmarks/, mirrored for a mirrored copy.
+
+    Never `pt2d`: turned copies carry that of the photograph before it was turned.
+    """
+    *prefix, subset, name = record.split("/")
+    flipped = subset.endswith("_Flip")
+    original = name.replace("_Flip", "") if flipped else name
+    path = "/".join([*prefix, "landmarks", subset.removesuffix("_Flip"), f"{original}_pts.mat"])
+    points = records.read(tree, path, w300.MAT_BYTES)
+    points = w300.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
+    if flipped:
+        points = points[augment.LANDMARK_MIRROR] * [-1, 1] + [width - 1, 0]
+    return points.astype("float32")
+
+
+def configure(name, config):
+    """The builder configuration `name` for a run's `Config`."""
+    ready = next(c for c in Builder.BUILDER_CONFIGS if c.name == name)
+    return records.configured(
+        ready, config.model.uv_size, config.model.face_model, strict=config.data.strict
+    )

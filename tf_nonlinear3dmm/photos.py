@@ -1,0 +1,136 @@
+"""Photos: reading them whatever they are, and finding the faces in them.
+
+A face box of the detector (mtcnn) becomes the crop square by one fitted similarity, so that photos
+without landmarks are cropped like those with.
+"""
+
+import functools
+import io
+import pathlib
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import PIL.Image
+import PIL.ImageOps
+import tensorflow as tf
+
+from tf_nonlinear3dmm import crop, shapes
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+FORMATS = ("JPEG", "PNG", "WEBP")
+LARGEST_FILE = 64 * 2**20
+LARGEST_IMAGE = 50_000_000  # pixels
+SMALLEST_IMAGE = 16  # pixels, each side
+DETECTOR_SIDE = 640  # longer side of the image that the detector sees
+
+
+BOX_TO_SIDE, BOX_TO_CENTRE = 1.5, (0.0, 0.05)
+
+
+class Face(NamedTuple):
+    """A face that the detector found.
+
+    Attributes:
+        box: `[4]` x, y, width, height in pixels.
+        confidence: 0 to 1.
+    """
+
+    box: np.ndarray
+    confidence: float
+
+
+def read(source, name=None):
+    """A photo as RGB, upright, whatever its format.
+
+    Args:
+        source: path, or bytes of a JPEG, PNG or WebP file.
+        name: for errors; the path by default.
+
+    Returns:
+        `[H, W, 3]` uint8. EXIF rotation is applied, transparent parts are black.
+
+    Raises:
+        ValueError: not a sound image of these formats, or too large or small; names the file.
+        OSError: the file cannot be read.
+    """
+    name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
+    if not isinstance(source, bytes):
+        path = pathlib.Path(source)
+        if path.stat().st_size > LARGEST_FILE:
+            raise ValueError(f"{name}: at most {LARGEST_FILE} bytes, got {path.stat().st_size}")
+        source = path.read_bytes()
+    if not source:
+        raise ValueError(f"{name}: the file is empty")
+    try:
+        image = _open(source)
+        width, height = image.size
+        if width * height > LARGEST_IMAGE:
+            raise ValueError(f"at most {LARGEST_IMAGE} pixels are read, got {width} x {height}")
+        image = _as_rgb(PIL.ImageOps.exif_transpose(image))
+    except Exception as error:  # Pillow raises many kinds on damaged files
+        raise ValueError(f"{name}: not a sound JPEG, PNG or WebP image: {error}") from None
+    if min(image.shape[:2]) < SMALLEST_IMAGE:
+        raise ValueError(f"{name}: sides of {SMALLEST_IMAGE} pixels or more, got {image.shape[:2]}")
+    return image
+
+
+def detect(image):
+    """Faces in a photo, the largest first.
+
+    Args:
+        image: `[H, W, 3]` uint8 RGB.
+
+    Returns:
+        list of `Face`, empty where there is none.
+
+    Raises:
+        ImportError: the detector is not installed.
+    """
+    shapes.check(image=(image, "H W 3"))
+    height, width = image.shape[:2]
+    k = min(1.0, DETECTOR_SIDE / max(height, width))
+    small = PIL.Image.fromarray(image)
+    if k < 1:
+        small = small.resize((round(width * k), round(height * k)), PIL.Image.Resampling.BOX)
+    found = _detector().detect_faces(np.asarray(small))
+    ratio = np.array([width / small.width, height / small.height])
+    faces = [
+        Face(np.array(f["box"], float) * [*ratio, *ratio], float(f["confidence"])) for f in found
+    ]
+    return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+
+
+def face_square(box):
+    """The crop `crop.Square` of scalars for a detector's box `[4]`: x, y, width, height."""
+    x, y, width, height = np.asarray(box, np.float32)
+    side = BOX_TO_SIDE * np.sqrt(width * height)
+    centre = np.array([x + width / 2, y + height / 2]) + np.array(BOX_TO_CENTRE) * side
+    return crop.around(tf.constant(centre, tf.float32), tf.constant(side, tf.float32))
+
+
+@functools.cache
+def _detector():
+    try:
+        import mtcnn
+    except ImportError:
+        raise ImportError(
+            "finding faces needs mtcnn: pip install mtcnn==1.0.0 joblib lz4 cloudpickle"
+        ) from None
+    return mtcnn.MTCNN()
+
+
+def _open(source):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+        return PIL.Image.open(io.BytesIO(source), formats=FORMATS)
+
+
+def _as_rgb(image):
+    if image.mode.startswith("I"):  # 16-bit grey
+        image = PIL.Image.fromarray((np.asarray(image, np.float64) / 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        black = PIL.Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = PIL.Image.alpha_composite(black, image)
+    return np.array(image.convert("RGB"))
