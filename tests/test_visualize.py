@@ -128,7 +128,7 @@ def test_cumulative_and_curves_are_pictures():
     picture = plots.cumulative({"one": rng.gamma(2, size=50), "two": rng.gamma(4, size=50)})
     assert picture.shape[2] == 3 and picture.std() > 10
     records = [{"step": i, "stage": "pretrain", "nme": 10.0 / (i + 1)} for i in range(5)]
-    records += [{"step": 4, "validation/nme": 3.0}]
+    records += [{"step": 4, "kind": "validation", "nme": 3.0}]
     picture = plots.curves(records)
     assert picture.dtype == np.uint8 and picture.std() > 10
     assert plots.curves([]).dtype == np.uint8

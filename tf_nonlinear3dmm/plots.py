@@ -69,28 +69,27 @@ def curves(records, columns=4):
     """Training curves: one small plot for every number in the log.
 
     Args:
-        records: list of dicts, the lines of metrics.jsonl: each with `step` and other numbers. A
-            name `validation/x` is drawn in the plot of `x`.
+        records: list of dicts, the lines of metrics.jsonl: each with `step` and other numbers, and
+            maybe `kind`: numbers of one name and different kinds share a plot.
         columns: plots beside each other.
     """
-    series = {}
+    plots = {}
     for record in records:
+        kind = record.get("kind", "training")
         for name, value in record.items():
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
-                series.setdefault(name, []).append((record["step"], value))
-    plots = {}
-    for name in series:
-        plots.setdefault(name.rsplit("/", 1)[-1], []).append(name)
+                points = plots.setdefault(name, {}).setdefault(kind, [])
+                points.append((record["step"], value))
     rows = -(-len(plots) // columns) or 1
     figure = _figure(3.0 * columns, 2.1 * rows)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for spot, (title, names) in zip(axes, plots.items(), strict=False):
-        for name in names:
-            steps, values = np.array(series[name], np.float64).T
-            spot.plot(steps, values, linewidth=1.2, label=name.rpartition("/")[0] or "training")
+    for spot, (title, kinds) in zip(axes, plots.items(), strict=False):
+        for kind, points in kinds.items():
+            steps, values = np.array(points, np.float64).T
+            spot.plot(steps, values, linewidth=1.2, label=kind)
         if values.min() > 0 and values.max() > 30 * values.min():
             spot.set_yscale("log")
-        if len(names) > 1:
+        if len(kinds) > 1:
             spot.legend(frameon=False, fontsize=7)
         spot.set_title(title, fontsize=9)
         spot.tick_params(labelsize=7)

@@ -56,7 +56,7 @@ def panel(images, reconstruction, batch, face, tile=168):
         overlay(background, reconstruction.landmarks, batch, k),
         paint(reconstruction.albedo_map, front, face),
         paint(reconstruction.shading * 0.5, seen, face),
-        mesh(vertices, projection, face, size),
+        mesh(vertices, projection, face, size, fragments=seen),
     ]
     rows = np.stack([to_uint8(column) for column in columns], axis=1)  # [B, columns, size, size, 3]
     return grid(rows, COLUMNS)
@@ -160,7 +160,7 @@ def frontal(vertices, size, yaw_deg=0.0):
     return camera.compose(yaw, none, none, scale, (size - 1) / 2 - middle)
 
 
-def mesh(vertices, projection, face, size, colours=None):
+def mesh(vertices, projection, face, size, colours=None, fragments=None):
     """The bare geometry under a lamp, on white.
 
     Args:
@@ -169,6 +169,7 @@ def mesh(vertices, projection, face, size, colours=None):
         face: anything with `triangles` and `normal_triangles`, triangles themselves or a mask.
         size: side of the pictures.
         colours: `[B, V, 3]` in [0, 1]; clay where None.
+        fragments: what `see` returned for this view, if it is known.
 
     Returns:
         uint8 `[B, size, size, 3]`.
@@ -180,7 +181,8 @@ def mesh(vertices, projection, face, size, colours=None):
     normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
     shadow = 0.22 if colours is None else 0.6  # a map of colours must stay legible
     colours = tf.ones_like(vertices) * CLAY if colours is None else tf.cast(colours, tf.float32)
-    fragments = see(vertices, projection, face, size)
+    if fragments is None:
+        fragments = see(vertices, projection, face, size)
     attributes = tf.concat([normals, colours], axis=-1)
     pixels = rasterizer.interpolate(attributes, face.triangles, fragments)
     normals, colours = tf.math.l2_normalize(pixels[..., :3], axis=-1), pixels[..., 3:]

@@ -1,0 +1,194 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_nonlinear3dmm import camera, configs, data, evaluation, training, visualize
+from tf_nonlinear3dmm.evaluation import report, tables
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+
+N = 6
+CONFIG = configs.preset("tiny")
+S, STORED = CONFIG.model.image_size, 40
+MEAN = np.array([14, 0, 0, 16, 0, -14, 0, 17], np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf.keras.utils.set_random_seed(0)
+    made = Nonlinear3DMM(CONFIG.model, MEAN, np.full(8, 0.5, np.float32))
+    for decoder in (made.shape_decoder, made.albedo_decoder):  # untrained ones say nothing
+        bias = decoder.seed.bias
+        bias.assign(np.random.default_rng(0).normal(size=bias.shape))
+        decoder.last.kernel.assign(decoder.last.kernel * 10)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def no_tracing():
+    """The tests measure few faces: tracing would take longer than measuring."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+class FakeSplit:
+    """What `data.Split` offers, from arrays in memory."""
+
+    def __init__(self, arrays):
+        self.arrays, self.rows, self.skipped = arrays, np.arange(N), ["bad"]
+
+    def __contains__(self, name):
+        return name in self.arrays
+
+    def __getitem__(self, name):
+        return self.arrays[name]
+
+    def prepare(self, names):
+        assert {*names} <= {*self.arrays}
+
+
+def perfect(model):
+    """Records that the model reconstructs without error."""
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, [N, STORED, STORED, 3], np.uint8)
+    inside = slice(4, 4 + S)
+    result = model(image[:, inside, inside].astype(np.float32) / 255)
+    projection = camera.crop(result.projection, -4.0, -4.0, 1.0)
+    return {
+        "image": image,
+        "face_mask": np.full([N, STORED, STORED, 1], 255, np.uint8),
+        "landmarks": result.landmarks.numpy() + 4,
+        "projection": projection.numpy(),
+        "vertices": result.vertices.numpy(),
+        "albedo": np.round(255 * result.albedo_map.numpy()).astype(np.uint8),
+        "illumination": 3 * result.illumination.numpy(),
+        "yaw_deg": np.array([0, 10, -40, 50, 70, -80], np.float32),
+        "has_landmarks": np.ones(N, bool),
+        "has_vertices": np.ones(N, bool),
+    }
+
+
+def measured(model, arrays):
+    batches = data.in_order(FakeSplit(arrays), S, 4, list(arrays))
+    return evaluation.measure(model, batches)
+
+
+def test_a_perfect_reconstruction_has_no_error(model):
+    found = measured(model, perfect(model))
+    faces = found.per_face()
+    for name in ("nme", "vertex error (mm)", "vertex error (% of the eye distance)"):
+        np.testing.assert_allclose(faces[name, "model"], np.zeros(N), atol=1e-3)
+    np.testing.assert_allclose(faces["normal angle (degrees)", "model"], np.zeros(N), atol=0.05)
+    np.testing.assert_allclose(faces["albedo L1", "model"], np.zeros(N), atol=1 / 255)
+    np.testing.assert_allclose(faces["light error up to strength", "model"], np.zeros(N), atol=1e-3)
+    np.testing.assert_allclose(found.per_vertex()["model"], 0, atol=1e-3)
+    assert (faces["vertex error (mm)", "mean face"] > 1e-3).all()
+
+
+def test_the_best_pose_is_no_worse_than_the_predicted_one(model):
+    arrays = perfect(model)
+    noise = np.random.default_rng(0).normal(size=arrays["landmarks"].shape)
+    arrays["landmarks"] = (arrays["landmarks"] + noise).astype(np.float32)
+    faces = measured(model, arrays).per_face()
+    assert (faces["nme", evaluation.BEST_POSE] < faces["nme", evaluation.PREDICTED_POSE]).all()
+
+
+def test_vertex_errors_are_in_millimetres_and_over_the_eye_distance(model):
+    arrays = perfect(model)
+    arrays["vertices"] = 1.1 * np.tile(model.face.mean_vertices, [N, 1, 1])
+    faces = measured(model, arrays).per_face()
+    skin = model.face.regions["skin"]
+    points = 100 * model.face.mean_vertices  # the embedded face is in decimetres
+    centre = skin @ points / skin.sum()
+    expected = 0.1 * skin @ np.linalg.norm(points - centre, axis=1) / skin.sum()
+    np.testing.assert_allclose(faces["vertex error (mm)", "mean face"], expected, rtol=1e-4)
+    eyes = [points[model.face.landmarks[part]].mean(0) for part in (slice(36, 42), slice(42, 48))]
+    share = 100 * expected / (1.1 * np.linalg.norm(eyes[0] - eyes[1]))
+    np.testing.assert_allclose(
+        faces["vertex error (% of the eye distance)", "mean face"], share, rtol=1e-4
+    )
+
+
+def test_normals_are_compared_after_alignment(model):
+    arrays = perfect(model)
+    turn = camera.rotation(camera.compose(*[tf.fill([N], 0.3)] * 4, tf.zeros([N, 2]))).numpy()
+    arrays["vertices"] = arrays["vertices"] @ turn.transpose(0, 2, 1)
+    angle = measured(model, arrays).per_face()["normal angle (degrees)", "model"]
+    np.testing.assert_allclose(angle, np.zeros(N), atol=0.05)
+
+
+def test_absent_labels_count_nowhere(model):
+    arrays = perfect(model)
+    arrays["has_landmarks"] = np.arange(N) != 2
+    arrays["has_vertices"] = np.arange(N) != 3
+    arrays["landmarks"][2] = arrays["vertices"][3] = 0
+    found = measured(model, arrays)
+    faces = found.per_face()
+    assert np.flatnonzero(np.isnan(faces["nme", "model"])).tolist() == [2]
+    assert np.flatnonzero(np.isnan(faces["vertex error (mm)", "mean face"])).tolist() == [3]
+    assert found.count == N - 1
+    summary = evaluation.summarise(faces)
+    assert summary["alignment"]["model"]["n"][0] == N - 1
+    assert summary["measures"]["vertex error (mm)"]["model"][-1] == N - 1
+
+
+def test_a_data_set_of_photos_alone_can_be_measured(model):
+    kept = ("image", "face_mask", "landmarks", "projection")
+    arrays = {name: perfect(model)[name] for name in kept}
+    arrays["has_landmarks"] = np.zeros(N, bool)
+    summary = evaluation.summarise(measured(model, arrays).per_face())
+    assert [*summary["measures"]] == ["image L1 on the visible face"]
+    assert not summary["alignment"]
+
+
+def test_a_gain_explains_a_darker_albedo(model):
+    arrays = perfect(model)
+    arrays["albedo"] = (arrays["albedo"] * 0.5).astype(np.uint8)
+    faces = measured(model, arrays).per_face()
+    assert (faces["albedo L1", "model"] > 0.1).all()
+    assert (faces["albedo L1 up to colour gain", "model"] < 2 / 255).all()
+
+
+@pytest.fixture
+def run(model, tmp_path, monkeypatch):
+    split = FakeSplit(perfect(model))
+    monkeypatch.setattr(visualize, "FINE", 1)
+    monkeypatch.setattr(report, "SHOWN", 1)
+    monkeypatch.setattr(training, "load", lambda folder: (model, CONFIG))
+    monkeypatch.setattr(data, "open_split", lambda request, config, name: split)
+    line = {"step": 1, "stage": "pretrain", "kind": "training", "nme": 3.0}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    return tmp_path
+
+
+def test_evaluate_writes_report_and_figures(run):
+    written = evaluation.evaluate(run, say=lambda line: None)
+    assert json.loads((run / "report.json").read_text())["faces"] == N
+    assert written["bad_records"] == ["bad"]
+    text = (run / "report.md").read_text()
+    for expected in ("mean face, best pose", "vertex error (mm)", "5.42", "95 %", "1 bad records"):
+        assert expected in text
+    names = {path.stem for path in (run / "figures").iterdir()}
+    assert names == {"best", "median", "worst", "cumulative", "error_maps", "curves"}
+    for name in names:
+        assert f"(figures/{name}.png)" in text
+
+
+def test_evaluate_writes_elsewhere_and_fewer_faces(run):
+    written = evaluation.evaluate(run, faces=3, out=run / "other", say=lambda line: None)
+    assert written["faces"] == 3 and (run / "other/report.md").exists()
+    assert not (run / "report.md").exists()
+
+
+def test_evaluate_says_what_is_wrong_in_one_line(tmp_path):
+    with pytest.raises(evaluation.EvaluationError, match="config.json"):
+        evaluation.evaluate(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_intervals_read_well():
+    assert tables.with_interval((4.2111, 4.0, 4.4)) == "4.21 (4.00 to 4.40)"
+    assert tables.with_interval((0.01234, 0.01, 0.02)) == "0.0123 (0.01 to 0.02)"
+    assert tables.with_interval((np.nan, np.nan, np.nan)) == "-"
