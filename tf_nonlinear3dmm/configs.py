@@ -83,7 +83,7 @@ class LossConfig:
     adversarial: float = 0.0
     perceptual: float = 0.0
     form: str = "fixed"
-    history: int = 1000
+    history: int = 256
     perceptual_weights: str = ""
 
     def __post_init__(self):
