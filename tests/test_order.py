@@ -7,10 +7,10 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
-    configs command_line shapes replicas face_model face_formats mesh_io
+    configs command_line shapes replicas face_model face_build face_formats mesh_io
     layers encoder decoders discriminator
     sampling camera rasterizer antialias lighting renderer unwrap crop archive photos w300 records data
-    model baselines perceptual losses metrics visualize plots training evaluation serving
+    model baselines perceptual losses metrics directions visualize plots training evaluation serving page
 """.split()
 
 
