@@ -86,8 +86,8 @@ def _builder_from_code(request, config, folder):
         raise ValueError(
             f"data set `{request.name}` has the configurations {known}, not `{request.config}`"
         )
-    sizes = getattr(module, "configure", None)
-    chosen = sizes(request.config, config) if sizes else request.config
+    configure = getattr(module, "configure", None)
+    chosen = configure(request, config) if configure else request.config
     return kind(data_dir=str(folder), config=chosen)
 
 
