@@ -1,0 +1,1 @@
+"""Builds the embedded face from MakeHuman's CC0 mesh and targets; see `assemble.build`."""
