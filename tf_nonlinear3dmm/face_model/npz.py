@@ -1,0 +1,107 @@
+"""Reading .npz files without surprises: every error names the file, the key and what it must be."""
+
+import zipfile
+import zlib
+
+import numpy as np
+
+
+def read(path):
+    """All arrays of an .npz as a dict; objects are refused, never unpickled.
+
+    Raises:
+        ValueError: not an .npz, damaged, or an array of objects in it.
+    """
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path}: not an .npz file")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for key in file.files:
+                arrays[key] = _array(file, key, path)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(f"{path}: damaged .npz file: {error}") from None
+    return arrays
+
+
+def _array(file, key, path):
+    try:
+        value = file[key]
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise ValueError(
+                f"{path}: key `{key}` must hold numbers or text, got pickled objects; "
+                "they are not read, because reading them can run code"
+            ) from None
+        raise ValueError(f"{path}: key `{key}` cannot be read: {error}") from None
+    if not isinstance(value, np.ndarray):
+        raise ValueError(f"{path}: key `{key}` must be an array, got something else")
+    return value
+
+
+def take(arrays, key, path):
+    """`arrays[key]`, or an error that lists what is there."""
+    if key not in arrays:
+        have = ", ".join(sorted(arrays)) or "nothing"
+        raise ValueError(f"{path}: key `{key}` is missing; the file has {have}")
+    return arrays[key]
+
+
+def positive(arrays, key, path):
+    """One positive finite number."""
+    value = np.asarray(take(arrays, key, path))
+    if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.item()) < np.inf:
+        raise ValueError(f"{path}: key `{key}` must be one positive number, got {_brief(value)}")
+    return float(value.item())
+
+
+def text(arrays, key, path):
+    """One string."""
+    value = np.asarray(take(arrays, key, path))
+    if value.size != 1 or value.dtype.kind != "U":
+        raise ValueError(f"{path}: key `{key}` must be one string, got {_brief(value)}")
+    return str(value.item())
+
+
+def array(arrays, key, path, wanted, dtype, sizes, low=None, high=None):
+    """`arrays[key]` as `dtype`, if it has the wanted shape and only finite values.
+
+    Args:
+        arrays: name -> array; key: which; path: named in errors.
+        wanted: sizes separated by spaces; a letter must agree with `sizes`, which it extends.
+        low, high: the least and the greatest value allowed.
+    """
+    value = np.asarray(take(arrays, key, path))
+    words = wanted.split()
+    known = [int(word) if word.isdigit() else sizes.get(word) for word in words]
+    agree = value.ndim == len(words) and all(
+        size in (None, got) for size, got in zip(known, value.shape, strict=True)
+    )
+    if not agree:
+        described = ", ".join(
+            word if size is None or word.isdigit() else f"{word} = {size}"
+            for word, size in zip(words, known, strict=True)
+        )
+        raise ValueError(f"{path}: key `{key}` must have shape [{described}], got {_brief(value)}")
+    sizes.update({w: n for w, n in zip(words, value.shape, strict=True) if not w.isdigit()})
+    integer = np.issubdtype(dtype, np.integer)
+    if value.dtype.kind not in ("iu" if integer else "fiub"):
+        kind = "integers" if integer else "numbers"
+        raise ValueError(f"{path}: key `{key}` must hold {kind}, got {_brief(value)}")
+    if not np.all(np.isfinite(value)):
+        raise ValueError(f"{path}: key `{key}` must be finite, got {_bad(value)} NaN or infinite")
+    below = low is not None and value.size and value.min() < low
+    above = high is not None and value.size and value.max() > high
+    if below or above:
+        raise ValueError(
+            f"{path}: key `{key}` must lie in {low} to {high}, got {value.min()} to {value.max()}"
+        )
+    return np.ascontiguousarray(value, dtype)
+
+
+def _brief(value):
+    return f"{value.dtype} of shape {list(value.shape)}"
+
+
+def _bad(value):
+    return int(np.sum(~np.isfinite(value)))
