@@ -42,6 +42,13 @@ class FakeFaces(tfds.core.GeneratorBasedBuilder):
             yield i, example(split, i, bad=f"{split}-{i}" in self.bad)
 
 
+def prepare(folder, bad=()):
+    """Writes the data set into `folder`."""
+    builder = FakeFaces(data_dir=str(folder), config=f"s{SIZE}")
+    builder.bad = bad
+    builder.download_and_prepare()
+
+
 def example(split, i, bad=False):
     """Record `i` of a split."""
     random = np.random.default_rng([len(split), i])

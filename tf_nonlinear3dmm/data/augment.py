@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, shapes
 
-
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.
 LANDMARK_MIRROR = np.array(

@@ -5,7 +5,17 @@ model, config = training.load("runs/tiny")
 """
 
 from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
+from tf_nonlinear3dmm.training.exits import codes
 from tf_nonlinear3dmm.training.runs import Outcome, RunError, load, train
 from tf_nonlinear3dmm.training.updates import NonFiniteError
 
-__all__ = ["LoadError", "NonFiniteError", "Outcome", "RunError", "SaveError", "load", "train"]
+__all__ = [
+    "LoadError",
+    "NonFiniteError",
+    "Outcome",
+    "RunError",
+    "SaveError",
+    "codes",
+    "load",
+    "train",
+]

@@ -11,6 +11,7 @@ import pathlib
 import zipfile
 
 import numpy as np
+import tensorflow as tf
 
 
 class SaveError(Exception):
@@ -115,4 +116,4 @@ def assign(variables, arrays, what):
                 f"{what}: array {i} must have shape {list(variable.shape)}, got {found}"
             )
     for i, variable in enumerate(variables):
-        variable.assign(arrays[f"{i:04d}"].astype(variable.dtype))
+        variable.assign(tf.cast(arrays[f"{i:04d}"], variable.dtype))

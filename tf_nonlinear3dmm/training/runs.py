@@ -38,13 +38,15 @@ class Outcome(NamedTuple):
     total: int
 
 
-def train(config, folder, strategy="one_device"):
+def train(config, folder, strategy="one_device", bases=None):
     """Trains `config` in `folder`, from the start or from the last checkpoint there.
 
     Args:
         config: `Config`.
         folder: of the run; made where it does not exist.
         strategy: name for `strategies.create`.
+        bases: dict of `linear_shape` and `linear_albedo` for `Nonlinear3DMM`, where the
+            configuration asks for linear decoders.
 
     Returns:
         `Outcome`. A finished run returns at once.
@@ -59,17 +61,22 @@ def train(config, folder, strategy="one_device"):
     total = stages(config)[-1][-1]
     if finished(config, folder):
         return Outcome(True, total, total)
-    scheme = strategies.create(strategy)
+    try:
+        scheme = strategies.create(strategy)
+    except ValueError as error:
+        raise RunError(str(error)) from None
     chief = strategies.is_chief(scheme)
     if config.train.batch_size % scheme.num_replicas_in_sync:
         raise RunError(
             f"`train.batch_size` must be a multiple of the {scheme.num_replicas_in_sync} replicas, "
             f"got {config.train.batch_size}"
         )
+    keras.utils.set_random_seed(config.train.seed)
+    parts = assemble(config, scheme, bases)
     with _lock(folder) if chief else contextlib.nullcontext():
         if chief:
             _write_config(config, folder)
-        position = _train(config, folder, scheme, chief)
+        position = _train(config, folder, chief, *parts)
     return Outcome(position.step == total, position.step, total)
 
 
@@ -119,10 +126,8 @@ def load(folder):
     return model, config
 
 
-def _train(config, folder, strategy, chief):
+def _train(config, folder, chief, batches, updates, validation):
     """Trains; returns the `loop.Position` that was reached."""
-    keras.utils.set_random_seed(config.train.seed)
-    batches, updates, validation = assemble(config, strategy)
     store = checkpoints.Checkpoints(folder / "checkpoints", config.train.keep_checkpoints)
     position, held = Position(), store.load_latest()
     if held:
@@ -146,18 +151,21 @@ def _train(config, folder, strategy, chief):
             raise
 
 
-def assemble(config, strategy):
+def assemble(config, strategy, bases=None):
     """(`data.Batches`, `Updates`, `Validation`) of a configuration."""
-    face = FaceModel.load(config.model.face_model)
-    batches, statistics = data.open_training(config, face)
+    try:
+        face = FaceModel.load(config.model.face_model)
+        batches, statistics = data.open_training(config, face)
+        split = data.open_split(data.requests(config)[0][0], config, "validation")
+    except (ValueError, FileNotFoundError) as error:
+        raise RunError(str(error)) from error
     tensors = renderer.face_tensors(face, config.model.uv_size)
     objective = Objective(losses.constants(face, tensors, statistics[1]))
 
     def model():
-        return Nonlinear3DMM(config.model, *statistics, face=face)
+        return Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
 
     updates = Updates(strategy, model, objective, config.train)
-    split = data.open_split(data.requests(config)[0][0], config, "validation")
     return batches, updates, Validation(updates.model, face, tensors, split, config)
 
 

@@ -1,0 +1,43 @@
+"""Trains the model: data, pretraining, finetuning, evaluation, export, all in one command.
+
+    python scripts/train.py                          the preset `small`
+    python scripts/train.py --preset tiny --out runs/try
+    python scripts/train.py --strategy mirrored      every GPU of this machine
+    python scripts/train.py --finetune.loss.symmetry 0 --out runs/no_symmetry
+
+The same command goes on with a run that was stopped. Ctrl-C or SIGTERM stops after the step.
+"""
+
+import os
+import pathlib
+import shlex
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tf_nonlinear3dmm import command_line  # noqa: E402
+
+
+def main():
+    parser = command_line.parser(__doc__)
+    parser.add_argument("--out", metavar="FOLDER", help="of the run [runs/<preset>]")
+    strategies = "one_device, mirrored, multi_worker or tpu [one_device]"
+    parser.add_argument("--strategy", metavar="NAME", default="one_device", help=strategies)
+    options = parser.parse_args()
+    config = command_line.config(parser, options)
+    folder = options.out or f"runs/{config.preset}"
+    again = shlex.join(["python", *sys.argv])
+
+    from tf_nonlinear3dmm import training  # TensorFlow loads for seconds: --help need not wait
+
+    with training.codes(parser.prog, again):
+        outcome = training.train(config, folder, options.strategy)
+        if outcome.finished:
+            print(f"{folder} is finished: {outcome.total} steps")
+        else:
+            print(f"stopped after step {outcome.step} of {outcome.total}. To go on: {again}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How a training program ends: one clear line and an exit code.
+
+0 done or stopped on request; 2 something asked for is wrong, nothing was changed; 3 a loss that is
+not finite; 4 a file could not be written; 5 another worker is gone; 130 interrupted outside the
+training steps.
+"""
+
+import contextlib
+import os
+import sys
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
+from tf_nonlinear3dmm.training.runs import RunError
+from tf_nonlinear3dmm.training.updates import NonFiniteError
+
+WRONG, NON_FINITE, NOT_WRITTEN, WORKER_GONE, INTERRUPTED = 2, 3, 4, 5, 130
+
+
+@contextlib.contextmanager
+def codes(program, again):
+    """Turns the errors of `train` into a line on stderr and an exit code.
+
+    Args:
+        program: name that starts the line.
+        again: the command that goes on with the run.
+    """
+    try:
+        yield
+    except (RunError, LoadError) as error:
+        _end(program, error, WRONG)
+    except NonFiniteError as error:
+        _end(program, f"{error}; the checkpoint before it stays", NON_FINITE)
+    except SaveError as error:
+        _end(program, f"{error}; the checkpoint before stays. To go on: {again}", NOT_WRITTEN)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = error.strerror or error
+        _end(program, f"cannot read or write {where}{reason}. To go on: {again}", NOT_WRITTEN)
+    except tf.errors.OpError as error:
+        if "TF_CONFIG" not in os.environ:
+            raise
+        line = str(error).strip().split("\n")[0]
+        _end(program, f"another worker is gone ({line}). On every machine: {again}", WORKER_GONE)
+    except KeyboardInterrupt:
+        _end(program, f"interrupted. To go on: {again}", INTERRUPTED)
+
+
+def _end(program, message, code):
+    print(f"{program}: {message}", file=sys.stderr, flush=True)
+    raise SystemExit(code)
