@@ -1,1 +1,39 @@
-"""The Nonlinear 3D Face Morphable Model in TensorFlow 2."""
+"""The Nonlinear 3D Face Morphable Model in TensorFlow 2.
+
+    import tf_nonlinear3dmm as n3
+
+    model = n3.load()                        # the weights that come with the package, or a path
+    result = model.reconstruct(images)       # [B, S, S, 3] face crops -> `Reconstruction`
+
+These are the public names; everything else may change.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {  # imported when they are first used: TensorFlow takes seconds to load
+    "FaceModel": "face_model",
+    "Nonlinear3DMM": "model",
+    "Reconstruction": "model",
+    "load": "serving",
+    "preset": "configs",
+}
+
+__all__ = [
+    "FaceModel",
+    "Nonlinear3DMM",
+    "Reconstruction",
+    "load",
+    "preset",
+]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

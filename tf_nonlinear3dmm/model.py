@@ -5,13 +5,14 @@ reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
 shape_map, vertices = model.decode_shape(code)       # the morphable model alone
 """
 
+import functools
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import decoders, rasterizer, renderer, sampling
+from tf_nonlinear3dmm import decoders, rasterizer, renderer, sampling, shapes
 from tf_nonlinear3dmm.encoder import Encoder
 from tf_nonlinear3dmm.face_model import FaceModel
 
@@ -90,6 +91,41 @@ class Nonlinear3DMM(keras.Model):
         self.shape_decoder = _shape_decoder(config, len(self.face.mean_vertices), linear_shape)
         self.albedo_decoder = _albedo_decoder(config, linear_albedo)
         self.built = True
+
+    def reconstruct(self, images):
+        """Reconstructs face crops as they come from a file; `call` is for batches of training.
+
+        Args:
+            images: `[B, N, N, 3]` RGB, uint8 or floats in [0, 1]: square crops with the face in the
+                middle, 1.4 times as wide as its landmarks (see `crop`). Sizes other than the
+                model's S are resampled.
+
+        Returns:
+            `Reconstruction` of eager tensors; points and projection in pixels of an S x S image.
+
+        Raises:
+            ValueError: another shape, type or range.
+        """
+        images = tf.convert_to_tensor(images)
+        shapes.check(images=(images, "B N N 3"))
+        if images.dtype == tf.uint8:
+            images = tf.cast(images, tf.float32) / 255
+        elif not images.dtype.is_floating or tf.reduce_any((images < 0) | (images > 1)):
+            raise ValueError(
+                "`images` must be uint8 or floats in [0, 1], got "
+                f"{images.dtype.name} from {np.min(images)} to {np.max(images)}"
+            )
+        size = self.config.image_size
+        images = tf.cast(images, tf.float32)
+        if images.shape[1] != size:
+            images = tf.image.resize(images, [size, size], antialias=True)
+        return self._graph(images)
+
+    @functools.cached_property
+    def _graph(self):
+        size = self.config.image_size
+        signature = [tf.TensorSpec([None, size, size, 3])]
+        return tf.function(lambda images: self(images, training=False), input_signature=signature)
 
     def encode(self, images, training=False):
         """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""

@@ -33,7 +33,7 @@ def bilinear(image, points):
 
     first = tf.range(batch)[:, tf.newaxis] * (height * width)
     index = first + corner[..., 1] * width + corner[..., 0]
-    pixels = tf.reshape(image, [-1, channels])
+    pixels = tf.reshape(image, [-1, image.shape[3] or channels])
     upper = tf.gather(pixels, index) * (1 - right) + tf.gather(pixels, index + step[0]) * right
     index += step[1] * width
     lower = tf.gather(pixels, index) * (1 - right) + tf.gather(pixels, index + step[0]) * right

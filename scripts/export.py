@@ -1,0 +1,40 @@
+"""Exports a trained model.
+
+python scripts/export.py --run runs/small                      SavedModel for TensorFlow Serving
+python scripts/export.py --run runs/small --format weights     one small file for `load`
+python scripts/export.py --run runs/small --format onnx        encoder and decoders
+python scripts/export.py --run runs/small --format litert      likewise
+"""
+
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tf_nonlinear3dmm import command_line  # noqa: E402
+
+FORMATS = ("saved_model", "weights", "onnx", "litert")
+
+
+def main():
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", help="folder of a run or file of weights; the shipped ones")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")
+    parser.add_argument("--out", help="folder (RUN/export); what is there already stays")
+    parser.add_argument("--version", type=int, default=1, help="of the SavedModel (%(default)s)")
+    flags = parser.parse_args()
+    folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")
+    from tf_nonlinear3dmm import serving
+
+    try:
+        model = serving.load(flags.run)
+        for path in serving.write(model, flags.format, folder, flags.version):
+            print(f"wrote {path}")
+    except (serving.ExportError, ValueError, OSError) as error:
+        parser.error(error)
+
+
+if __name__ == "__main__":
+    main()

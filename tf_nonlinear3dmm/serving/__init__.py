@@ -1,0 +1,46 @@
+"""A trained model for others: one small file of weights, a SavedModel, ONNX or LiteRT."""
+
+import pathlib
+
+from tf_nonlinear3dmm.serving import portable
+from tf_nonlinear3dmm.serving.saved_model import ExportError, export
+from tf_nonlinear3dmm.serving.weights import load, save
+
+__all__ = ["ExportError", "export", "load", "save", "write"]
+
+
+def write(model, form, folder, version=1):
+    """Writes a model to `folder` in one of the forms of scripts/export.py.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        form: "saved_model", "weights", "onnx" or "litert".
+        folder: made where it does not exist.
+        version: of the SavedModel.
+
+    Returns:
+        list of paths.
+
+    Raises:
+        ExportError: a file is there already, or a package is missing.
+    """
+    folder = pathlib.Path(folder)
+    if form == "saved_model":
+        return [export(model, folder, version)]
+    names = {"weights": ["weights.npz"], "litert": ["model.tflite"]}
+    names["onnx"] = ["encode.onnx", "decode.onnx"]
+    paths = [folder / name for name in names[form]]
+    for path in paths:
+        if path.exists():
+            raise ExportError(f"{path} is there already: give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if form == "weights":
+        save(paths[0], model)
+    elif form == "litert":
+        portable.litert(model, paths[0])
+    else:
+        try:
+            portable.onnx(model, paths)
+        except ImportError:
+            raise ExportError("ONNX needs tf2onnx: pip install tf2onnx==1.17.0") from None
+    return paths

@@ -1,0 +1,59 @@
+"""Encoder and decoders for other runtimes: ONNX and LiteRT.
+
+The renderer stays in TensorFlow: neither runtime has the ops that find the visible triangle. Batch
+sizes are free. Names of inputs and outputs as in `saved_model`, images as floats in [0, 1]:
+
+    encode    images [B, S, S, 3] -> projection, illumination, shape_code, albedo_code
+    decode    shape_code, albedo_code -> vertices, albedo
+"""
+
+import pathlib
+import tempfile
+
+import tensorflow as tf
+
+
+def functions(model):
+    """ "encode" and "decode" as graph functions."""
+    config = model.config
+    size = config.image_size
+
+    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], name="images")])
+    def encode(images):
+        codes = model.encode(images)._asdict()
+        return {name: value for name, value in codes.items() if value is not None}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, config.shape_code_size], name="shape_code"),
+            tf.TensorSpec([None, config.albedo_code_size], name="albedo_code"),
+        ]
+    )
+    def decode(shape_code, albedo_code):
+        _, vertices = model.decode_shape(shape_code)
+        return {"vertices": vertices, "albedo": model.decode_albedo(albedo_code)}
+
+    return {"encode": encode, "decode": decode}
+
+
+def onnx(model, paths):
+    """Writes the ONNX files of the encoder and of the decoders to two paths."""
+    import tf2onnx
+
+    for path, function in zip(paths, functions(model).values(), strict=True):
+        tf2onnx.convert.from_function(
+            function, function.input_signature, opset=18, output_path=str(path)
+        )
+
+
+def litert(model, path):
+    """Writes one LiteRT file with the signatures `encode` and `decode`."""
+    made = functions(model)
+    module = tf.Module()
+    module.weights = [v.value for v in model.weights]
+    module.encode, module.decode = made["encode"], made["decode"]
+    with tempfile.TemporaryDirectory() as temporary:
+        tf.saved_model.save(module, temporary, signatures=made)
+        converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=[*made])
+        content = converter.convert()
+    pathlib.Path(path).write_bytes(content)

@@ -1,0 +1,52 @@
+"""Warm-up requests for TensorFlow Serving: a model that has answered them is fast from the start.
+
+The file holds one `PredictionLog` per request. The protocol's few messages are written here byte by
+byte, so that an export needs no other package.
+"""
+
+import pathlib
+
+import tensorflow as tf
+
+FILE = "assets.extra/tf_serving_warmup_requests"
+# Field numbers of the messages in tensorflow_serving/apis.
+PREDICT_LOG, REQUEST, MODEL_SPEC, INPUTS = 6, 1, 1, 2
+MODEL_NAME, SIGNATURE_NAME, KEY, VALUE = 1, 3, 1, 2
+
+
+def write(folder, model_name, requests):
+    """Adds the warm-up file to a SavedModel.
+
+    Args:
+        folder: of the SavedModel.
+        model_name: as the server calls it.
+        requests: list of (signature name, dict of input arrays).
+    """
+    path = pathlib.Path(folder) / FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            writer.write(prediction_log(model_name, signature, inputs))
+
+
+def prediction_log(model_name, signature, inputs):
+    """The bytes of a `PredictionLog` with one predict request."""
+    spec = _field(MODEL_NAME, model_name.encode()) + _field(SIGNATURE_NAME, signature.encode())
+    request = _field(MODEL_SPEC, spec)
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        request += _field(INPUTS, _field(KEY, name.encode()) + _field(VALUE, tensor))
+    return _field(PREDICT_LOG, _field(REQUEST, request))
+
+
+def _field(number, content):
+    """A length-delimited field of a protocol buffer."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value):
+    parts = bytearray()
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*parts, value])
