@@ -28,11 +28,13 @@ class Noise(NamedTuple):
 
     Attributes:
         skin: `[5, Y, X]`, one layer for each of `SCALES`.
-        strands: `[Y, X]`, streaks along the columns, for hair.
+        strands: `[Y, X]`, streaks along the columns, for beards and brows.
+        locks: `[Y, X]`, longer streaks, for the hair of the head.
     """
 
     skin: np.ndarray
     strands: np.ndarray
+    locks: np.ndarray
 
 
 def make_noise(size):
@@ -47,7 +49,8 @@ def make_noise(size):
         return np.pad(field / field.std(), [(0, size[0]), (0, size[1])], mode="wrap")
 
     skin = np.stack([tile(max(s / texel / 2.5, 0.01)) for s in SCALES])
-    return Noise(skin, tile((3.0, 0.6)))
+    locks = 0.8 * tile((30.0, 0.8)) + 0.6 * tile((40.0, 4.0))
+    return Noise(skin, tile((3.0, 0.6)), locks)
 
 
 def paint(surface, noise, look):

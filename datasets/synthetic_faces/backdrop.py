@@ -1,29 +1,124 @@
-"""What lies behind the head."""
+"""What lies behind the head: walls, rooms, streets and leaves, more or less out of focus."""
 
 import numpy as np
 import scipy.ndimage
 
+KINDS = {"plain": 0.2, "lamps": 0.17, "room": 0.22, "outdoors": 0.16, "clouds": 0.15, "tiles": 0.1}
+
 
 def sample(random, side):
     """Draws a background `[side, side, 3]` in [0, 1]."""
-    kind = random.choice(3)
+    kind = random.choice(list(KINDS), p=list(KINDS.values()))
     y, x = np.mgrid[:side, :side].astype(np.float32) / side
-    turn = random.uniform(0, 2 * np.pi)
-    ramp = (np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5) + 0.5)[..., np.newaxis]
-    first, second = colour(random), colour(random)
-    image = first + np.clip(ramp, 0, 1) * (second - first)
-    if kind > 0:
-        for _ in range(random.integers(2, 8)):
-            cx, cy, r = random.uniform(0, 1), random.uniform(0, 1), random.uniform(0.05, 0.4)
-            blob = np.clip(3 - 3 * np.hypot(x - cx, y - cy) / r, 0, 1)[..., np.newaxis]
-            image = image + random.uniform(0.3, 1) * blob * (colour(random) - image)
-    if kind > 1:
-        image = scipy.ndimage.gaussian_filter(image, (side / 30, side / 30, 0))
+    image = {
+        "plain": _ramp,
+        "lamps": _lamps,
+        "room": _room,
+        "outdoors": _outdoors,
+        "clouds": _clouds,
+        "tiles": _tiles,
+    }[kind](random, x, y)
+    blur = random.gamma(1.5, side / 70)
+    if blur > 0.4:
+        image = soften(image, blur)
+    image = image * random.uniform(0.6, 1.1)
     return np.clip(image, 0, 1).astype(np.float32)
 
 
 def colour(random):
     """Draws a colour `[3]` of the world: mostly dull, sometimes strong."""
-    value, strength = random.uniform(0.03, 0.98), random.beta(1.2, 3)
+    value, strength = random.uniform(0.03, 0.98), random.beta(1.0, 4)
     hue = random.uniform(0, 2 * np.pi) + np.array([0, 2.1, 4.2])
     return np.clip(value * (1 + strength * np.cos(hue)), 0, 1).astype(np.float32)
+
+
+def soften(image, sigma):
+    """Gaussian blur of `[H, W, C]`; strong blurs are done on a coarser grid."""
+    if sigma < 3 or image.shape[0] % 2:
+        return scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=2.5)
+    coarse = image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]
+    coarse = soften(coarse / 4, sigma / 2)
+    return coarse.repeat(2, axis=0).repeat(2, axis=1)
+
+
+def _ramp(random, x, y):
+    """A wall, lighter on one side."""
+    turn, first = random.uniform(0, 2 * np.pi), colour(random)
+    second = np.clip(first * random.uniform(0.4, 1.6), 0, 1)
+    if random.uniform() < 0.3:
+        second = colour(random)
+    t = np.cos(turn) * (x - 0.5) + np.sin(turn) * (y - 0.5) + 0.5
+    image = first + np.clip(t, 0, 1)[..., np.newaxis] * (second - first)
+    if random.uniform() < 0.5:  # darker towards the corners
+        image = image * (1.1 - 0.8 * ((x - 0.5) ** 2 + (y - 0.5) ** 2))[..., np.newaxis]
+    return image
+
+
+def _lamps(random, x, y):
+    """Discs of light out of focus."""
+    image = _ramp(random, x, y) * random.uniform(0.3, 1)
+    for _ in range(random.integers(3, 14)):
+        cx, cy, radius = random.uniform(0, 1), random.uniform(0, 1), random.uniform(0.02, 0.16)
+        disc = np.clip((radius - np.hypot(x - cx, y - cy)) * 40, 0, 1)[..., np.newaxis]
+        image = image + random.uniform(0.1, 0.7) * disc * (colour(random) - image)
+    return image
+
+
+def _room(random, x, y):
+    """Boxes with straight edges: frames, shelves, windows, people far away."""
+    lean = random.normal(0, 0.06)
+    u, v = x + lean * y, y - random.normal(0, 0.06) * x
+    image = _ramp(random, x, y)
+    for _ in range(random.integers(4, 16)):
+        x0, y0 = random.uniform(-0.2, 1, size=2)
+        width, height = random.uniform(0.03, 0.5, size=2)
+        inside = (u > x0) & (u < x0 + width) & (v > y0) & (v < y0 + height)
+        tint = colour(random) * (1 + random.uniform(-0.4, 0.4) * (y - 0.5)[inside][:, np.newaxis])
+        image[inside] = tint
+    return image
+
+
+def _outdoors(random, x, y):
+    """Sky over leaves, a street or a field."""
+    horizon = random.uniform(-0.2, 1.0)
+    sky = np.array([0.55, 0.68, 0.85]) * random.uniform(0.6, 1.2) + random.normal(0, 0.06, size=3)
+    ground = (
+        np.array([0.30, 0.36, 0.18]) if random.uniform() < 0.6 else np.array([0.42, 0.40, 0.38])
+    )
+    ground = ground * random.uniform(0.4, 1.3)
+    rough = _fractal(random, len(x), random.uniform(0.8, 1.6))
+    level = horizon + 0.06 * rough + 0.1 * (_fractal(random, len(x), 2.5))
+    cover = np.clip((y - level) * 30, 0, 1)[..., np.newaxis]
+    leaves = ground * (1 + 0.45 * rough[..., np.newaxis]) + 0.04 * (rough > 1.3)[..., np.newaxis]
+    return sky * (1.1 - 0.3 * y[..., np.newaxis]) * (1 - cover) + leaves * cover
+
+
+def _clouds(random, x, y):
+    """A texture without edges: plaster, cloth, rock, bushes."""
+    first, second, third = colour(random), colour(random), colour(random)
+    slope = random.uniform(0.6, 2.2)
+    t = np.clip(0.5 + 0.3 * _fractal(random, len(x), slope), 0, 1)[..., np.newaxis]
+    s = np.clip(0.5 + 0.3 * _fractal(random, len(x), slope), 0, 1)[..., np.newaxis]
+    return first + t * (second - first) + 0.5 * s * (third - first)
+
+
+def _tiles(random, x, y):
+    """Bricks, tiles or stripes."""
+    turn = random.normal(0, 0.15)
+    u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    rows, columns = random.integers(3, 16), random.integers(1, 12)
+    row = np.floor(v * rows)
+    u = u + 0.5 * (row % 2) * (random.uniform() < 0.5) / columns
+    joint = (np.mod(u * columns, 1) < 0.06) | (np.mod(v * rows, 1) < 0.1)
+    random_shade = np.mod(np.sin(row * 12.9 + np.floor(u * columns) * 78.2) * 437.5, 1)
+    brick = colour(random) * (0.8 + 0.4 * random_shade[..., np.newaxis])
+    return np.where(joint[..., np.newaxis], colour(random), brick)
+
+
+def _fractal(random, side, slope):
+    """Noise `[side, side]` of deviation 1 whose amplitude falls as frequency to the `slope`."""
+    frequency = np.hypot(np.fft.fftfreq(side)[:, np.newaxis], np.fft.rfftfreq(side))
+    frequency[0, 0] = np.inf
+    wave = np.exp(2j * np.pi * random.uniform(size=frequency.shape)) / frequency**slope
+    field = np.fft.irfft2(wave, s=(side, side))
+    return (field / field.std()).astype(np.float32)

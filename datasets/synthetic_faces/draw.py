@@ -56,6 +56,12 @@ def harmonics(normals):
     return np.stack(basis, axis=1) * np.array(lighting.SH_CONSTANTS, np.float32)
 
 
+def shade(colour, normals, light, gloss, power):
+    """Albedo `[N, 3]` under a `scene.Light`, with highlights of `gloss` and `power` `[N]`."""
+    diffuse = np.maximum(harmonics(normals) @ light.illumination, 0)
+    return colour * diffuse + shine(normals, light, gloss, power)
+
+
 def shine(normals, light, gloss, power):
     """Highlights `[N, 3]` of lamps on normals `[N, 3]` (Blinn), seen from +z."""
     result = 0

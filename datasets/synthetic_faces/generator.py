@@ -14,10 +14,10 @@ import tensorflow as tf
 from datasets.synthetic_faces import (
     albedo,
     backdrop,
-    draw,
     expression,
     identity,
     look,
+    picture,
     scene,
     sensor,
     surface,
@@ -30,7 +30,6 @@ BLOCK = 16  # records that are made together
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 PER_IDENTITY = {"train": 4, "validation": 2, "test": 2}
 PERSON, PICTURE = 0, 1  # kinds of random streams
-SUPERSAMPLING = 2
 
 
 class Studio(NamedTuple):
@@ -47,10 +46,8 @@ class Studio(NamedTuple):
     landmarks: np.ndarray
     surface: surface.Surface
     noise: albedo.Noise
-    eye_directions: np.ndarray
-    sheet: np.ndarray
-    triangle_label: np.ndarray
-    linear: teacher.LinearModel
+    set: picture.Set
+    fitter: teacher.Fitter
 
 
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
@@ -65,6 +62,7 @@ def make_studio(image_size, uv_size, seed):
     muscles = expression.muscles(population, basis)
     fineness = 4 if uv_size[0] < 48 else 2
     skin = surface.measure(population, face, (fineness * uv_size[0], fineness * uv_size[1]))
+    tensors, noise = renderer.face_tensors(face, uv_size), albedo.make_noise(skin.size)
     return Studio(
         seed=seed,
         image_size=image_size,
@@ -73,14 +71,12 @@ def make_studio(image_size, uv_size, seed):
         population=population,
         basis=basis,
         muscles=muscles,
-        face=renderer.face_tensors(face, uv_size),
+        face=tensors,
         landmarks=face.landmarks,
         surface=skin,
-        noise=albedo.make_noise(skin.size),
-        eye_directions=surface.eye_directions(population, population.mean),
-        sheet=surface.sheet_coordinates(population),
-        triangle_label=np.where(population.face_label >= 4, 0, population.face_label),
-        linear=teacher.scan_shapes(population, basis, muscles),
+        noise=noise,
+        set=picture.make_set(population, tensors, noise),
+        fitter=teacher.fitter(teacher.scan_shapes(population, basis, muscles)),
     )
 
 
@@ -141,7 +137,22 @@ def block(studio, split, number):
         ]
     )
     lights = [scene.sample_light(r) for r in randoms]
-    images, masks = _pictures(studio, vertices, projection, albedos, cast, lights, gaps, randoms)
+    shots = [
+        picture.Shot(p.look, a, light, gap, backdrop.colour(r))
+        for p, a, light, gap, r in zip(cast, albedos, lights, gaps, randoms, strict=True)
+    ]
+    turns = -np.radians(np.clip(angles[:, 0], -70, 70)) * [r.uniform(0, 0.7) for r in randoms]
+    images, masks = picture.compose(
+        studio.set,
+        vertices,
+        neutral,
+        studio.landmarks,
+        projection,
+        shots,
+        turns.astype(np.float32),
+        randoms,
+        studio.image_size + 2 * studio.margin,
+    )
     photos = [sensor.photograph(r, image) for r, image in zip(randoms, images, strict=True)]
     seen = np.stack([tf.io.decode_jpeg(photo).numpy() for photo in photos])
     labels = _labels(studio, vertices, projection, seen, masks, randoms)
@@ -153,7 +164,7 @@ def block(studio, split, number):
             "name": f"{split}-{index:06d}",
             "identity": SPLITS[split] * 10_000_000 + int(who[i]),
             "yaw_deg": np.float32(angles[i, 0]),
-            "albedo": _bytes(_pool(albedos[i], studio.uv_size)),
+            "albedo": _bytes(picture.pool(albedos[i], studio.uv_size)),
             "illumination": lights[i].illumination,
             "attributes": attributes(cast[i], units[i], studio.population.unit_names),
         }
@@ -168,53 +179,9 @@ def mouth_gaps(vertices, landmarks):
     return np.maximum(np.linalg.norm(upper - lower, axis=-1).mean(axis=1) - 0.012, 0)
 
 
-def _pictures(studio, vertices, projection, albedos, cast, lights, gaps, randoms):
-    """Images `[B, R, R, 3]` before the camera, and masks `[B, R, R, 1]` of the visible face."""
-    side = studio.image_size + 2 * studio.margin
-    fine = np.copy(projection) * SUPERSAMPLING
-    fine[..., 3] += (SUPERSAMPLING - 1) / 2
-    buffers = draw.rasterize(
-        vertices, fine, studio.face.triangles, studio.face.normal_triangles, side * SUPERSAMPLING
-    )
-    images, masks = [], []
-    for i, random in enumerate(randoms):
-        shown = buffers.triangle_id[i] >= 0
-        layer = np.zeros([*shown.shape, 4], np.float32)
-        layer[shown, :3] = _colours(
-            studio, buffers, i, shown, albedos[i], cast[i].look, lights[i], gaps[i]
-        )
-        layer[shown, 3] = 1
-        layer = _pool(layer, (side, side))
-        background = backdrop.sample(random, side)
-        images.append(layer[..., :3] + (1 - layer[..., 3:]) * background)
-        masks.append(layer[..., 3:] > 0.5)
-    return np.stack(images), np.stack(masks)
-
-
-def _colours(studio, buffers, i, shown, texture, features, light, gap):
-    """Colours `[N, 3]` of the pixels `shown` of image `i`."""
-    triangle = buffers.triangle_id[i][shown]
-    weights = buffers.barycentric[i][shown][:, np.newaxis]
-    corners = studio.face.triangles[triangle]
-    packed = np.concatenate([studio.face.uv, buffers.normals[i]], axis=1)
-    values = (weights @ packed[corners])[:, 0]
-    normals = draw.unit(values[:, 2:])
-    colour = draw.bilinear(texture, values[:, :2])
-    label = studio.triangle_label[triangle]
-    eye, sheet = label >= surface.LEFT_EYE, label == surface.SHEET
-    directions = (weights[eye] @ studio.eye_directions[corners[eye]])[:, 0]
-    colour[eye] = albedo.eye(directions, features)
-    place = (weights[sheet] @ studio.sheet[corners[sheet]])[:, 0]
-    colour[sheet] = albedo.mouth(place, gap, features)
-    gloss = np.where(eye, 1.2, np.where(sheet, 0.1, 0.10 * features.oiliness)).astype(np.float32)
-    power = np.where(eye, 90, 14).astype(np.float32)
-    shading = draw.harmonics(normals) @ light.illumination
-    return colour * np.maximum(shading, 0) + draw.shine(normals, light, gloss, power)
-
-
 def _labels(studio, vertices, projection, seen, masks, randoms):
     """Both label sets of a batch: truth, and the teacher's, as arrays with a leading batch axis."""
-    fitted = teacher.fit(vertices, studio.linear)
+    fitted = teacher.fit(vertices, studio.fitter)
     turned = teacher.project(fitted, projection, randoms, studio.image_size)
     image, mask = tf.constant(seen, tf.float32) / 255, tf.constant(masks, tf.float32)
     result = {"face_mask": masks.astype(np.uint8) * 255}
@@ -222,13 +189,18 @@ def _labels(studio, vertices, projection, seen, masks, randoms):
         ("", vertices, projection),
         ("teacher_", fitted.vertices.astype(np.float32), turned),
     ):
-        texture, covered = unwrapping.unwrap(image, shape, view, studio.face, mask)
+        texture, covered = _unwrap(image, shape, view, studio.face, mask)
         result[prefix + "vertices"] = shape
         result[prefix + "projection"] = view
         result[prefix + "landmarks"] = project(shape[:, studio.landmarks], view)
         result[prefix + "texture"] = _bytes(texture.numpy())
         result[prefix + "texture_mask"] = _bytes(covered.numpy())
     return result
+
+
+@functools.partial(tf.function, reduce_retracing=True)
+def _unwrap(image, vertices, projection, face, mask):
+    return unwrapping.unwrap(image, vertices, projection, face, mask)
 
 
 def project(points, projection):
@@ -255,13 +227,6 @@ def attributes(person, units, unit_names):
     values += [features.hair.mean(), units[where["jawOpen"]], both("mouthSmile"), both("eyeBlink")]
     values += [both("browOuterUp")]
     return np.array(values, np.float32)
-
-
-def _pool(image, size):
-    """Mean over the cells of an image `[kH, kW, C]`: `[H, W, C]`."""
-    height, width = size
-    k = image.shape[0] // height
-    return image.reshape(height, k, width, k, -1).mean(axis=(1, 3))
 
 
 def _bytes(values):

@@ -1,8 +1,8 @@
 """Who: neutral faces drawn from MakeHuman's population.
 
-A face is the base mesh plus race x sex x age targets, sex x age x muscle x weight targets (products of
-hat functions: multilinear), 137 sliders with two different sides each, and asymmetries. All of it is
-linear in the targets' weights, so a batch of faces is one matrix product.
+A face is the base mesh plus race x sex x age targets, sex x age x muscle x weight targets
+(products of hat functions: multilinear), 137 sliders with two different sides each, and
+asymmetries. All of it is linear in the targets' weights: a batch of faces is one matrix product.
 """
 
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def symmetric(sliders, names):
 
 
 def target_weights(people, population):
-    """Weights of every identity target, `[B, N]`: race, universal, local, asymmetry in this order."""
+    """Weights of every identity target, `[B, N]`: race, universal, local, asymmetry in turn."""
     ages = _hats(people.age, AGES)
     sexes = {"female": 1 - people.male, "male": people.male}
     races = dict(zip(RACES, people.race.T, strict=True))

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.synthetic_faces import eyewear, hair
+
 HAIR = {  # sRGB
     "black": (0.075, 0.065, 0.065),
     "dark brown": (0.165, 0.11, 0.08),
@@ -52,6 +54,8 @@ class Look(NamedTuple):
     mottling: float  # of the skin's colour
     redness: np.ndarray  # [4] cheeks, nose, ears, eyes
     lip: float
+    style: hair.Style
+    glasses: eyewear.Glasses
     freckles: float
     spots: float  # of age
     blemishes: float
@@ -59,7 +63,8 @@ class Look(NamedTuple):
     wrinkles: np.ndarray  # [5] forehead, crow's feet, nasolabial, marionette, bags
     dark_circles: float
     hair: np.ndarray  # [3]
-    hair_paint: float  # on the scalp; 0: bald or shaven
+    hair_paint: float  # cover on the scalp; 0: bald
+    hair_gloss: float
     hairline: np.ndarray  # [4] height, peak, temples, sideburn length
     brow: np.ndarray  # [6] density, width, lift, arch, length, start
     brow_colour: np.ndarray
@@ -87,7 +92,8 @@ def sample(random, person):
     # 0 at 30, 1 at the end of the scale
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
-    hair = _hair_colour(random, race, years)
+    tint = _hair_colour(random, race, years)
+    style = hair.sample(random, male, years, tint)
     melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
     melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1))
     makeup = (not male) * (random.uniform() < 0.5)
@@ -109,15 +115,18 @@ def sample(random, person):
         moles=random.uniform((0.25, 0.2, 0.006), (0.75, 0.9, 0.016), size=(random.poisson(1.6), 3)),
         wrinkles=np.clip(weathered * random.uniform(0.3, 1.1, size=5), 0, 1),
         dark_circles=random.beta(1.2, 2.5) + 0.3 * weathered,
-        hair=hair,
-        hair_paint=1.0,
+        hair=tint,
+        hair_paint=_scalp_cover(random, style),
+        hair_gloss=random.uniform(0.05, 0.35),
+        style=style,
+        glasses=eyewear.sample(random),
         hairline=_hairline(random, male, years),
         brow=_brow(random, male),
-        brow_colour=np.clip(0.75 * hair + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
+        brow_colour=np.clip(0.75 * tint + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
         beard=str(beard),
         beard_density=BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
         beard_line=random.normal(0, 0.05),
-        beard_colour=np.clip(0.8 * hair + random.normal(0, 0.02), 0.03, 0.8),
+        beard_colour=np.clip(0.8 * tint + random.normal(0, 0.02), 0.03, 0.8),
         iris=_pick(random, race, IRIS_CHANCE, IRIS) * random.uniform(0.75, 1.2),
         pupil=random.uniform(0.3, 0.52),
         sclera=random.beta(1.5, 3) + 0.3 * weathered,
@@ -155,6 +164,13 @@ def _hair_colour(random, race, years):
     target = HAIR["grey"] if random.uniform() < 0.6 else HAIR["white"]
     colour = (1 - grey) * colour + grey * np.asarray(target)
     return np.clip(colour * random.uniform(0.8, 1.2), 0.03, 0.9)
+
+
+def _scalp_cover(random, style):
+    """How densely hair grows on the scalp: shaven and bald heads have little."""
+    if style.kind == "none":
+        return random.choice([0.0, 0.15, 0.45, 0.9], p=[0.35, 0.2, 0.2, 0.25])
+    return 0.0 if style.kind in hair.CLOTH and random.uniform() < 0.3 else 1.0
 
 
 def _hairline(random, male, years):

@@ -1,4 +1,4 @@
-"""Where everything lies on the skin: distances and masks per texel, measured once on the mean face."""
+"""Where everything lies on the skin: distances and masks per texel, measured on the mean face."""
 
 from typing import NamedTuple
 

@@ -95,7 +95,7 @@ def _subjects(population):
 
 
 def _modes(samples, count):
-    """The first principal directions `[K, ...]` of `samples` `[N, ...]`, and deviations along them."""
+    """The first principal directions of `samples` `[N, ...]`, and the deviations along them."""
     flat = samples.reshape(len(samples), -1).astype(np.float64)
     values, vectors = np.linalg.eigh(flat @ flat.T / len(flat))
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
@@ -107,17 +107,30 @@ def _modes(samples, count):
     return directions.astype(np.float32), np.sqrt(values[keep]).astype(np.float32)
 
 
-def fit(vertices, model, rounds=2):
-    """Fits a model to faces `[B, V, 3]`: similarity alignment, then ridge regression. `Fit`."""
+class Fitter(NamedTuple):
+    """A shape `LinearModel` ready to be fitted: `[K, 3V]` `basis`, and `solve`, its ridge inverse."""
+
+    mean: np.ndarray
+    basis: np.ndarray
+    solve: np.ndarray
+
+
+def fitter(model):
+    """The `Fitter` of a shape `LinearModel`."""
     flat = model.basis.reshape(len(model.basis), -1).astype(np.float64)
     ridge = np.diag((RESIDUAL / model.std.astype(np.float64)) ** 2)
-    solve = np.linalg.solve(flat @ flat.T + ridge, flat).astype(np.float32)
-    fitted = np.broadcast_to(model.mean, vertices.shape)
+    solve = np.linalg.solve(flat @ flat.T + ridge, flat)
+    return Fitter(model.mean, flat.astype(np.float32), solve.astype(np.float32))
+
+
+def fit(vertices, fitter, rounds=2):
+    """Fits a model to faces `[B, V, 3]`: similarity alignment, then ridge regression. `Fit`."""
+    fitted = np.broadcast_to(fitter.mean, vertices.shape)
     for _ in range(rounds):
         turn, shift = similarity(vertices, fitted)
         aligned = vertices @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
-        code = (aligned - model.mean).reshape(len(vertices), -1) @ solve.T
-        fitted = model.mean + (code @ flat.astype(np.float32)).reshape(vertices.shape)
+        code = (aligned - fitter.mean).reshape(len(vertices), -1) @ fitter.solve.T
+        fitted = fitter.mean + (code @ fitter.basis).reshape(vertices.shape)
     turn, shift = similarity(fitted, vertices)
     return Fit(fitted, code, turn, shift)
 
@@ -130,7 +143,7 @@ def similarity(source, target):
     s[:, 2] *= np.sign(np.linalg.det(u @ vt))
     u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, np.newaxis]
     scale = s.sum(axis=1) / (p**2).sum(axis=(1, 2))
-    turn = scale[:, np.newaxis, np.newaxis] * (u @ vt)
+    turn = (scale[:, np.newaxis, np.newaxis] * (u @ vt)).astype(source.dtype)
     return turn, b - np.einsum("bij,bj->bi", turn, a)
 
 
