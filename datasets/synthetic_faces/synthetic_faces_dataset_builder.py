@@ -49,6 +49,12 @@ def named_config(name, **changes):
     return dataclasses.replace(config, name=name, **changes)
 
 
+def configure(request, config):
+    """The builder config that a run asks for: `data.Request` and the run's `Config`."""
+    counts = ("train_examples", "validation_examples", "test_examples")
+    return named_config(request.config, **{name: getattr(config.data, name) for name in counts})
+
+
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
