@@ -1,0 +1,27 @@
+"""The same numbers in every run of a training step on a CPU.
+
+TensorFlow adds three or more tensors of one shape with one op, `AddN`, which sums into the first
+input whose memory is free: an order that depends on how threads were timed, so that two runs drift
+apart (`enable_op_determinism` does not change it). Two inputs give the same sum in either order.
+So gradients are added in pairs here, and the graph optimiser must not merge pairs again.
+"""
+
+import tensorflow as tf
+
+
+def enable():
+    """Keeps the graph optimiser from merging additions; call it before the first step is traced."""
+    tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
+
+
+def gradients(loss, variables):
+    """The gradients of a scalar by Keras variables, 0 where it does not depend on one.
+
+    Only inside a `tf.function`; inside `strategy.run`, those of this replica.
+    """
+    return tf.gradients(
+        loss,
+        [variable.value for variable in variables],
+        aggregation_method=tf.AggregationMethod.EXPERIMENTAL_TREE,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
