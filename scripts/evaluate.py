@@ -4,33 +4,36 @@ python scripts/evaluate.py --run runs/small
 python scripts/evaluate.py --run runs/small --source aflw2000_3d:/data/AFLW2000 --out aflw
 """
 
-import argparse
+import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tf_nonlinear3dmm import command_line  # noqa: E402
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="runs/small", help="folder of the run (%(default)s)")
-    parser.add_argument("--source", help="data set, such as `name` or `name:PATH`; the run's own")
-    parser.add_argument("--split", default="test", help="of the data set (%(default)s)")
-    parser.add_argument("--faces", type=int, help="evaluate the first so many only")
-    parser.add_argument("--batch", type=int, default=32, help="faces at a time (%(default)s)")
-    parser.add_argument("--out", help="folder for the report; the run's where absent")
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
+    parser.add_argument("--source", help="data set, `name` or `name:PATH` [the run's first]")
+    parser.add_argument("--split", default="test", help="of the data set [%(default)s]")
+    parser.add_argument("--faces", type=int, help="evaluate the first so many [all]")
+    parser.add_argument("--batch", type=int, default=32, help="faces at a time [%(default)s]")
+    parser.add_argument("--out", help="folder for the report [the run's]")
     flags = parser.parse_args()
-    from tf_nonlinear3dmm import evaluation
+    if flags.batch < 1 or (flags.faces is not None and flags.faces < 1):
+        parser.error("--faces and --batch must be at least 1")
+    from tf_nonlinear3dmm import evaluation  # TensorFlow loads for seconds: --help need not wait
 
     try:
         evaluation.evaluate(
             flags.run, flags.source, flags.split, flags.faces, flags.out, flags.batch
         )
     except evaluation.EvaluationError as error:
-        print(f"evaluate.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,10 +20,10 @@ FORMATS = ("saved_model", "weights", "onnx", "litert")
 
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", help="folder of a run or file of weights; the shipped ones")
+    parser.add_argument("--run", help="folder of a run or file of weights [the shipped ones]")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")
-    parser.add_argument("--out", help="folder (RUN/export); what is there already stays")
-    parser.add_argument("--version", type=int, default=1, help="of the SavedModel (%(default)s)")
+    parser.add_argument("--out", help="folder; what is there stays [RUN/export]")
+    parser.add_argument("--version", type=int, default=1, help="of the SavedModel [%(default)s]")
     flags = parser.parse_args()
     folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")
     from tf_nonlinear3dmm import serving
@@ -33,7 +33,7 @@ def main():
         for path in serving.write(model, flags.format, folder, flags.version):
             print(f"wrote {path}")
     except (serving.ExportError, ValueError, OSError) as error:
-        parser.error(error)
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ class Module(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "images")])
         def reconstruct(images):
+            images = tf.ensure_shape(images, [None, size, size, 3], "images")
             return whole(tf.cast(images, tf.float32) / 255)
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
@@ -99,7 +100,7 @@ class Module(tf.Module):
             ]
         )
         def decode(shape_code, albedo_code):
-            _check_batch(shape_code=shape_code, albedo_code=albedo_code)
+            _check(shape_code=shape_code, albedo_code=albedo_code)
             _, vertices = model.decode_shape(shape_code)
             return {"vertices": vertices, "albedo": model.decode_albedo(albedo_code)}
 
@@ -108,7 +109,7 @@ class Module(tf.Module):
         )
         def render(vertices, albedo, projection, illumination=None):
             given = {"vertices": vertices, "albedo": albedo, "projection": projection}
-            _check_batch(**given, **({"illumination": illumination} if config.lighting else {}))
+            _check(**given, **({"illumination": illumination} if config.lighting else {}))
             return _picture(model.render(vertices, albedo, projection, illumination))
 
         self.whole, self.reconstruct, self.reconstruct_bytes = whole, reconstruct, reconstruct_bytes
@@ -193,10 +194,12 @@ def _picture(drawn):
     }
 
 
-def _check_batch(**inputs):
-    """Stops on inputs of different batch sizes and on numbers that are not finite."""
+def _check(**inputs):
+    """Stops on other shapes than those of the signature, which a server does not compare by itself,
+    on inputs of different batch sizes and on numbers that are not finite."""
     first, *_ = inputs
     for name, value in inputs.items():
+        value = tf.ensure_shape(value, value.shape, name)
         message = f"`{name}` must have the batch size of `{first}`"
         tf.debugging.assert_equal(tf.shape(value)[0], tf.shape(inputs[first])[0], message)
         tf.debugging.assert_all_finite(value, f"`{name}` must be finite")

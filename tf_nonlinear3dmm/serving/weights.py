@@ -1,8 +1,8 @@
 """A trained model as one small file: float16 weights and the configuration in an .npz.
 
-Keys: `config`, the JSON of a `ModelConfig`; every other key is the path of a variable in the
-model. Kernels are float16; vectors (biases, statistics, the camera's mean and deviation) are
-float32. Nothing is ever unpickled.
+Keys: `config`, the JSON of a `ModelConfig`; every other key is a variable of one of the networks,
+such as `encoder/000_kernel`, numbered in the order of its layers. Kernels are float16; vectors
+(biases, statistics, the camera's mean and deviation) are float32. Nothing is ever unpickled.
 """
 
 import dataclasses
@@ -73,8 +73,12 @@ def _read(path):
 
 
 def _variables(model):
-    """Path -> variable, without the states of random generators."""
-    return {v.path: v for v in model.weights if "float" in v.dtype}
+    """Name -> variable, without the states of random generators."""
+    found = {}
+    for part in (model.encoder, model.shape_decoder, model.albedo_decoder):
+        variables = [v for v in part.weights if "float" in v.dtype]
+        found |= {f"{part.name}/{i:03d}_{v.name}": v for i, v in enumerate(variables)}
+    return found
 
 
 def _compact(name, value):
