@@ -83,7 +83,7 @@ def write(path, arrays, state):
 def read(path):
     """(arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}  # reading checks each CRC
         return arrays, json.loads(arrays.pop("state").item())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.error) as error:

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import losses, metrics
+from tf_nonlinear3dmm import losses, metrics, replicas
 
 DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
 
@@ -26,6 +26,6 @@ class Objective:
 
     def _nme(self, landmarks, batch):
         nme = metrics.nme(landmarks, batch["landmarks"], self.constants.landmark_exists)
-        labelled = tf.cast(batch["has_landmarks"], nme.dtype)
-        total = tf.reduce_sum(tf.where(labelled > 0, nme, tf.zeros_like(nme)))
-        return tf.math.divide_no_nan(total, tf.reduce_sum(labelled))
+        labelled = batch["has_landmarks"]
+        nme = tf.where(labelled, nme, tf.zeros_like(nme))  # no box where there is no label
+        return replicas.masked_mean(nme, tf.cast(labelled, nme.dtype))

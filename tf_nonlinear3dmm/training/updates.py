@@ -12,6 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tf_nonlinear3dmm import repeatable
 from tf_nonlinear3dmm.training import checkpoints
 
 
@@ -52,6 +53,7 @@ class Updates:
     """
 
     def __init__(self, strategy, make_model, objective, train):
+        repeatable.enable()
         self.strategy, self.objective, self.train = strategy, objective, train
         with strategy.scope():
             self.model = make_model()
@@ -147,11 +149,9 @@ class Updates:
         elif stage.alternating:
             config = dataclasses.replace(config, landmarks=0.0)
         variables = part.trainable_variables
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([v.value for v in variables])
-            loss, numbers = self.objective(self.model, config, batch, seed)
-            share = loss / self.strategy.num_replicas_in_sync
-        gradients = tape.gradient(share, [v.value for v in variables], unconnected_gradients="zero")
+        loss, numbers = self.objective(self.model, config, batch, seed)
+        share = loss / self.strategy.num_replicas_in_sync
+        gradients = repeatable.gradients(share, variables)
         norm = tf.linalg.global_norm(gradients)
         gradients = self._clip(gradients)
         self.optimizers[kind].apply_gradients(zip(gradients, variables, strict=True))
@@ -175,11 +175,13 @@ class Updates:
         """Moves the averages towards the weights, faster while there are few steps to average."""
         steps = sum(o.iterations.value for o in self.optimizers.values())
         steps = tf.cast(steps, tf.float32)
-        rate = 1.0 - tf.minimum(self.train.ema_decay, steps / (steps + 10.0))
+        decay = tf.minimum(self.train.ema_decay, steps / (steps + 10.0))
+
+        def move(average, variable):
+            average.assign(decay * average + (1.0 - decay) * variable)
+
         for variable, average in zip(self.tensors, self.averaged, strict=True):
-            self.strategy.extended.update(
-                average, lambda a, v: a.assign_add(rate * (v - a)), args=(variable,), group=False
-            )
+            self.strategy.extended.update(average, move, args=(variable,), group=False)
 
 
 def _optimizer(name, variables):

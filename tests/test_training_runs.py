@@ -1,0 +1,149 @@
+"""Whole runs of the smallest preset on pictures of noise."""
+
+import dataclasses
+import json
+
+import fake_faces
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.training import checkpoints, records, runs, strategies
+
+
+def tiny(folder, pretrain=3, finetune=0, **train):
+    config = configs.preset("tiny")
+    return dataclasses.replace(
+        config,
+        pretrain=dataclasses.replace(config.pretrain, steps=pretrain),
+        finetune=dataclasses.replace(config.finetune, steps=finetune),
+        data=dataclasses.replace(config.data, sources="fake_faces", folder=str(folder)),
+        train=dataclasses.replace(config.train, log_every=1, **train),
+    )
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    fake_faces.prepare(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(prepared, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    assert training.train(tiny(prepared), folder) == training.Outcome(True, 3, 3)
+    return folder
+
+
+def test_a_run_has_its_files(run, prepared):
+    names = {path.name for path in run.iterdir()} - {".lock"}
+    assert names == {
+        "config.json", "checkpoints", "metrics.jsonl", "panels", "tensorboard", "weights.npz"
+    }  # fmt: skip
+    held = configs.from_dict(json.loads((run / "config.json").read_text()))
+    assert held == tiny(prepared)
+    lines = records.read(run / "metrics.jsonl")
+    terms = {"loss", "projection", "shape", "texture", "symmetry", "constancy", "nme"}
+    assert terms < {*lines[0]} and {"encoder_loss", "landmarks"} < {*lines[1]}
+    assert {"nme", "vertices", "image"} < {*lines[-1]}
+
+
+def test_a_loaded_run_has_the_averaged_weights(run):
+    model, config = training.load(run)
+    arrays, _ = checkpoints.Checkpoints(run / "checkpoints", 1).load_latest()
+    averaged = [a for name, a in sorted(arrays.items()) if name.startswith("averaged/")]
+    tensors = [v.value for v in model.weights if "float" in v.dtype]
+    for tensor, array in zip(tensors, averaged, strict=True):
+        np.testing.assert_array_equal(tensor, array)
+    size = config.model.image_size
+    result = model(tf.zeros([2, size, size, 3]))
+    assert np.isfinite(result.image).all() and model.encoder.projection_std.numpy().min() > 0
+
+
+def test_a_finished_run_is_left_alone(run, prepared):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    assert training.train(tiny(prepared), run).finished
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+
+
+def test_a_run_of_another_configuration_is_left_alone(run, prepared):
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    with pytest.raises(
+        training.RunError, match="pretrain.steps 3 there, 4 asked for.*another --out"
+    ):
+        training.train(tiny(prepared, pretrain=4), run)
+    with pytest.raises(training.RunError, match="preset 'tiny' there, 'small' asked for"):
+        training.train(configs.preset("small"), run)
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    runs.check(tiny(prepared, checkpoint_minutes=77.0), run)  # may differ
+
+
+def test_two_processes_cannot_train_one_run(tmp_path):
+    with runs._lock(tmp_path):
+        with pytest.raises(training.RunError, match="in use by another process"):
+            with runs._lock(tmp_path):
+                pass
+    with runs._lock(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"data": {"folder": "nowhere"}}, "neither prepared in nowhere/ nor known"),
+        ({"model": {"face_model": "makehuma"}}, "did you mean `makehuman`"),
+        ({"model": {"uv_size": (48, 56)}}, r"`texture` of .* must have shape \[48, 56, 3\]"),
+    ],
+)
+def test_what_cannot_start_leaves_no_folder(prepared, tmp_path, changes, message):
+    config = tiny(prepared)
+    for part, values in changes.items():
+        new = dataclasses.replace(getattr(config, part), **values)
+        config = dataclasses.replace(config, **{part: new})
+    with pytest.raises(training.RunError, match=message):
+        training.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_strategy_names_the_nearest(prepared, tmp_path):
+    with pytest.raises(training.RunError, match="got `miror`; did you mean `mirrored`"):
+        training.train(tiny(prepared), tmp_path / "run", "miror")
+
+
+def test_multi_worker_asks_for_its_environment(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match="needs the environment variable TF_CONFIG"):
+        strategies.create("multi_worker")
+    monkeypatch.setenv("TF_CONFIG", "{not json")
+    with pytest.raises(ValueError, match="TF_CONFIG is not JSON"):
+        strategies.create("multi_worker")
+
+
+@pytest.mark.slow
+def test_both_stages_of_the_smallest_preset(prepared, tmp_path):
+    config = tiny(prepared, pretrain=4, finetune=4)
+    assert training.train(config, tmp_path / "run").finished
+    lines = records.read(tmp_path / "run" / "metrics.jsonl")
+    drawn = [line for line in lines if "reconstruction" in line]
+    assert {line["stage"] for line in drawn} == {"finetune"} and len(drawn) == 4
+
+
+@pytest.mark.slow
+def test_records_of_a_loss_that_is_not_finite_are_named(tmp_path, monkeypatch):
+    def far(split, i, **_):
+        record = original(split, i)
+        return record | {"vertices": record["vertices"] * np.float32(1e30)} if i == 3 else record
+
+    original = fake_faces.example
+    monkeypatch.setattr(fake_faces, "example", far)
+    fake_faces.prepare(tmp_path / "data")
+    config = tiny(tmp_path / "data", pretrain=9, checkpoint_minutes=0.0)
+    with pytest.raises(training.NonFiniteError):
+        training.train(config, tmp_path / "run")
+    report = json.loads((tmp_path / "run" / "nonfinite.json").read_text())
+    assert "train-3" in report["records"] and len(report["records"]) == 8
+    assert not np.isfinite(report["terms"]["shape"])
+    saved = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints", 3).steps()
+    assert saved[-1:] == ([report["step"]] if report["step"] else [])
