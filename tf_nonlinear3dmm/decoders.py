@@ -123,7 +123,7 @@ class MlpShapeDecoder(keras.layers.Layer):
 
     def __init__(self, code_size, vertices, hidden=1000, name="shape_decoder"):
         super().__init__(name=name)
-        self.code_size = code_size
+        self.code_size, self.vertices = code_size, vertices
         layers = [*block(dense(hidden, name="hidden")), dense(3 * vertices, name="last")]
         self.body = keras.Sequential(layers, name="body")
         self.body.build([None, code_size])
@@ -131,10 +131,7 @@ class MlpShapeDecoder(keras.layers.Layer):
 
     def call(self, code, training=False):
         shapes.check(code=(code, f"B {self.code_size}"))
-        return tf.reshape(self.body(code, training=training), [-1, self.last_size() // 3, 3])
-
-    def last_size(self):
-        return self.body.output_shape[-1]
+        return tf.reshape(self.body(code, training=training), [-1, self.vertices, 3])
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
@@ -174,4 +171,5 @@ class LinearDecoder(keras.layers.Layer):
     def call(self, code, training=False):
         """Decodes `code` `[B, K]` to `[B, *shape of mean]`."""
         shapes.check(code=(code, f"B {self.std.shape[0]}"))
-        return self.mean + tf.tensordot(code * self.std, self.basis.value, 1)
+        # Tensors, for Keras' own sum of arrays of different ranks drops a batch of 1.
+        return self.mean.value + tf.tensordot(code * self.std.value, self.basis.value, 1)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import shapes
@@ -84,6 +85,8 @@ class Encoder(keras.layers.Layer):
         self.to_illumination = dense(27, name="illumination") if light else None
         self.projection_mean = self._statistic("projection_mean", projection_mean)
         self.projection_std = self._statistic("projection_std", projection_std)
+        if not np.all(np.asarray(projection_std) > 0):
+            raise ValueError(f"`projection_std` must be positive, got {projection_std}.")
         size = config.image_size
         self.trunk.build([None, size, size, 3])
         self.to_projection.build([None, pose])
@@ -106,7 +109,7 @@ class Encoder(keras.layers.Layer):
         shapes.check(images=(images, f"B {size} {size} 3"))
         pooled = self.trunk(2 * images - 1, training=training)
         pose, light, shape_code, albedo_code = tf.split(pooled, self.splits, axis=-1)
-        flat = self.projection_mean + self.projection_std * self.to_projection(pose)
+        flat = self.projection_mean.value + self.projection_std.value * self.to_projection(pose)
         illumination = None
         if self.to_illumination is not None:
             # The 27 numbers are nine of red, nine of green, nine of blue, as in the paper.

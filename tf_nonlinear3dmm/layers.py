@@ -25,8 +25,8 @@ class BatchNorm(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
+            scale=self.gamma.value,
+            offset=self.beta.value,
             mean=[],
             variance=[],
             epsilon=self.epsilon,
@@ -38,8 +38,8 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def _remember(self, mean, variance):
         old, new = self.momentum, 1 - self.momentum
-        self.moving_mean.assign(self.moving_mean * old + mean * new)
-        self.moving_variance.assign(self.moving_variance * old + variance * new)
+        self.moving_mean.assign(self.moving_mean.value * old + mean * new)
+        self.moving_variance.assign(self.moving_variance.value * old + variance * new)
 
 
 def convolution(channels, kernel=3, stride=1, bias=False, name=None):

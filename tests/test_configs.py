@@ -1,0 +1,63 @@
+import dataclasses
+import json
+
+import pytest
+
+from tf_nonlinear3dmm import configs
+
+
+@pytest.mark.parametrize("name", configs.PRESETS)
+def test_a_preset_survives_json(name):
+    config = configs.preset(name)
+    assert config.preset == name
+    assert configs.from_dict(json.loads(json.dumps(configs.to_dict(config)))) == config
+
+
+@pytest.mark.parametrize("name", configs.PRESETS)
+def test_a_preset_says_how_it_is_run(name):
+    assert "scripts/train.py" in configs.PRESETS[name].__doc__
+
+
+def test_a_wrong_preset_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match=r"`preset` must be one of .*did you mean `small`\? got"):
+        configs.preset("smal")
+
+
+def test_a_wrong_field_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="`imagesize` is not a field of ModelConfig.*`image_size`"):
+        configs.from_dict({"model": {"imagesize": 5}})
+
+
+@pytest.mark.parametrize(
+    "kind, field, value",
+    [
+        (configs.ModelConfig, "plan", "ful"),
+        (configs.ModelConfig, "shape_decoder", "convolution"),
+        (configs.ModelConfig, "albedo_decoder", "mlp"),
+        (configs.LossConfig, "form", "fixd"),
+    ],
+)
+def test_a_wrong_choice_is_refused(kind, field, value):
+    with pytest.raises(ValueError, match=f"`{field}` must be one of .*got '{value}'"):
+        kind(**{field: value})
+
+
+def test_stages_have_the_published_weights():
+    pretrain, finetune = configs.Config().pretrain.loss, configs.Config().finetune.loss
+    assert (pretrain.projection, pretrain.shape, pretrain.reconstruction) == (5, 10, 0)
+    assert (finetune.projection, finetune.shape, finetune.reconstruction) == (0.5, 1, 10)
+    assert (pretrain.texture, finetune.texture) == (1, 0)
+    assert (pretrain.local_constancy, finetune.local_constancy) == (0, 10)
+    for loss in (pretrain, finetune):
+        assert (loss.symmetry, loss.constancy, loss.smoothness) == (1, 5, 1000)
+        assert (loss.landmarks, loss.white_shading) == (1, 10)
+        assert loss.form == "fixed"
+
+
+def test_cvpr18_is_the_paper_without_light():
+    paper, old = configs.paper(), configs.cvpr18()
+    assert old.model == dataclasses.replace(
+        paper.model, uv_size=(128, 128), shape_decoder="mlp", lighting=False
+    )
+    assert old.finetune.loss.adversarial > 0
+    assert old.pretrain.loss.white_shading == old.finetune.loss.local_constancy == 0

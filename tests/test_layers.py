@@ -1,0 +1,37 @@
+"""The fused batch normalisation is Keras' synchronised one."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import layers
+
+B, H, W, C = 3, 5, 4, 2
+
+
+def test_batch_norm_is_the_synchronised_one_of_keras():
+    images = 3 + 2 * np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+    ours = layers.BatchNorm()
+    theirs = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+    results = []
+    for layer in (ours, theirs):
+        layer.build([None, H, W, C])
+        layer.set_weights(np.float32([[2, 3], [0.5, -1], [0.1, 0.2], [2, 1]]))
+        x = tf.constant(images)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y**3)
+        gradients = tape.gradient(loss, [x, layer.gamma.value, layer.beta.value])
+        results.append([y, *gradients, *layer.get_weights(), layer(x, training=False)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)  # float32 sums of 60 cubes
+
+
+def test_batch_norm_that_is_not_trained_keeps_its_statistics():
+    layer = layers.BatchNorm()
+    layer.build([None, H, W, C])
+    layer.trainable = False
+    images = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+    np.testing.assert_allclose(layer(images, training=True), images, rtol=1e-4)
+    np.testing.assert_array_equal(layer.moving_mean.numpy(), 0)
