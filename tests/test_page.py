@@ -1,0 +1,200 @@
+"""The page: what its server answers, and what a person sees in a browser."""
+
+import base64
+import io
+import shutil
+import threading
+
+import numpy as np
+import PIL.Image
+import pytest
+import trimesh
+
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.directions import Direction
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+
+pytest.importorskip("fastapi", reason="the page needs fastapi, uvicorn and python-multipart")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(httpx|multipart|anyio).*")
+
+from tf_nonlinear3dmm import page  # noqa: E402
+from tf_nonlinear3dmm.page import server  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def explorer():
+    config = configs.preset("tiny").model
+    mean = np.array([8, 0, 0, 15.5, 0, -8, 0, 15.5], np.float32)
+    model = Nonlinear3DMM(config, mean, np.full(8, 1e-3, np.float32))
+    model.encode(np.zeros([1, config.image_size, config.image_size, 3], np.float32))
+    for weight in model.shape_decoder.trainable_weights:  # fresh weights hardly move the mesh
+        if len(weight.shape) > 1:
+            weight.assign(4.0 * weight)
+    random = np.random.default_rng(0)
+    step = random.normal(0, 3.0, [config.shape_code_size]).astype(np.float32)
+    noise = random.integers(0, 255, [config.image_size, config.image_size, 3], np.uint8)
+    moves = [Direction("shape_age", "age", "Shape", "shape", step)]
+    return page.Explorer(model, moves, {"Ada": noise})
+
+
+@pytest.fixture(scope="module")
+def client(explorer):
+    import fastapi.testclient
+
+    return fastapi.testclient.TestClient(server.application(explorer))
+
+
+def decoded(client, face, **more):
+    return client.post("/api/decode", json={"face": face, **more}).json()
+
+
+def vertices_of(answer):
+    return np.frombuffer(base64.b64decode(answer["vertices"]), np.float32).reshape(-1, 3)
+
+
+def picture_of(url):
+    return np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))))
+
+
+@pytest.fixture(scope="module")
+def face(client):
+    return client.post("/api/sample", json={"name": "Ada"}).json()["face"]
+
+
+def test_a_slider_moves_the_mesh_as_the_direction_says(client, explorer, face):
+    here, there = (decoded(client, face, sliders={"shape_age": s}) for s in (0.0, 2.0))
+    code = np.array(face["shape_code"], np.float32) + 2.0 * explorer.directions[0].step
+    _, vertices = explorer.model.decode_shape(code)
+    np.testing.assert_allclose(vertices_of(there), vertices[0], atol=1e-5)
+    assert np.abs(vertices_of(there) - vertices_of(here)).max() > 1e-4
+
+
+def test_the_lamp_lights_the_side_it_stands_on(client):
+    face = client.post("/api/sample", json={"name": "mean"}).json()["face"]
+
+    def brightness(azimuth):
+        sliders = {"light_ambient": 0.0, "light_strength": 1.0, "light_azimuth": azimuth}
+        drawn = picture_of(decoded(client, face, sliders=sliders, surface="clay")["overlay"])
+        left, right = np.array_split(drawn[..., :3].mean(axis=-1), 2, axis=1)
+        return left.mean(), right.mean()
+
+    left, right = brightness(70.0)
+    assert right > 2 * left
+    left, right = brightness(-70.0)
+    assert left > 2 * right
+
+
+def test_the_mean_face_is_the_mean_face(client, explorer):
+    answer = client.post("/api/sample", json={"name": "mean"}).json()
+    drawn = decoded(client, answer["face"])
+    _, vertices = explorer.model.decode_shape(np.zeros_like(answer["face"]["shape_code"]))
+    np.testing.assert_allclose(vertices_of(drawn), vertices[0], atol=1e-5)
+    assert picture_of(drawn["overlay"])[..., 3].mean() > 40  # a good part of the picture is face
+
+
+def test_a_glb_holds_the_mesh_that_is_shown(client, explorer, face):
+    sliders = {"shape_age": 1.0}
+    glb = client.post("/api/glb", json={"face": face, "sliders": sliders})
+    mesh = trimesh.load(io.BytesIO(glb.content), file_type="glb", force="mesh", process=False)
+    shown = vertices_of(decoded(client, face, sliders=sliders))
+    metres = explorer.model.face.units / 1000
+    np.testing.assert_allclose(mesh.vertices, shown * metres, atol=1e-6)
+    np.testing.assert_array_equal(mesh.faces, explorer.model.face.triangles)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"sliders": {"shape_agee": 1.0}}, "no slider `shape_agee`"),
+        ({"surface": "gold"}, "lit, albedo or clay"),
+        ({"face": {"shape_code": [[1.0]]}}, "malformed"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_name(client, face, change, said):
+    answer = client.post("/api/decode", json={"face": face, **change})
+    assert answer.status_code in (400, 422) and said in answer.json()["detail"]
+
+
+def test_codes_of_another_size_are_refused(client, face):
+    answer = client.post("/api/decode", json={"face": {**face, "shape_code": [[1.0, 2.0]]}})
+    assert answer.status_code == 400 and "`shape_code` must be" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("contents", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_what_is_no_image_is_refused(client, contents):
+    answer = client.post("/api/photo", files={"photo": ("x.png", contents, "image/png")})
+    assert answer.status_code == 400 and "the photo" in answer.json()["detail"]
+
+
+def test_an_upload_that_is_too_large_is_refused(client):
+    large = bytes(server.LARGEST_UPLOAD + 2**17)
+    answer = client.post("/api/photo", files={"photo": ("x.png", large, "image/png")})
+    assert answer.status_code == 413 and "16 MB" in answer.json()["detail"]
+
+
+def test_a_photo_without_a_face_says_so(client):
+    pytest.importorskip("mtcnn")
+    blank = io.BytesIO()
+    PIL.Image.new("RGB", (80, 60), (90, 120, 90)).save(blank, "PNG")
+    answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})
+    assert answer.status_code == 400 and "no face was found" in answer.json()["detail"]
+
+
+def test_the_page_asks_nothing_of_other_hosts(client):
+    for name in ("index.html", "style.css", "app.js"):
+        text = (server.STATIC / name).read_text()
+        assert "http://" not in text and "https://" not in text and "//cdn" not in text
+    assert client.get("/").status_code == 200
+
+
+@pytest.fixture
+def address(explorer):
+    import uvicorn
+
+    config = uvicorn.Config(server.application(explorer), port=0, log_level="error")
+    running = uvicorn.Server(config)
+    listener = config.bind_socket()
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_person_opens_the_page_moves_a_slider_and_downloads(address, tmp_path):
+    browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        pytest.skip("needs Chromium")
+    skimage_data = pytest.importorskip("skimage.data", reason="the photo comes from scikit-image")
+    pytest.importorskip("mtcnn", reason="finding the face in the photo")
+    PIL.Image.fromarray(skimage_data.astronaut()).save(tmp_path / "photo.png")
+    with browsers.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-background-networking", "--use-gl=swiftshader"],
+        )
+        tab = browser.new_page(viewport={"width": 1280, "height": 760})
+        asked = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(address)
+        tab.wait_for_function("document.body.dataset.drawn >= 1", timeout=60_000)
+        canvas = tab.locator("#viewer canvas")
+        before = canvas.screenshot()
+        tab.locator("input[name=shape_age]").fill("3")
+        tab.wait_for_function("document.body.dataset.drawn >= 2", timeout=60_000)
+        tab.wait_for_timeout(300)
+        assert canvas.screenshot() != before
+        tab.locator("#file").set_input_files(tmp_path / "photo.png")
+        tab.wait_for_function(
+            "document.getElementById('status').textContent == 'One face'", timeout=120_000
+        )
+        with tab.expect_download() as download:
+            tab.locator("#download").click()
+        download.value.save_as(tmp_path / "face.glb")
+        browser.close()
+    assert len(trimesh.load(tmp_path / "face.glb", force="mesh").vertices) > 3000
+    assert all(url.startswith((address, "data:", "blob:")) for url in asked)

@@ -1,0 +1,85 @@
+// The 3D view: a mesh whose vertices and texture can be replaced, turned with the mouse or a finger.
+import {
+  BufferAttribute, BufferGeometry, CanvasTexture, Color, DirectionalLight, DoubleSide,
+  HemisphereLight, Mesh, MeshBasicMaterial, MeshStandardMaterial, PerspectiveCamera, Scene,
+  SRGBColorSpace, Vector3, WebGLRenderer,
+} from 'three';
+import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
+
+export class Viewer {
+  constructor(container) {
+    this.container = container;
+    this.renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
+    container.appendChild(this.renderer.domElement);
+    this.scene = new Scene();
+    this.scene.background = new Color(0x1b1e24);
+    this.camera = new PerspectiveCamera(22, 1, 0.1, 100);
+    this.controls = new OrbitControls(this.camera, this.renderer.domElement);
+    this.controls.enablePan = false;
+    this.controls.enableDamping = true;
+    this.controls.addEventListener('change', () => this.draw());
+    const key = new DirectionalLight(0xffffff, 2.2);
+    key.position.set(1, 1.5, 3);
+    this.camera.add(key);
+    this.scene.add(this.camera, new HemisphereLight(0xffffff, 0x55504a, 1.1));
+    this.textured = new MeshBasicMaterial({ side: DoubleSide });
+    this.clay = new MeshStandardMaterial({ color: 0xc9bfb2, roughness: 0.75, side: DoubleSide });
+    new ResizeObserver(() => this.resize()).observe(container);
+    const tick = () => { this.controls.update(); requestAnimationFrame(tick); };
+    tick();
+  }
+
+  setTopology(triangles, uv) {
+    this.geometry = new BufferGeometry();
+    this.geometry.setIndex(new BufferAttribute(triangles, 1));
+    this.geometry.setAttribute('uv', new BufferAttribute(uv, 2));
+    this.mesh = new Mesh(this.geometry, this.textured);
+    this.scene.add(this.mesh);
+  }
+
+  setVertices(vertices) {
+    const first = !this.geometry.getAttribute('position');
+    this.geometry.setAttribute('position', new BufferAttribute(vertices, 3));
+    this.geometry.computeVertexNormals();
+    if (first) this.frontView();
+    this.draw();
+  }
+
+  setTexture(image) {
+    const canvas = document.createElement('canvas');
+    canvas.width = image.width;
+    canvas.height = image.height;
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    this.textured.map?.dispose();
+    this.textured.map = new CanvasTexture(canvas);
+    this.textured.map.colorSpace = SRGBColorSpace;
+    this.textured.needsUpdate = true;
+    this.draw();
+  }
+
+  setClay(clay) {
+    this.mesh.material = clay ? this.clay : this.textured;
+    this.draw();
+  }
+
+  frontView() {
+    this.geometry.computeBoundingBox();
+    const size = this.geometry.boundingBox.getSize(new Vector3());
+    this.geometry.boundingBox.getCenter(this.controls.target);
+    this.controls.target.z -= size.z * 0.1;
+    this.camera.position.copy(this.controls.target).add(new Vector3(0, 0, size.y * 3.2));
+    this.controls.update();
+    this.draw();
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.container;
+    this.renderer.setSize(width, height);
+    this.camera.aspect = width / Math.max(height, 1);
+    this.camera.updateProjectionMatrix();
+    this.draw();
+  }
+
+  draw() { this.renderer.render(this.scene, this.camera); }
+}
