@@ -24,9 +24,7 @@ def main():
     fake.write_300w_lp(
         arguments.folder, arguments.photographs, arguments.image_size, arguments.seed
     )
-    fake.write_aflw2000_3d(
-        arguments.folder, arguments.images, arguments.image_size, arguments.seed
-    )
+    fake.write_aflw2000_3d(arguments.folder, arguments.images, arguments.image_size, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -15,3 +15,14 @@ def shared():
     if not folder:
         pytest.skip("reference data: set TF_NONLINEAR3DMM_SHARED to its folder to run this test")
     return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def fake(tmp_path_factory):
+    """A folder with a small 300W_LP and AFLW2000 of synthetic faces, as on disk; do not write."""
+    from datasets.w300_lp import fake
+
+    folder = tmp_path_factory.mktemp("fake")
+    fake.write_300w_lp(folder, photographs=4, image_size=32)
+    fake.write_aflw2000_3d(folder, images=4, image_size=32)
+    return folder

@@ -6,6 +6,7 @@ without landmarks are cropped like those with.
 
 import functools
 import io
+import json
 import pathlib
 import warnings
 from typing import NamedTuple
@@ -20,12 +21,14 @@ from tf_nonlinear3dmm import crop, shapes
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 FORMATS = ("JPEG", "PNG", "WEBP")
 LARGEST_FILE = 64 * 2**20
-LARGEST_IMAGE = 50_000_000  # pixels
+LARGEST_IMAGE = 100_000_000  # pixels
 SMALLEST_IMAGE = 16  # pixels, each side
 DETECTOR_SIDE = 640  # longer side of the image that the detector sees
 
 
-BOX_TO_SIDE, BOX_TO_CENTRE = 1.5, (0.0, 0.05)
+# The crop's side over sqrt(width * height) of the detector's box, and the way from the box's centre
+# to the crop's over the side: medians of 127 synthetic faces, which vary by 6 % and 2 %.
+BOX_TO_SIDE, BOX_TO_CENTRE = 1.26, (0.0, 0.135)
 
 
 class Face(NamedTuple):
@@ -73,6 +76,35 @@ def read(source, name=None):
     if min(image.shape[:2]) < SMALLEST_IMAGE:
         raise ValueError(f"{name}: sides of {SMALLEST_IMAGE} pixels or more, got {image.shape[:2]}")
     return image
+
+
+def read_landmarks(contents, name):
+    """The 68 points of a landmark file.
+
+    Args:
+        contents: bytes of a .pts file (300-W: pixels from 1) or of a .json file (a list of 68
+            [x, y] or a dict with it as `landmarks`: pixels from 0).
+        name: of the file; its ending tells the format.
+
+    Returns:
+        `[68, 2]` float32 pixels from 0.
+
+    Raises:
+        ValueError: another format or number of points; names the file.
+    """
+    try:
+        text = contents.decode()
+        if name.lower().endswith(".json"):
+            points = json.loads(text)
+            points = np.array(points["landmarks"] if isinstance(points, dict) else points, float)
+        else:
+            inside = text[text.index("{") + 1 : text.index("}")].split()
+            points = np.array(inside, float).reshape(-1, 2) - 1
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{name}: not a .pts or .json file of landmarks: {error}") from None
+    if points.shape != (68, 2) or not np.all(np.isfinite(points)):
+        raise ValueError(f"{name}: 68 points (x, y) are expected, got shape {points.shape}")
+    return points.astype(np.float32)
 
 
 def detect(image):

@@ -21,6 +21,7 @@ from tf_nonlinear3dmm import crop, face_model, renderer, shapes, unwrap, w300
 
 UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
+VALIDATION = 20
 WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
 
 
@@ -34,12 +35,18 @@ class Config(tfds.core.BuilderConfig):
         face_model: name or path. With the bases of the Basel Face Model, examples get its exact
             projection and an unwrapped texture; otherwise the mean face's projection.
         strict: stop at a bad record.
+        path: the user's folder or zip, instead of tfds' `manual_dir`.
     """
 
     image_size: int = 112
     uv_size: tuple[int, int] = (96, 112)
     face_model: str = "makehuman"
     strict: bool = False
+    path: str | None = None
+
+    def source(self, download_manager):
+        """The folder or zip to read."""
+        return pathlib.Path(self.path or download_manager.manual_dir)
 
 
 def configs(kind=Config):
@@ -55,17 +62,36 @@ def configs(kind=Config):
     ]
 
 
-def configured(config, uv_size, face_model="makehuman", **changes):
-    """A ready-made configuration for another face model or UV size, under a name of its own."""
-    name = config.name
-    if face_model != "makehuman":
-        digest = hashlib.sha256(str(pathlib.Path(face_model).resolve()).encode()).hexdigest()
-        name += f"_{pathlib.Path(face_model).stem}_{digest[:6]}"
-    if tuple(uv_size) != config.uv_size:
+def configured(ready, request, config):
+    """The one of the configurations `ready` that a `data.Request` of a run's `Config` names.
+
+    With another face model, UV size or user's folder, or strict, it gets a name of its own.
+    """
+    face_model, uv_size = str(config.model.face_model), tuple(config.model.uv_size)
+    chosen = next(c for c in ready if c.name == request.config)
+    name = chosen.name
+    if face_model != Config.face_model:
+        name += f"_{pathlib.Path(face_model).stem}_{_digest(face_model)}"
+    if uv_size != chosen.uv_size:
         name += f"_uv{uv_size[0]}x{uv_size[1]}"
+    if request.path:
+        name += f"_{_digest(request.path)}"
+    if config.data.strict:
+        name += "_strict"
+    if name == chosen.name:
+        return chosen
     return dataclasses.replace(
-        config, name=name, uv_size=tuple(uv_size), face_model=str(face_model), **changes
+        chosen,
+        name=name,
+        uv_size=uv_size,
+        face_model=face_model,
+        strict=config.data.strict,
+        path=request.path,
     )
+
+
+def _digest(path):
+    return hashlib.sha256(str(pathlib.Path(path).resolve()).encode()).hexdigest()[:6]
 
 
 def features(config, textured=False):
@@ -250,7 +276,7 @@ class Fitted:
         error = 100 * distance.mean() / np.sqrt(np.prod(np.ptp(landmarks, axis=0)))
         if not error < WORST_FIT:
             raise ValueError(
-                f"{name}: landmarks and pose of one face agree to {WORST_FIT} % NME, got {error:.1f}"
+                f"{name}: landmarks and pose must agree to {WORST_FIT} % NME, got {error:.1f}"
             )
         return projection, vertices
 
@@ -271,6 +297,30 @@ def textures(images, vertices, projections, tensors):
     colours = tf.cast(images, tf.float32) / 255.0
     texture, mask = unwrap.unwrap(colours, vertices, projections, tensors)
     return _as_bytes(255.0 * texture), _as_bytes(255.0 * mask)
+
+
+def held_out(identities, make):
+    """Of a set of names, those for validation: one in `VALIDATION`, but a good one at least.
+
+    A name's part does not depend on the others, so it stays where it is when a folder grows.
+
+    Args:
+        identities: set of names.
+        make: function of a name that raises `ValueError` or `OSError` where it is bad.
+    """
+
+    def good(name):
+        try:
+            make(name)
+        except (ValueError, OSError):
+            return False
+        return True
+
+    chosen = sorted(name for name in identities if number(name) % VALIDATION == 0)
+    others = sorted(identities - {*chosen}, key=number)
+    if others and not any(good(name) for name in chosen):
+        chosen += [next(filter(good, others), others[0])]
+    return {*chosen} & identities if len(identities) > 1 else set()
 
 
 class Skipped:

@@ -1,8 +1,9 @@
 """Image to UV texture: what the camera saw of the face, laid out flat."""
 
+import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, rasterizer, renderer, sampling, shapes
+from tf_nonlinear3dmm import camera, rasterizer, renderer, shapes
 
 
 def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
@@ -20,8 +21,8 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     Returns:
         texture: `[B, Hu, Wu, 3]`, 0 where unseen.
         texture_mask: `[B, Hu, Wu, 1]`, 1 where the texel lies in the layout, faces the camera,
-            is not hidden by another part of the face, and all four pixels that its colour comes
-            from see the face and lie in `face_mask`.
+            and more than half of the bilinear weight of its place is on pixels that see this part
+            of the face and lie in `face_mask`. Its colour is the mean over those pixels.
 
     Raises:
         ValueError: if a static shape differs from the above.
@@ -37,15 +38,14 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     texels = tf.reshape(renderer.to_texels(points, face), [*flat, 3])
 
     facing, slope = _facing(points, face)
-    seen = facing & tf.reshape(face.texel_triangle >= 0, [1, -1])
-    seen &= _in_front(texels, slope, fragments, tolerance * max(height, width))
+    image_mask = tf.ones_like(image[..., :1]) if face_mask is None else face_mask
+    layers = tf.concat([image, tf.cast(image_mask > 0.999, image.dtype)], axis=-1)
+    tolerance = tolerance * max(height, width)
+    colours, weight = _visible_mean(layers, texels, slope, fragments, tolerance)
+    seen = facing & tf.reshape(face.texel_triangle >= 0, [1, -1]) & (weight > 0.5)
     limits = tf.constant([width - 1, height - 1], texels.dtype)
     seen &= tf.reduce_all((texels[..., :2] >= 0) & (texels[..., :2] <= limits), axis=-1)
-    if face_mask is not None:
-        unmasked = sampling.bilinear(tf.cast(face_mask, texels.dtype), texels[..., :2])
-        seen &= unmasked[..., 0] > 0.999
     seen = tf.cast(seen, image.dtype)[..., tf.newaxis]
-    colours = sampling.bilinear(image, texels[..., :2])
     colours = tf.math.multiply_no_nan(colours, seen)
     return (
         tf.reshape(colours, [-1, rows, columns, 3]),
@@ -53,26 +53,36 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     )
 
 
-def _in_front(texels, slope, fragments, tolerance):
-    """Whether nothing nearer covers the four pixels around the texels' points `[B, N, 3]`.
+def _visible_mean(layers, texels, slope, fragments, tolerance):
+    """Bilinear colours at the texels' points `[B, N, 3]`, from the pixels that see them alone.
 
-    The texel's triangle is continued as a plane, of depth `slope` `[B, N, 2]` per pixel, to the
-    pixels' centres, so that a slanted surface does not hide itself.
+    A pixel counts where the last of `layers` `[B, H, W, 4]` is 1 and nothing nearer covers it: the
+    texel's triangle is continued as a plane, of depth `slope` `[B, N, 2]` per pixel, to the pixel's
+    centre, so that a slanted surface does not hide itself. Returns the colours `[B, N, 3]`, 0 where
+    no pixel counts, and the bilinear weight `[B, N]` of the pixels that do.
     """
     height, width = fragments.triangle_id.shape[1:]
     limits = tf.constant([width - 1, height - 1])
-    corner = tf.cast(tf.floor(texels[..., :2]), tf.int32)
+    corner = tf.floor(texels[..., :2])
+    fraction = texels[..., :2] - corner
     nothing = fragments.depth.dtype.max / 8  # an empty pixel counts as hidden: no background
     nearest = tf.where(fragments.triangle_id < 0, nothing, fragments.depth)
     nearest = tf.reshape(nearest, [tf.shape(nearest)[0], -1])
-    seen = True
+    layers = tf.reshape(layers, [tf.shape(layers)[0], -1, 4])
+    colours, total = 0.0, 0.0
     for step in [(0, 0), (1, 0), (0, 1), (1, 1)]:
-        pixel = tf.clip_by_value(corner + step, 0, limits)
+        pixel = tf.clip_by_value(tf.cast(corner, tf.int32) + step, 0, limits)
         offset = tf.cast(pixel, texels.dtype) - texels[..., :2]
         own = texels[..., 2] + tf.reduce_sum(slope * offset, axis=-1)
         index = pixel[..., 1] * width + pixel[..., 0]
-        seen &= own >= tf.gather(nearest, index, batch_dims=1) - tolerance
-    return seen
+        found = tf.gather(layers, index, batch_dims=1)
+        weight = tf.reduce_prod(tf.where(np.array(step) == 1, fraction, 1 - fraction), axis=-1)
+        weight = tf.cast(weight, layers.dtype) * found[..., 3]
+        visible = own >= tf.gather(nearest, index, batch_dims=1) - tolerance
+        weight = tf.where(visible, weight, tf.zeros_like(weight))
+        colours += tf.math.multiply_no_nan(found[..., :3], weight[..., tf.newaxis])
+        total += weight
+    return tf.math.divide_no_nan(colours, total[..., tf.newaxis]), total
 
 
 def _facing(points, face):

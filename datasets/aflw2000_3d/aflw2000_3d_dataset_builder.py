@@ -68,7 +68,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        folder = dl_manager.manual_dir
+        folder = self.builder_config.source(dl_manager)
         path = archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
             logging.warning("Not the published file, going on with it: %s", note)
@@ -146,9 +146,6 @@ def make_example(tree, record, extras, fitted):
     return records.example(name, name, **labels) | own
 
 
-def configure(name, config):
-    """The builder configuration `name` for a run's `Config`."""
-    ready = next(c for c in Builder.BUILDER_CONFIGS if c.name == name)
-    return records.configured(
-        ready, config.model.uv_size, config.model.face_model, strict=config.data.strict
-    )
+def configure(request, config):
+    """The builder configuration for a `data.Request` of a run's `Config`."""
+    return records.configured(Builder.BUILDER_CONFIGS, request, config)

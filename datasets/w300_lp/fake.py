@@ -1,4 +1,4 @@
-"""Small 300W-LP and AFLW2000-3D trees in the exact layout of the real ones, of people who do not exist.
+"""Small 300W-LP and AFLW2000-3D trees in the exact layout, of people who do not exist.
 
 Images, landmarks and poses belong together. The parameters of shape, texture and light are numbers
 of a likely size that belong to nobody.
@@ -58,13 +58,13 @@ def write_record(root, subset, name, image, landmarks, record, first=None):
     first = points if first is None else first
     _write(root / "landmarks" / subset / f"{name}_pts.mat", {"pts_2d": points, "pts_3d": points})
     _write_image(root / subset / f"{name}.jpg", image)
-    _write(root / subset / f"{name}.mat", record | {"pt2d": first.T})
+    _write(root / subset / f"{name}.mat", record | {"pt2d": first.T.astype(float)})
     mirrored = dict(record)
     pose = record["Pose_Para"] * [[1, -1, -1, -1, 1, 1, 1]] + [[0, 0, 0, SIDE + 1, 0, 0, 0]]
     mirrored["Pose_Para"] = pose.astype(np.float32)
     first = first[augment.LANDMARK_MIRROR] * [-1, 1] + [SIDE + 1, 0]
     _write_image(root / f"{subset}_Flip" / f"{name}.jpg", image[:, ::-1])
-    _write(root / f"{subset}_Flip" / f"{name}.mat", mirrored | {"pt2d": first.T})
+    _write(root / f"{subset}_Flip" / f"{name}.mat", mirrored | {"pt2d": first.T.astype(float)})
 
 
 def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
@@ -77,8 +77,10 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
         record = parameters(projection, random)
         points = landmarks + 1
         seen = points[AFLW_POINTS]
-        hidden = np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
-        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T
+        hidden = (
+            np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
+        )
+        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T.astype(float)
         depth = random.normal(0, 30, [1, 68])  # of nobody, like the shape
         record["pt3d_68"] = np.concatenate([points.T, depth]).astype(np.float32)
         name = f"image{2 * number + 2:05d}"

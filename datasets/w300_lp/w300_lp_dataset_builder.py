@@ -13,7 +13,6 @@ SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN"
 IMAGE_NAME = re.compile(rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)\.jpg$")
 ZIP_SIZE = 2_828_125_606
 ZIP_SHA256 = "250c366c417ad48f72522b629ff83dbb2b2a57945803ad4a530a696bb6b13ee7"
-VALIDATION = 20  # one photograph in so many
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -46,7 +45,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        path = archive.find(dl_manager.manual_dir, "300W_LP.zip", "300W-LP.zip", "300W_LP")
+        folder = self.builder_config.source(dl_manager)
+        path = archive.find(folder, "300W_LP.zip", "300W-LP.zip", "300W_LP")
         logging.info("Comparing %s with the published file", path)
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
             logging.warning("Not the published file, going on with it: %s", note)
@@ -57,19 +57,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         found = find_records(tree, skipped)
         if not found:
             raise ValueError(f"{path}: no .jpg in folders {', '.join(SUBSETS)}")
-        held_out = held_out_images(found)
+        copies = {source_image(record): record for record in found}
+        fitted = records.Fitted(self.builder_config)
+        held_out = records.held_out(
+            {*copies}, lambda image: make_example(tree, copies[image], fitted)
+        )
         splits = {"train": [], "validation": []}
         for record in found:
             held = source_image(record) in held_out
             splits["validation" if held else "train"].append(record)
         return {
-            split: self._generate_examples(tree, inside, skipped)
+            split: self._generate_examples(tree, inside, fitted, skipped)
             for split, inside in splits.items()
             if inside
         }
 
-    def _generate_examples(self, tree, found, skipped):
-        fitted = records.Fitted(self.builder_config)
+    def _generate_examples(self, tree, found, fitted, skipped):
         count = 0
         for record, example in records.each(
             found, lambda record: make_example(tree, record, fitted), skipped
@@ -102,15 +105,6 @@ def source_image(record):
     return f"{subset.removesuffix('_Flip')}/{re.sub(r'_[0-9]+$', '', name)}"
 
 
-def held_out_images(found):
-    """The photographs of the validation split: one in `VALIDATION`, but one of two at least."""
-    images = {source_image(record) for record in found}
-    held_out = {image for image in images if records.number(image) % VALIDATION == 0}
-    if len(images) > 1 and not held_out:
-        held_out = {min(images, key=records.number)}
-    return held_out
-
-
 def make_example(tree, record, fitted):
     """The stored example of a record."""
     name = "/".join(record.split("/")[-2:])
@@ -139,9 +133,6 @@ def read_landmarks(tree, record, width):
     return points.astype("float32")
 
 
-def configure(name, config):
-    """The builder configuration `name` for a run's `Config`."""
-    ready = next(c for c in Builder.BUILDER_CONFIGS if c.name == name)
-    return records.configured(
-        ready, config.model.uv_size, config.model.face_model, strict=config.data.strict
-    )
+def configure(request, config):
+    """The builder configuration for a `data.Request` of a run's `Config`."""
+    return records.configured(Builder.BUILDER_CONFIGS, request, config)

@@ -1,0 +1,107 @@
+"""Any folder of photographs: the faces in it, cropped like every other data set."""
+
+import dataclasses
+import posixpath
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tf_nonlinear3dmm import archive, crop, photos, records
+
+LANDMARK_SUFFIXES = (".pts", ".json")
+
+
+@dataclasses.dataclass(eq=False)
+class Config(records.Config):
+    """`all_faces`: every face of a photograph instead of the largest."""
+
+    all_faces: bool = False
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+    BUILDER_CONFIGS = records.configs(Config)
+    BUILDER_CONFIGS += [
+        dataclasses.replace(c, name=f"{c.name}_all_faces", all_faces=True) for c in BUILDER_CONFIGS
+    ]
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    `manual_dir` is the folder, or a zip, of the photographs: JPEG, PNG or WebP, in any folders.
+    A file of the same name that ends in .pts or .json gives the 68 landmarks.
+    """
+
+    def _info(self):
+        own = {
+            "box": tfds.features.Tensor(
+                shape=(4,),
+                dtype=tf.float32,
+                doc="x, y, width, height of the detected face in the photograph, pixels; 0 with "
+                "landmarks",
+            ),
+            "confidence": tfds.features.Scalar(tf.float32, doc="of the detector, 0 to 1"),
+        }
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(records.features(self.builder_config) | own),
+            metadata=tfds.core.MetadataDict(skipped=[]),
+        )
+
+    def _split_generators(self, dl_manager):
+        tree = archive.Tree(self.builder_config.source(dl_manager))
+        skipped = records.Skipped(self.builder_config.strict)
+        for name, reason in tree.refused:
+            skipped.add(f"{name}: {reason}")
+        found = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
+        if not found:
+            raise ValueError(f"{tree.path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
+        held_out = records.held_out(
+            {*found}, lambda name: make_examples(tree, name, self.builder_config)
+        )
+        splits = {"train": [n for n in found if n not in held_out], "validation": sorted(held_out)}
+        return {
+            split: self._generate_examples(tree, names, skipped)
+            for split, names in splits.items()
+            if names
+        }
+
+    def _generate_examples(self, tree, names, skipped):
+        count = 0
+        for _, examples in records.each(
+            names, lambda name: make_examples(tree, name, self.builder_config), skipped
+        ):
+            for example in examples:
+                count += 1
+                yield example["name"], example
+        self.info.metadata["skipped"] = skipped.reasons
+        skipped.report(tree.path, count)
+
+
+def make_examples(tree, name, config):
+    """The stored examples of a photograph, a list: its largest face, or all."""
+    image = photos.read(tree.read(name), name)
+    stem = posixpath.splitext(name)[0]
+    for suffix in LANDMARK_SUFFIXES:
+        if stem + suffix in tree:
+            landmarks = photos.read_landmarks(tree.read(stem + suffix), stem + suffix)
+            records.check_landmarks(landmarks, image, stem + suffix)
+            square = crop.square(landmarks)
+            labels = records.cut(image, square, config.image_size, landmarks=landmarks)
+            box = {"box": np.zeros(4, np.float32), "confidence": 1.0}
+            return [records.example(name, name, **labels) | box]
+    faces = photos.detect(image)
+    if not faces:
+        raise ValueError(f"{name}: no face is found")
+    examples = []
+    for number, face in enumerate(faces if config.all_faces else faces[:1]):
+        labels = records.cut(image, photos.face_square(face.box), config.image_size)
+        box = {"box": face.box.astype(np.float32), "confidence": face.confidence}
+        of_photo = f"{name}#{number}" if number else name
+        examples.append(records.example(of_photo, of_photo, **labels) | box)
+    return examples
+
+
+def configure(request, config):
+    """The builder configuration for a `data.Request` of a run's `Config`."""
+    return records.configured(Builder.BUILDER_CONFIGS, request, config)

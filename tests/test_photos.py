@@ -1,0 +1,183 @@
+import io
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from tf_nonlinear3dmm import crop, photos
+
+H, W = 30, 40
+
+
+def picture(mode="RGB"):
+    y, x = np.mgrid[:H, :W]
+    pixels = np.stack([x * 6, y * 8, 255 - x * 6], axis=-1).astype(np.uint8)
+    return PIL.Image.fromarray(pixels).convert(mode)
+
+
+def encoded(image, format="PNG", **options):
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_formats(format):
+    found = photos.read(encoded(picture(), format, quality=100))
+    assert found.shape == (H, W, 3) and found.dtype == np.uint8
+    assert np.abs(found.astype(int) - np.asarray(picture())).mean() < 4
+
+
+@pytest.mark.parametrize("mode, format", [("L", "PNG"), ("L", "JPEG"), ("1", "PNG"), ("P", "PNG")])
+def test_grey_and_palette_become_rgb(mode, format):
+    found = photos.read(encoded(picture(mode), format))
+    assert found.shape == (H, W, 3)
+    expected = np.asarray(picture(mode).convert("RGB"), int)
+    assert np.abs(found - expected).mean() < 3
+
+
+def test_cmyk_keeps_its_colours():
+    found = photos.read(encoded(picture("CMYK"), "JPEG", quality=100))
+    assert np.abs(found.astype(int) - np.asarray(picture())).mean() < 4
+
+
+def test_sixteen_bits_keep_their_brightness():
+    grey = np.tile(np.linspace(0, 65535, W).astype(np.uint16), [H, 1])
+    found = photos.read(encoded(PIL.Image.fromarray(grey)))
+    np.testing.assert_allclose(found[..., 1], grey / 257, atol=1)
+
+
+def test_transparent_is_black():
+    image = picture("RGBA")
+    alpha = np.tile(np.where(np.arange(W) < 9, 0, 255).astype(np.uint8), [H, 1])
+    image.putalpha(PIL.Image.fromarray(alpha))
+    found = photos.read(encoded(image))
+    assert not found[:, :9].any()
+    np.testing.assert_array_equal(found[:, 9:], np.asarray(picture())[:, 9:])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_rotation_is_undone(orientation):
+    undo = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a.swapaxes(0, 1), 2),
+        8: lambda a: np.rot90(a, 3),
+    }[orientation]
+    upright = np.asarray(picture())
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    turned = PIL.Image.fromarray(np.ascontiguousarray(undo(upright)))
+    np.testing.assert_array_equal(photos.read(encoded(turned, exif=exif)), upright)
+
+
+@pytest.mark.parametrize(
+    "contents, message",
+    [
+        (b"", "a.jpg: the file is empty"),
+        (b"not an image", "a.jpg: not a sound JPEG, PNG or WebP"),
+        (encoded(picture(), "JPEG")[:-40], "a.jpg: not a sound .* truncated"),
+        (encoded(picture(), "PNG")[:70], "a.jpg: not a sound .* truncated"),
+        (encoded(picture(), "GIF"), "a.jpg: not a sound"),
+        (
+            encoded(PIL.Image.new("1", (11000, 10000))),
+            "at most 100000000 pixels are read, got 11000",
+        ),
+        (encoded(PIL.Image.new("1", (20000, 10000))), "a.jpg: not a sound"),
+        (encoded(PIL.Image.new("RGB", (50, 5))), r"sides of 16 pixels or more, got \(5, 50\)"),
+    ],
+)
+def test_bad_files_are_named(contents, message):
+    with pytest.raises(ValueError, match=message):
+        photos.read(contents, "a.jpg")
+
+
+def test_a_path_names_itself(tmp_path):
+    (tmp_path / "b.png").write_bytes(encoded(picture()))
+    assert photos.read(tmp_path / "b.png").shape == (H, W, 3)
+    (tmp_path / "c.png").write_bytes(b"x")
+    with pytest.raises(ValueError, match="c.png: not a sound"):
+        photos.read(tmp_path / "c.png")
+    with pytest.raises(OSError, match="d.png"):
+        photos.read(tmp_path / "d.png")
+
+
+POINTS = np.arange(136.0).reshape(68, 2)
+PTS = "version: 1\nn_points: 68\n{\n" + "\n".join(f"{x + 1} {y + 1}" for x, y in POINTS) + "\n}\n"
+
+
+@pytest.mark.parametrize(
+    "text, name",
+    [
+        (PTS, "a.pts"),
+        (json.dumps(POINTS.tolist()), "a.json"),
+        (json.dumps({"landmarks": POINTS.tolist()}), "a.JSON"),
+    ],
+)
+def test_landmark_files(text, name):
+    np.testing.assert_allclose(photos.read_landmarks(text.encode(), name), POINTS)
+
+
+@pytest.mark.parametrize(
+    "contents, name, message",
+    [
+        (b"", "a.pts", "a.pts: not a .pts or .json"),
+        (b"\xff\xfe{", "a.pts", "a.pts: not a .pts or .json"),
+        (b'{"points": []}', "a.json", "a.json: not a .pts or .json"),
+        (b"[[1, 2], [3]]", "a.json", "a.json: not a .pts or .json"),
+        (b"{1 2 3 4}", "a.pts", r"68 points \(x, y\) are expected, got shape \(2, 2\)"),
+        (json.dumps([[1, float("nan")]] * 68).encode(), "a.json", "68 points"),
+    ],
+)
+def test_bad_landmark_files_are_named(contents, name, message):
+    with pytest.raises(ValueError, match=message):
+        photos.read_landmarks(contents, name)
+
+
+def overlap(a, b):
+    """Area of the intersection of two squares over that of their union."""
+    low = np.maximum([a.x0, a.y0], [b.x0, b.y0])
+    high = np.minimum([a.x0 + a.side, a.y0 + a.side], [b.x0 + b.side, b.y0 + b.side])
+    common = np.prod(np.maximum(high - low, 0))
+    return common / (float(a.side) ** 2 + float(b.side) ** 2 - common)
+
+
+def test_the_square_of_a_box_moves_and_grows_with_it():
+    a = photos.face_square([10, 20, 30, 40])
+    b = photos.face_square([2 * 10 + 5, 2 * 20 + 7, 60, 80])
+    np.testing.assert_allclose(b.side, 2 * a.side, rtol=1e-6)
+    np.testing.assert_allclose(b.x0 - 0.5, 2 * (a.x0 - 0.5) + 5, rtol=1e-5)
+    np.testing.assert_allclose(b.y0 - 0.5, 2 * (a.y0 - 0.5) + 7, rtol=1e-5)
+
+
+def test_the_largest_face_comes_first_and_a_large_photo_gives_the_same_box():
+    skimage_data = pytest.importorskip("skimage.data")
+    photo = skimage_data.astronaut()
+    (face,) = photos.detect(photo)
+    assert face.confidence > 0.9
+    both = np.zeros([1024, 1536, 3], np.uint8)
+    both[100:612, :512] = photo
+    large = tf.image.resize(photo, [1024, 1024], method="bicubic").numpy()
+    both[:, 512:] = np.clip(large, 0, 255)
+    first, second = photos.detect(both)
+    np.testing.assert_allclose(first.box, 2 * face.box + [512, 0, 0, 0], atol=20)
+    np.testing.assert_allclose(second.box, face.box + [0, 100, 0, 0], atol=20)
+
+
+def test_no_face_is_an_empty_list():
+    assert photos.detect(np.full([60, 80, 3], 127, np.uint8)) == []
+
+
+def test_the_detected_square_is_that_of_the_landmarks(shared):
+    import scipy.io
+
+    for path in sorted((shared / "real_faces" / "aflw2000").glob("*.jpg")):
+        landmarks = scipy.io.loadmat(path.with_suffix(".mat"))["pt3d_68"][:2].T - 1
+        found = photos.face_square(photos.detect(photos.read(path))[0].box)
+        assert overlap(found, crop.square(landmarks)) > 0.65, path.name

@@ -1,0 +1,158 @@
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import basel
+from tf_nonlinear3dmm import camera, configs, crop, data, rasterizer, records, renderer
+from tf_nonlinear3dmm.face_model import FaceModel
+
+SIZE, UV = 112, (96, 112)
+
+
+def test_an_example_says_what_it_knows():
+    known = records.example("a", "who", np.zeros([4, 4, 3]), landmarks=np.ones([68, 2]))
+    assert known["has_landmarks"] and not known["has_projection"] and not known["has_texture"]
+    assert known["projection"].shape == (2, 4) and not known["projection"].any()
+    assert "vertices" not in known and "texture" not in known
+    assert known["identity"] == records.number("who") >= 0
+    features = records.features(records.configs()[0])
+    assert set(known) == set(features)
+
+
+def test_the_stored_crop_holds_the_evaluation_crop_in_its_middle():
+    random = np.random.default_rng(0)
+    image = random.integers(0, 256, [90, 120, 3], np.uint8)
+    landmarks = random.uniform(20, 80, [68, 2]).astype(np.float32)
+    projection = random.normal(0, 30, [2, 4]).astype(np.float32)
+    square = crop.square(landmarks)
+    found = records.cut(image, square, 32, projection, landmarks=landmarks, other=None)
+    assert found["image"].shape == (40, 40, 3) and "other" not in found
+    inner = crop.image(image, square, 32)
+    np.testing.assert_allclose(found["image"][4:36, 4:36], inner, atol=0.51)
+    batch = crop.Square(*(part[tf.newaxis] for part in square))
+    moved = crop.points(landmarks[np.newaxis], batch, 32)[0]
+    np.testing.assert_allclose(found["landmarks"] - 4, moved, atol=1e-4)
+    middle = (found["landmarks"].min(0) + found["landmarks"].max(0)) / 2
+    np.testing.assert_allclose(middle, 19.5, atol=1e-4)
+    vertices = random.normal(0, 1, [1, 5, 3]).astype(np.float32)
+    points = camera.project(vertices, projection[np.newaxis])[..., :2]
+    stored = camera.project(vertices, found["projection"][np.newaxis])[0, :, :2]
+    np.testing.assert_allclose(crop.points(points, batch, 32)[0] + 4, stored, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "landmarks, message",
+    [
+        (np.full([68, 2], 500.0), "a.mat: 0 of 68 landmarks lie in the image"),
+        (np.full([68, 2], -3.0), "a.mat: 0 of 68 landmarks lie in the image"),
+        (np.full([68, 2], np.nan), "a.mat: landmarks must be finite"),
+    ],
+)
+def test_landmarks_off_the_image_are_refused(landmarks, message):
+    with pytest.raises(ValueError, match=message):
+        records.check_landmarks(landmarks, np.zeros([90, 120, 3]), "a.mat")
+
+
+def test_each_keeps_the_order_skips_what_is_bad_and_runs_ahead_only_a_little():
+    started, lock = [], threading.Lock()
+
+    def make(number):
+        with lock:
+            started.append(number)
+        if number % 10 == 3:
+            raise (ValueError if number % 20 == 3 else OSError)(f"n{number}: bad")
+        return number * 2
+
+    skipped = records.Skipped()
+    found = []
+    for name, result in records.each(range(100), make, skipped, threads=2):
+        found.append(name)
+        assert result == 2 * name and max(started) <= name + 2 * 4 * 2 + 2
+    assert found == [n for n in range(100) if n % 10 != 3]
+    assert len(skipped.reasons) == 10 and skipped.reasons[0] == "n3: bad"
+    with pytest.raises(ValueError, match="n3: bad"):
+        list(records.each(range(100), make, records.Skipped(strict=True), threads=2))
+    with pytest.raises(ZeroDivisionError):
+        list(records.each([1, 0], lambda n: 1 / n, records.Skipped(), threads=2))
+
+
+def test_the_report_names_the_bad_and_stops_where_nothing_is_good():
+    skipped = records.Skipped()
+    for number in range(12):
+        skipped.add(f"image{number}: the file is empty")
+    skipped.report("folder", 5)
+    with pytest.raises(
+        ValueError, match="folder: 0 records; 12 bad records skipped: image0: the f"
+    ):
+        skipped.report("folder", 0)
+
+
+def test_validation_is_a_twentieth_and_stays_when_a_folder_grows():
+    names = [f"photo{i}" for i in range(4000)]
+    held_out = records.held_out({*names}, str)
+    assert 0.03 < len(held_out) / len(names) < 0.07
+    assert records.held_out({*names[:2000]}, str) == held_out & {*names[:2000]}
+    assert not records.held_out({"a"}, str)
+
+
+def test_validation_has_a_good_record_however_few_there_are():
+    def make(name):
+        if name != "good":
+            raise OSError(name)
+
+    names = {f"bad{i}" for i in range(30)}
+    assert "good" in records.held_out(names | {"good"}, make)
+    assert len(records.held_out({"a", "b"}, str)) == 1
+    assert len(records.held_out({"a", "b"}, make)) == 1
+
+
+def test_another_face_uv_size_or_folder_is_another_data_set(tmp_path):
+    ready = records.configs()
+    config = configs.preset("small")
+    request = data.requests(config)[0][0]
+    assert request.config == "s112"
+    plain = records.configured(ready, request, config)
+    assert plain.name == "s112" and plain.image_size == 112
+    model = dataclasses.replace(config.model, face_model="faces/bfm.npz", uv_size=(48, 56))
+    other = records.configured(ready, request, dataclasses.replace(config, model=model))
+    assert other.name.startswith("s112_bfm_") and other.name.endswith("_uv48x56")
+    a = records.configured(ready, request._replace(path="a/photos"), config).name
+    b = records.configured(ready, request._replace(path="b/photos"), config).name
+    assert len({"s112", a, b}) == 3
+
+
+def truly_visible(face, vertices, projection, side, uv_size):
+    """`[Hu, Wu]`: texels whose own triangle is seen at their place in an image 4 times as large."""
+    factor = 4
+    fine = projection * factor + np.array([0, 0, 0, (factor - 1) / 2], np.float32)
+    points = camera.project(vertices, fine)
+    ids = rasterizer.rasterize(points, face.triangles, (side * factor,) * 2).triangle_id[0].numpy()
+    tensors = renderer.face_tensors(face, uv_size)
+    texels = renderer.to_texels(points, tensors)[0].numpy()
+    x, y = (np.round(texels[..., k]).astype(int) for k in (0, 1))
+    steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    own = np.asarray(tensors.texel_triangle)
+    return np.any([ids[y + dy, x + dx] == own for dx, dy in steps], axis=0) & (own >= 0)
+
+
+@pytest.mark.parametrize("yaw_deg", [0.0, 25.0, -60.0])
+def test_unwrapping_a_drawn_face_gives_back_its_texture(yaw_deg):
+    face = FaceModel.load("makehuman")
+    texture, side = basel.smooth_map(UV, seed=1), crop.stored_size(SIZE)
+    vertices, projection = face.mean_vertices[np.newaxis], basel.pose(yaw_deg, side)
+    tensors = renderer.face_tensors(face, UV)
+    drawn = renderer.render(vertices, texture, projection, None, tensors, (side, side))
+    image = tf.cast(tf.round(255 * tf.clip_by_value(drawn.image, 0, 1)), tf.uint8)
+    pairs = tf.data.Dataset.from_tensors((image, vertices, projection)).map(
+        lambda *labels: records.textures(*labels, tensors)
+    )
+    found, mask = next(iter(pairs))
+    kept = mask[0, ..., 0].numpy() > 0
+    error = np.abs(found[0].numpy() / 255.0 - texture[0]).mean(-1)[kept].mean()
+    visible = truly_visible(face, vertices, projection, side, UV)
+    share = (kept & visible).sum() / (kept | visible).sum()
+    assert error < 0.03, error
+    assert share >= 0.9, share

@@ -1,0 +1,215 @@
+import dataclasses
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+import scipy.io
+import tensorflow_datasets as tfds
+
+from datasets.w300_lp import w300_lp_dataset_builder as w300_lp
+from tests import basel
+from tf_nonlinear3dmm import archive, metrics, records
+from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm.face_model import FaceModel
+
+
+def prepare(tmp_path, source, config="s32", **changes):
+    ready = next(c for c in w300_lp.Builder.BUILDER_CONFIGS if c.name == config)
+    name = "-".join(["my", config, *changes])
+    config = dataclasses.replace(ready, name=name, path=str(source), **changes)
+    builder = w300_lp.Builder(data_dir=str(tmp_path / "data"), config=config)
+    builder.download_and_prepare()
+    return builder
+
+
+def read(builder, split="all"):
+    examples = tfds.as_numpy(builder.as_dataset(split=split))
+    return {e["name"].decode(): e for e in examples}
+
+
+@pytest.fixture
+def copy(fake, tmp_path):
+    """A 300W_LP of one photograph and its 4 copies, which a test may damage."""
+    root = tmp_path / "copy"
+    keep = shutil.ignore_patterns("[HIL]*")
+    shutil.copytree(fake / "300W_LP" / "AFW", root / "300W_LP" / "AFW")
+    shutil.copytree(fake / "300W_LP" / "landmarks", root / "300W_LP" / "landmarks", ignore=keep)
+    return root
+
+
+@pytest.fixture(scope="module")
+def prepared(fake, tmp_path_factory):
+    return prepare(tmp_path_factory.mktemp("w300"), fake)
+
+
+def test_every_copy_is_there_and_people_do_not_mix(prepared, fake):
+    train, validation = read(prepared, "train"), read(prepared, "validation")
+    on_disk = sorted((fake / "300W_LP").glob("*/*.jpg"))
+    assert len(train) + len(validation) == len(on_disk) == 32
+    assert {e["subset"] for e in (train | validation).values()} == set(range(8))
+    identities = [{e["identity"] for e in split.values()} for split in (train, validation)]
+    assert not identities[0] & identities[1]
+    assert len(identities[0] | identities[1]) == 4 and identities[1]
+
+
+def test_manual_dir_is_the_default_and_is_explained(copy, tmp_path):
+    builder = w300_lp.Builder(data_dir=str(tmp_path / "data"), config="s32")
+    with pytest.raises(AssertionError, match="put\n *300W_LP.zip, which is read in place"):
+        builder.download_and_prepare()
+    options = tfds.download.DownloadConfig(manual_dir=str(copy))
+    builder.download_and_prepare(download_config=options)
+    assert len(read(builder)) == 4
+
+
+def test_a_zip_read_in_place_gives_the_same(prepared, fake, tmp_path):
+    folder = fake / "300W_LP"
+    with zipfile.ZipFile(tmp_path / "300W_LP.zip", "w") as file:
+        for path in sorted(folder.rglob("*.*")):
+            file.write(path, path.relative_to(fake))
+        file.writestr("300W_LP/Code/Mex/a.jpg", b"no record")
+    zipped = read(prepare(tmp_path, tmp_path))
+    for name, example in read(prepared).items():
+        for key, value in example.items():
+            np.testing.assert_array_equal(zipped[name][key], value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["300W_LP.zip", "data"]
+
+
+def test_labels_lie_on_the_face(prepared, fake):
+    face = FaceModel.load("makehuman")
+    for name, example in read(prepared).items():
+        landmarks, projection = example["landmarks"], example["projection"]
+        middle = (landmarks.max(0) + landmarks.min(0)) / 2
+        np.testing.assert_allclose(middle, 19.5, atol=1e-3)
+        assert np.ptp(landmarks, axis=0).max() == pytest.approx(32 / 1.4, rel=1e-4)
+        mean = face.mean_vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
+        assert metrics.nme(mean[np.newaxis], landmarks[np.newaxis])[0] < 12, name
+        path = fake / "300W_LP" / f"{name}.mat"
+        pose = scipy.io.loadmat(path)["Pose_Para"][0]
+        np.testing.assert_array_equal(example["pose_para"], pose)
+        assert example["yaw_deg"] == pytest.approx(-np.degrees(pose[1]), abs=1e-3)
+
+
+def test_mirrored_copies_are_mirror_images(prepared):
+    examples = read(prepared)
+    for name, example in examples.items():
+        if "_Flip" in name:
+            continue
+        mirrored = examples[name.replace("/", "_Flip/")]
+        assert mirrored["identity"] == example["identity"]
+        points = example["landmarks"][augment.LANDMARK_MIRROR] * [-1, 1] + [39, 0]
+        np.testing.assert_allclose(mirrored["landmarks"], points, atol=1e-3)
+        difference = mirrored["image"][:, ::-1].astype(int) - example["image"]
+        assert np.abs(difference).mean() < 3  # two JPEGs
+        flipped = augment.mirror_projection(example["projection"][np.newaxis], 40)[0]
+        np.testing.assert_allclose(mirrored["projection"], flipped, atol=0.2)  # the face has sides
+
+
+def test_landmarks_of_turned_copies_are_not_those_of_the_photograph(prepared):
+    for name, example in read(prepared).items():
+        if "_Flip" not in name and not name.endswith("_0"):
+            copied, own = example["pt2d"].T, example["landmarks"]
+            copied = copied - copied.mean(0)
+            own = own - own.mean(0)
+            size = (copied * own).sum() / (copied**2).sum()
+            assert np.abs(size * copied - own).max() > 0.3, name
+
+
+def test_source_images():
+    source = w300_lp.source_image
+    assert source("x/HELEN_Flip/HELEN_123_1_14") == source("HELEN/HELEN_123_1_0")
+    assert source("AFW_Flip/AFW_Flip_134212_1_3") == "AFW/AFW_134212_1"
+    assert source("LFPW/LFPW_image_test_0001_0") != source("LFPW/LFPW_image_test_0002_0")
+    assert source("AFW/AFW_134212_1_0") != source("AFW/AFW_134212_2_0")
+
+
+DAMAGE = {
+    "AFW/AFW_000001_1_0.jpg": lambda p: p.write_bytes(p.read_bytes()[:3000]),
+    "AFW/AFW_000001_1_1.mat": lambda p: p.write_bytes(b""),
+    "AFW/AFW_000001_1_2.mat": lambda p: p.unlink(),
+}
+
+
+def test_bad_records_are_skipped_counted_and_named(copy, tmp_path):
+    for name, damage in DAMAGE.items():
+        damage(copy / "300W_LP" / name)
+    builder = prepare(tmp_path, copy)
+    assert list(read(builder)) == ["AFW/AFW_000001_1_3"]
+    again = tfds.builder_from_directory(builder.data_path)
+    reasons = again.info.metadata["skipped"]
+    for name, reason in zip(DAMAGE, reasons, strict=True):
+        assert name in reason
+    assert "truncated" in reasons[0] and "empty" in reasons[1] and "missing" in reasons[2]
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_strict_stops_at_the_bad_record(copy, tmp_path, name):
+    DAMAGE[name](copy / "300W_LP" / name)
+    with pytest.raises(ValueError, match=name):
+        prepare(tmp_path, copy, strict=True)
+
+
+def test_landmarks_of_another_face_are_refused(copy, tmp_path):
+    path = copy / "300W_LP" / "landmarks" / "AFW" / "AFW_000001_1_0_pts.mat"
+    points = scipy.io.loadmat(path)["pts_3d"]
+    scipy.io.savemat(path, {"pts_3d": points[:, ::-1]})
+    with pytest.raises(ValueError, match=r"AFW_000001_1_0: landmarks and pose must agree to 25"):
+        prepare(tmp_path, copy, strict=True)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_come_twice_or_lead_outside_are_skipped(copy, tmp_path):
+    first = copy / "300W_LP" / "AFW" / "AFW_000001_1_0"
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as file:
+        for path in sorted(copy.rglob("*.*")):
+            file.write(path, path.relative_to(copy))
+        for folder in ("again/AFW", "../AFW"):
+            file.write(f"{first}.jpg", f"{folder}/AFW_000001_1_0.jpg")
+    builder = prepare(tmp_path, tmp_path / "t.zip")
+    assert len(read(builder)) == 4
+    reasons = sorted(builder.info.metadata["skipped"])
+    assert "leads outside" in reasons[0] and "AFW/AFW_000001_1_0 comes twice" in reasons[1]
+
+
+def test_a_folder_without_images_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: no .jpg in folders AFW, HELEN"):
+        prepare(tmp_path, tmp_path / "empty")
+
+
+def test_another_file_than_the_published_one_is_said(copy, tmp_path, caplog):
+    with zipfile.ZipFile(tmp_path / "300W_LP.zip", "w") as file:
+        for path in sorted(copy.rglob("*.*")):
+            file.write(path, path.relative_to(copy))
+    prepare(tmp_path, tmp_path)
+    assert "2828125606 bytes are published" in caplog.text
+
+
+def test_with_the_fitted_face_geometry_and_texture_are_exact(tmp_path):
+    path = basel.save_face(tmp_path / "basel.npz")
+    face, uv_size = FaceModel.load(path), (96, 112)
+    texture = basel.smooth_map(uv_size, seed=2)
+    root = tmp_path / "300W_LP"
+    drawn = [
+        basel.write_record(root, f"AFW_1_{k}", face, texture, yaw_deg, seed=k)
+        for k, yaw_deg in enumerate((10.0, -55.0))
+    ]
+    ready = w300_lp.Builder.BUILDER_CONFIGS[0]
+    config = dataclasses.replace(ready, name="basel", face_model=str(path))
+    fitted = records.Fitted(config)
+    assert fitted.exact
+    tree = archive.Tree(tmp_path)
+    for k, subset in ((0, "AFW"), (1, "AFW"), (1, "AFW_Flip")):
+        found = w300_lp.make_example(tree, f"300W_LP/{subset}/AFW_1_{k}", fitted)
+        assert found["has_texture"] and found["has_projection"]
+        coefficients = (found[key][np.newaxis] for key in ("shape_para", "exp_para"))
+        vertices = records.w300.vertices(*coefficients, face)[0].numpy()
+        projection = found["projection"]
+        points = vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
+        if subset == "AFW":
+            np.testing.assert_allclose(points, found["landmarks"], atol=0.02)
+            np.testing.assert_allclose(vertices, drawn[k], atol=1e-4)
+            kept = found["texture_mask"][..., 0] > 0
+            assert kept.mean() > 0.25
+            error = np.abs(found["texture"] / 255.0 - texture[0]).mean(-1)[kept]
+            assert error.mean() < 0.03
