@@ -26,17 +26,21 @@ def main():
     parser.add_argument("--strategy", metavar="NAME", default="one_device", help=strategies)
     options = parser.parse_args()
     config = command_line.config(parser, options)
-    folder = options.out or f"runs/{config.preset}"
+    folder = pathlib.Path(options.out or f"runs/{config.preset}")
     again = shlex.join(["python", *sys.argv])
 
-    from tf_nonlinear3dmm import training  # TensorFlow loads for seconds: --help need not wait
+    from tf_nonlinear3dmm import evaluation, serving, training  # seconds: --help need not wait
 
     with training.codes(parser.prog, again):
         outcome = training.train(config, folder, options.strategy)
-        if outcome.finished:
-            print(f"{folder} is finished: {outcome.total} steps")
-        else:
+        if not outcome.finished:
             print(f"stopped after step {outcome.step} of {outcome.total}. To go on: {again}")
+        elif outcome.chief:
+            if not (folder / "report.md").exists():
+                evaluation.evaluate(folder)
+            if not (folder / "export" / "1").exists():
+                serving.export(serving.load(folder), folder / "export")
+            print(f"{folder} is finished after {outcome.total} steps: report.md, export/1")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ colours in [0, 1].
 from tf_nonlinear3dmm.data.arrays import Split
 from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
 from tf_nonlinear3dmm.data.evaluation import in_order
-from tf_nonlinear3dmm.data.sources import open_split, open_training, requests
+from tf_nonlinear3dmm.data.sources import open_split, open_training, prepare, requests
 
 __all__ = [
     "Batches",
@@ -17,6 +17,7 @@ __all__ = [
     "in_order",
     "open_split",
     "open_training",
+    "prepare",
     "requests",
     "stored_size",
 ]

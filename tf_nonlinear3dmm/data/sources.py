@@ -5,9 +5,12 @@ A source is `name`, `name/config` or `name:PATH`. `name` is a folder of tfds bui
 images of that side unless one is given.
 """
 
+import contextlib
 import difflib
+import fcntl
 import importlib
 import pathlib
+import time
 from typing import NamedTuple
 
 import tensorflow_datasets as tfds
@@ -38,8 +41,19 @@ def requests(config):
     return [_parse(name, config.model.image_size) for name in names], weights
 
 
+def prepare(config, say=print):
+    """Generates or converts every data set of a run that is not there yet, telling how far it is.
+
+    Args:
+        config: `Config`.
+        say: called with a line now and then.
+    """
+    for request in requests(config)[0]:
+        builder(request, config, say)
+
+
 def open_split(request, config, split):
-    """The `arrays.Split` of a source, generated or converted first where it is not prepared yet."""
+    """The `arrays.Split` of a source, prepared first where it is not."""
     return arrays.Split(builder(request, config), split, config.data.strict)
 
 
@@ -55,21 +69,53 @@ def open_training(config, face):
     return batches.Batches(sources, weights, config, face), statistics
 
 
-def builder(request, config):
-    """The prepared tfds builder of a source."""
+def builder(request, config, say=print):
+    """The prepared tfds builder of a source; `say` as in `prepare`."""
     folder = pathlib.Path(config.data.folder)
     made = _builder_from_code(request, config, folder)
+    if made is not None and pathlib.Path(made.data_path).exists():
+        return made
     if made is None:
         versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
         if not versions:
             raise ValueError(_unknown(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
-    made.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            manual_dir=request.path, try_download_gcs=False
+    with _alone(folder):  # of the processes that want it, one makes it
+        if pathlib.Path(made.data_path).exists():
+            return made
+        tfds.disable_progress_bar()
+        made.progress = _Counter(made, say)
+        made.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=request.path, try_download_gcs=False
+            )
         )
-    )
     return made
+
+
+@contextlib.contextmanager
+def _alone(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class _Counter:
+    """What a builder calls with (split, index) before each record; says a line every 10 s."""
+
+    def __init__(self, builder, say):
+        self.say, self.what = say, f"{builder.name}/{builder.builder_config.name}"
+        self.said, self.count, self.start = 0.0, 0, time.monotonic()
+        say(f"{self.what}: making it in {builder.data_path}")
+
+    def __call__(self, split, index):
+        self.count += 1
+        now = time.monotonic()
+        if now - self.said > 10:
+            speed = self.count / max(now - self.start, 1e-9)
+            self.say(f"{self.what}: {split} {index + 1}, {speed:.0f} records/s")
+            self.said = now
 
 
 def _builder_from_code(request, config, folder):

@@ -31,11 +31,18 @@ class RunError(Exception):
 
 
 class Outcome(NamedTuple):
-    """How `train` ended: `finished`, and the `step` that was reached of `total`."""
+    """How `train` ended.
+
+    Attributes:
+        finished: all steps are done.
+        step, total: steps done, of how many.
+        chief: this process writes the run's files; False for the other workers.
+    """
 
     finished: bool
     step: int
     total: int
+    chief: bool = True
 
 
 def train(config, folder, strategy="one_device", bases=None):
@@ -59,13 +66,13 @@ def train(config, folder, strategy="one_device", bases=None):
     folder = pathlib.Path(folder)
     check(config, folder)
     total = stages(config)[-1][-1]
-    if finished(config, folder):
-        return Outcome(True, total, total)
     try:
+        chief = strategies.is_chief(strategy)
+        if finished(config, folder):
+            return Outcome(True, total, total, chief)
         scheme = strategies.create(strategy)
     except ValueError as error:
         raise RunError(str(error)) from None
-    chief = strategies.is_chief(scheme)
     if config.train.batch_size % scheme.num_replicas_in_sync:
         raise RunError(
             f"`train.batch_size` must be a multiple of the {scheme.num_replicas_in_sync} replicas, "
@@ -77,7 +84,7 @@ def train(config, folder, strategy="one_device", bases=None):
         if chief:
             _write_config(config, folder)
         position = _train(config, folder, chief, *parts)
-    return Outcome(position.step == total, position.step, total)
+    return Outcome(position.step == total, position.step, total, chief)
 
 
 def check(config, folder):
@@ -155,6 +162,7 @@ def assemble(config, strategy, bases=None):
     """(`data.Batches`, `Updates`, `Validation`) of a configuration."""
     try:
         face = FaceModel.load(config.model.face_model)
+        data.prepare(config)
         batches, statistics = data.open_training(config, face)
         split = data.open_split(data.requests(config)[0][0], config, "validation")
     except (ValueError, FileNotFoundError) as error:

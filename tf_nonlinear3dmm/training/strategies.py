@@ -25,16 +25,13 @@ def create(name):
     return STRATEGIES[name]()
 
 
-def is_chief(strategy):
-    """Whether this process writes the run's files."""
-    resolver = getattr(strategy, "cluster_resolver", None)
-    if resolver is None or resolver.task_type is None:
+def is_chief(name):
+    """Whether this process, of a strategy `name`, writes the run's files."""
+    if name != "multi_worker":
         return True
-    return (
-        resolver.task_type in ("chief", "worker")
-        and resolver.task_id == 0
-        and (resolver.task_type == "chief" or "chief" not in resolver.cluster_spec().jobs)
-    )
+    cluster = _cluster()
+    task, jobs = cluster["task"], cluster["cluster"]
+    return int(task["index"]) == 0 and (task["type"] == "chief" or "chief" not in jobs)
 
 
 def local_part(strategy):
@@ -70,16 +67,23 @@ def _mirrored():
 
 
 def _multi_worker():
+    _cluster()
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _cluster():
+    """TF_CONFIG as a dict."""
+    text = os.environ.get("TF_CONFIG") or "{}"
     try:
-        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        cluster = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"TF_CONFIG is not JSON: {error}") from None
-    if not cluster.get("cluster") or not cluster.get("task"):
+    if not cluster.get("cluster") or not {"type", "index"} <= {*cluster.get("task", {})}:
         raise ValueError(
             "strategy `multi_worker` needs the environment variable TF_CONFIG with `cluster` and "
-            f"`task`, got {os.environ.get('TF_CONFIG')!r}; docs/training.md has an example"
+            f"`task`, got {text}; docs/training.md has an example"
         )
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    return cluster
 
 
 def _tpu():
