@@ -146,12 +146,12 @@ class LinearDecoder(keras.layers.Layer):
             [0, 1]; or None.
         basis: `[K, *shape of mean]`, unit or not; or None.
         std: `[K]` standard deviation along each basis vector; or None.
-        shape: (K, *shape of mean) where the arrays are None.
+        shape: (K, *shape of mean); needed where the arrays are None.
     """
 
     def __init__(self, mean=None, basis=None, std=None, shape=None, name=None):
         super().__init__(name=name)
-        shape = tuple(shape if basis is None else np.shape(basis))
+        shape = tuple(np.shape(basis) if shape is None else shape)
         self.mean = self._constant("mean", mean, shape[1:])
         self.basis = self._constant("basis", basis, shape)
         self.std = self._constant("std", std, shape[:1])

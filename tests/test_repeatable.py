@@ -1,0 +1,70 @@
+"""Two processes agree to the last bit, two replicas with one to rounding."""
+
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_nonlinear3dmm import repeatable
+
+PROGRAM = pathlib.Path(__file__).parent / "few_steps.py"
+
+
+def train(out, preset, steps, replicas=1):
+    command = [sys.executable, str(PROGRAM), preset, str(steps), str(replicas), str(out)]
+    return subprocess.Popen(command, cwd=PROGRAM.parents[1], stderr=subprocess.DEVNULL)
+
+
+def results(*runs):
+    for process, _ in runs:
+        assert process.wait() == 0
+    return [dict(np.load(out)) for _, out in runs]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["tiny", "small"])
+def test_two_processes_are_identical_after_20_steps(preset, tmp_path):
+    # At the same time, so that each disturbs the other's threads.
+    paths = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    first, second = results(*[(train(path, preset, 20), path) for path in paths])
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, second[name])
+
+
+@pytest.mark.slow
+def test_two_replicas_are_one(tmp_path):
+    paths = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    one, two = results(*[(train(p, "tiny", 20, n + 1), p) for n, p in enumerate(paths)])
+    for name, values in one.items():
+        np.testing.assert_allclose(values, two[name], rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_are_added_in_pairs():
+    layers = [keras.layers.Dense(3) for _ in range(5)]
+    trunk = keras.layers.Dense(4)
+    trunk.build([None, 2])
+    unused = keras.layers.Dense(2)
+    unused.build([None, 2])
+    for layer in layers:
+        layer.build([None, 4])
+    variables = [*trunk.trainable_variables, *unused.trainable_variables]
+
+    def loss(x):
+        features = tf.tanh(trunk(x))
+        return tf.reduce_sum(tf.stack([tf.reduce_sum(layer(features) ** 2) for layer in layers]))
+
+    step = tf.function(lambda x: repeatable.gradients(loss(x), variables))
+    x = tf.random.stateless_normal([7, 2], [0, 0])
+    graph = step.get_concrete_function(x).graph.as_graph_def()
+    sums = [len(node.input) for node in graph.node if node.op == "AddN"]
+    assert sums and set(sums) == {2}
+    with tf.GradientTape() as tape:
+        value = loss(x)
+    expected = tape.gradient(value, [v.value for v in trunk.trainable_variables])
+    for found, wanted in zip(step(x), [*expected, 0, 0], strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
