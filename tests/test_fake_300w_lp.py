@@ -53,6 +53,12 @@ def test_real_files_have_these_keys(shared):
         check(path, COMMON | {"pt2d": ((2, 68), "f8")})
 
 
+def test_depth_grows_towards_the_camera(fake):
+    for path in sorted((fake / "AFLW2000").glob("*.mat")):
+        x, y, z = scipy.io.loadmat(path)["pt3d_68"]
+        assert z[30] > z[[0, 16]].min() + 40  # the nose tip is before the ear that is farther away
+
+
 def test_pose_and_landmarks_of_mirrored_files_agree(fake):
     plain = fake / "300W_LP" / "HELEN" / "HELEN_000002_1_0.mat"
     mirrored = fake / "300W_LP" / "HELEN_Flip" / plain.name

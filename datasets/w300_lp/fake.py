@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from datasets.synthetic_faces import generator
 from datasets.w300_lp.w300_lp_dataset_builder import SUBSETS
-from tf_nonlinear3dmm import crop, w300
+from tf_nonlinear3dmm import camera, crop, w300
 from tf_nonlinear3dmm.data import augment
 
 SIDE = 450
@@ -35,11 +35,10 @@ def write_300w_lp(folder, photographs=8, image_size=224, seed=0):
     for number, group in enumerate(zip(*[faces] * copies, strict=True)):
         subset = SUBSETS[number % 4]
         name = NAMES[number % 4].format(number + 1)
-        first = group[0][1] + 1  # turned copies carry the landmarks of the first image
-        for k, (image, landmarks, projection) in enumerate(group):
-            random = np.random.default_rng([seed, number, k])
-            record = parameters(projection, random)
-            write_record(root, subset, f"{name}_{k}", image, landmarks, record, first)
+        first = group[0][1][:, :2] + 1  # turned copies carry the landmarks of the first image
+        for k, (image, points_3d, projection) in enumerate(group):
+            record = parameters(projection, np.random.default_rng([seed, number, k]))
+            write_record(root, subset, f"{name}_{k}", image, points_3d[:, :2], record, first)
 
 
 def write_record(root, subset, name, image, landmarks, record, first=None):
@@ -70,19 +69,17 @@ def write_record(root, subset, name, image, landmarks, record, first=None):
 def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
     """Writes `folder`/AFLW2000 with that many images; arguments as for `write_300w_lp`."""
     root = pathlib.Path(folder) / "AFLW2000"
-    for number, (image, landmarks, projection) in enumerate(
-        _faces("test", images, image_size, seed)
-    ):
+    faces = _faces("test", images, image_size, seed)
+    for number, (image, points_3d, projection) in enumerate(faces):
         random = np.random.default_rng([seed, number])
         record = parameters(projection, random)
-        points = landmarks + 1
+        points = points_3d[:, :2] + 1
         seen = points[AFLW_POINTS]
         hidden = (
             np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
         )
         record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T.astype(float)
-        depth = random.normal(0, 30, [1, 68])  # of nobody, like the shape
-        record["pt3d_68"] = np.concatenate([points.T, depth]).astype(np.float32)
+        record["pt3d_68"] = (points_3d.T + [[1], [1], [0]]).astype(np.float32)
         name = f"image{2 * number + 2:05d}"
         _write_image(root / f"{name}.jpg", image)
         _write(root / f"{name}.mat", record)
@@ -108,7 +105,7 @@ def parameters(projection, random, shape_para=None, exp_para=None):
 
 
 def _faces(split, count, image_size, seed):
-    """Synthetic images `[SIDE, SIDE, 3]` with landmarks `[68, 2]` and projection `[2, 4]`."""
+    """Images `[SIDE, SIDE, 3]`, landmarks `[68, 3]` (x, y, depth) and projections `[2, 4]`."""
     uv_size = (24, 28) if image_size < 112 else (96, 112)
     studio = generator.make_studio(image_size, uv_size, seed)
     for face in generator.records(studio, split, count):
@@ -118,9 +115,9 @@ def _faces(split, count, image_size, seed):
         )
         batch = crop.Square(*(part[tf.newaxis] for part in whole))
         large = tf.clip_by_value(tf.round(crop.image(image, whole, SIDE)), 0, 255)
-        landmarks = crop.points(face["landmarks"][np.newaxis], batch, SIDE)[0]
-        projection = crop.projection(face["projection"][np.newaxis], batch, SIDE)[0]
-        yield large.numpy().astype(np.uint8), landmarks.numpy(), projection.numpy()
+        projection = crop.projection(face["projection"][np.newaxis], batch, SIDE)
+        landmarks = camera.project(face["vertices"][np.newaxis, studio.landmarks], projection)
+        yield large.numpy().astype(np.uint8), landmarks[0].numpy(), projection[0].numpy()
 
 
 def _write(path, arrays):

@@ -1,0 +1,15 @@
+"""The builder against `dummy_data`, and the rules of tfds."""
+
+import tensorflow_datasets as tfds
+
+from datasets.aflw2000_3d import aflw2000_3d_dataset_builder
+
+
+class Test(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = aflw2000_3d_dataset_builder.Builder
+    BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
+    SPLITS = {"test": 2}
+
+
+if __name__ == "__main__":
+    tfds.testing.test_main()

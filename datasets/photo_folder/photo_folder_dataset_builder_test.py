@@ -1,0 +1,15 @@
+"""The builder against `dummy_data`, and the rules of tfds."""
+
+import tensorflow_datasets as tfds
+
+from datasets.photo_folder import photo_folder_dataset_builder
+
+
+class Test(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = photo_folder_dataset_builder.Builder
+    BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
+    SPLITS = {"train": 1, "validation": 1}
+
+
+if __name__ == "__main__":
+    tfds.testing.test_main()

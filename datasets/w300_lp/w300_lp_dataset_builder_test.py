@@ -1,0 +1,15 @@
+"""The builder against `dummy_data`, and the rules of tfds."""
+
+import tensorflow_datasets as tfds
+
+from datasets.w300_lp import w300_lp_dataset_builder
+
+
+class Test(tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = w300_lp_dataset_builder.Builder
+    BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
+    SPLITS = {"train": 2, "validation": 2}
+
+
+if __name__ == "__main__":
+    tfds.testing.test_main()
