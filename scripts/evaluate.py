@@ -4,12 +4,10 @@ python scripts/evaluate.py --run runs/small
 python scripts/evaluate.py --run runs/small --source aflw2000_3d:/data/AFLW2000 --out aflw
 """
 
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from tf_nonlinear3dmm import command_line  # noqa: E402
 
@@ -25,7 +23,8 @@ def main():
     flags = parser.parse_args()
     if flags.batch < 1 or (flags.faces is not None and flags.faces < 1):
         parser.error("--faces and --batch must be at least 1")
-    from tf_nonlinear3dmm import evaluation  # TensorFlow loads for seconds: --help need not wait
+    with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
+        from tf_nonlinear3dmm import evaluation
 
     try:
         evaluation.evaluate(

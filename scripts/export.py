@@ -6,12 +6,10 @@ python scripts/export.py --run runs/small --format onnx        encoder and decod
 python scripts/export.py --run runs/small --format litert      likewise
 """
 
-import os
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from tf_nonlinear3dmm import command_line  # noqa: E402
 
@@ -26,7 +24,8 @@ def main():
     parser.add_argument("--version", type=int, default=1, help="of the SavedModel [%(default)s]")
     flags = parser.parse_args()
     folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")
-    from tf_nonlinear3dmm import serving
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm import serving
 
     try:
         model = serving.load(flags.run)

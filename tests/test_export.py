@@ -1,3 +1,4 @@
+import os
 import runpy
 import sys
 
@@ -6,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import tf_nonlinear3dmm as n3
-from tf_nonlinear3dmm import configs, serving
+from tf_nonlinear3dmm import command_line, configs, serving
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 CONFIG = configs.preset("tiny").model
@@ -132,6 +133,13 @@ def test_the_script_ends_with_one_line_and_code_2(monkeypatch, capsys, tmp_path)
         error = capsys.readouterr().err
         assert error.startswith("export.py: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_libraries_load_quietly(capfd):
+    with command_line.quiet_imports():
+        os.write(2, b"noise")
+    os.write(2, b"signal")
+    assert capfd.readouterr().err == "signal"
 
 
 @pytest.mark.slow

@@ -6,9 +6,12 @@ config = command_line.config(parser, options)
 """
 
 import argparse
+import contextlib
 import dataclasses
 import difflib
 import json
+import logging
+import os
 import pathlib
 import re
 import sys
@@ -83,6 +86,26 @@ def config(parser, options):
         parser.error(f"there is no file {options.config}")
     except (ValueError, TypeError) as error:  # JSONDecodeError is a ValueError
         parser.error(str(error))
+
+
+@contextlib.contextmanager
+def quiet_imports():
+    """Hides what TensorFlow's libraries print while they load, so that an error is one line.
+
+    They write to file descriptor 2 before any setting of theirs is read. Exceptions pass. Warnings
+    of absl's log, which tfds writes about its own code, are turned off.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 _NONE = argparse.SUPPRESS
