@@ -128,7 +128,29 @@ def _cross(a, b):
 
 def _visible(points, triangles, height, width):
     """`[B, H, W]` int32 ids of the triangles that the pixels see, -1 where none."""
-    batch = tf.shape(points)[0]
+    image, triangle, corners, first, last = _drawn(points, triangles, height, width)
+    box, pixel = _candidates(corners, first, last)
+    ax, ay, az, bx, by, bz, cx, cy, cz = tf.unstack(
+        tf.gather(tf.reshape(corners, [-1, 9]), box), axis=1
+    )
+    x, y = tf.unstack(tf.cast(pixel, points.dtype), axis=1)
+    ax, bx, cx, ay, by, cy = ax - x, bx - x, cx - x, ay - y, by - y, cy - y
+    a, b, c = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
+    inside = (a <= 0) & (b <= 0) & (c <= 0)
+    depth = (a * az + b * bz + c * cz) / (a + b + c)
+    depth = tf.where(inside, depth, points.dtype.min)
+
+    slot = (tf.gather(image, box) * height + pixel[:, 1]) * width + pixel[:, 0]
+    slots = tf.shape(points)[0] * height * width
+    nearest = tf.gather(tf.math.unsorted_segment_max(depth, slot, slots), slot)
+    none = tf.shape(triangles)[0]
+    triangle = tf.where(inside & (depth >= nearest), tf.gather(triangle, box), none)
+    seen = tf.math.unsorted_segment_min(triangle, slot, slots)
+    return tf.reshape(tf.where(seen < none, seen, -1), [-1, height, width])
+
+
+def _drawn(points, triangles, height, width):
+    """Triangles that face the camera and hold a pixel: image, id, corners, first and last pixel."""
     corners = tf.gather(points, triangles, axis=1)  # [B, T, 3, 3]
     limits = tf.constant([width - 1, height - 1], points.dtype)
     first = tf.maximum(tf.math.ceil(tf.reduce_min(corners[..., :2], axis=2)), 0)
@@ -138,40 +160,39 @@ def _visible(points, triangles, height, width):
     )
     finite = tf.math.is_finite(area + tf.reduce_sum(corners[..., 2], axis=2))
     drawn = (area < 0) & finite & tf.reduce_all(first <= last, axis=-1)
+    where = tf.cast(tf.where(drawn), tf.int32)
+    corners, first, last = (tf.gather_nd(value, where) for value in (corners, first, last))
+    return where[:, 0], where[:, 1], corners, first, last
 
-    image, triangle = tf.unstack(tf.cast(tf.where(drawn), tf.int32), axis=1)
-    where = tf.stack([image, triangle], axis=1)
-    first = tf.cast(tf.gather_nd(first, where), tf.int32)
-    size = tf.cast(tf.gather_nd(last, where), tf.int32) - first + 1
-    corners = tf.gather_nd(corners, where)
 
-    count = size[:, 0] * size[:, 1]  # pixels of the bounding box
-    box = tf.repeat(tf.range(tf.shape(count)[0]), count)
-    place = tf.range(tf.shape(box)[0]) - tf.gather(tf.cumsum(count, exclusive=True), box)
-    columns = tf.gather(size[:, 0], box)
-    pixel = tf.gather(first, box) + tf.stack([place % columns, place // columns], axis=1)
+def _candidates(corners, first, last):
+    """The pixels that triangles `[N, 3, 3]` may cover, row by row: whose `[M]`, where `[M, 2]`.
 
-    relative = (
-        tf.gather(corners, box)
-        - tf.pad(tf.cast(pixel, points.dtype), [[0, 0], [0, 1]])[:, tf.newaxis]
-    )
-    a, b, c = tf.unstack(relative, axis=1)
-    weights = tf.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=1)
-    inside = tf.reduce_all(weights <= 0, axis=1)
-    weights, box, relative, pixel = (
-        tf.boolean_mask(t, inside) for t in (weights, box, relative, pixel)
-    )
-    depth = tf.reduce_sum(weights * relative[..., 2], axis=1) / tf.reduce_sum(weights, axis=1)
+    A row's span is cut out by the edges, a little too wide; the caller tests each pixel exactly.
+    """
+    rows = tf.cast(last[:, 1] - first[:, 1], tf.int32) + 1
+    box, row = _count_out(rows)
+    known = tf.concat([tf.reshape(corners[..., :2], [-1, 6]), first, last], axis=1)
+    *edges, low, y, high, _ = tf.unstack(tf.gather(known, box), axis=1)
+    y += tf.cast(row, y.dtype)
+    for k in range(3):
+        x0, y0, x1, y1 = (edges + edges)[2 * k : 2 * k + 4]
+        rise = tf.where(tf.abs(y1 - y0) > 1e-6, y1 - y0, 0)  # a flat edge cuts no row
+        slack = 0.01 + 1e-6 * (tf.abs(x0) + tf.abs(x1))
+        crossing = x0 + (y - y0) * tf.math.divide_no_nan(x1 - x0, rise)
+        low = tf.where(rise > 0, tf.maximum(low, tf.math.ceil(crossing - slack)), low)
+        high = tf.where(rise < 0, tf.minimum(high, tf.floor(crossing + slack)), high)
+    span, column = _count_out(tf.maximum(tf.cast(high - low, tf.int32) + 1, 0))
+    start = tf.cast(tf.stack([low, y], axis=1), tf.int32)
+    pixel = tf.gather(start, span) + tf.pad(column[:, tf.newaxis], [[0, 0], [0, 1]])
+    return tf.gather(box, span), pixel
 
-    slot = (tf.gather(image, box) * height + pixel[:, 1]) * width + pixel[:, 0]
-    slots = batch * height * width
-    nearest = tf.math.unsorted_segment_max(depth, slot, slots)
-    nearest = depth >= tf.gather(nearest, slot)
-    triangle = tf.gather(triangle, tf.boolean_mask(box, nearest))
-    none = tf.shape(triangles)[0]
-    seen = tf.math.unsorted_segment_min(triangle, tf.boolean_mask(slot, nearest), slots)
-    seen = tf.where(seen < none, seen, -1)
-    return tf.reshape(seen, [batch, height, width])
+
+def _count_out(counts):
+    """For `counts` [2, 0, 3]: owners [0, 0, 2, 2, 2] and their numbers [0, 1, 0, 1, 2]."""
+    owner = tf.repeat(tf.range(tf.shape(counts)[0]), counts)
+    start = tf.gather(tf.cumsum(counts, exclusive=True), owner)
+    return owner, tf.range(tf.shape(owner)[0]) - start
 
 
 @tf.custom_gradient
