@@ -9,6 +9,7 @@ import scipy.sparse
 
 from tf_nonlinear3dmm.face_build.region import EYE_BASE, EYE_RINGS, LEFT_EYE, RIGHT_EYE
 
+HALF_WIDTH = 1.4  # dm, of the depth images for ambient occlusion
 LOWER_TEETH = slice(14992, 15060)
 LANDMARKS = np.array(
     "5195 5186 5203 5238 5241 737 3698 914 732 7616 10366 7457 11850 11847 11814 11798 11806 "
@@ -57,8 +58,7 @@ def vertex_normals(points, triangles):
 def ambient_occlusion(points, triangles, normals, directions=160, size=256):
     """The part of cosine-weighted sky that each vertex sees, `[V]`, by depth images."""
     points = points - points.mean(axis=0)
-    steps = [(i, j, 12 - i - j) for i in range(13) for j in range(13 - i)]
-    samples = np.einsum("sk,tkd->std", np.array(steps) / 12, points[triangles]).reshape(-1, 3)
+    samples = _samples(points, triangles, spacing=1.4 * HALF_WIDTH / size)
     seen, total = np.zeros(len(points)), np.zeros(len(points))
     for k in range(directions):
         height = 1 - (2 * k + 1) / directions
@@ -73,14 +73,27 @@ def ambient_occlusion(points, triangles, normals, directions=160, size=256):
         np.maximum.at(nearest, cells, depth)
         cosine = np.maximum(normals @ axis, 0)
         cells, depth = _cells((points + 0.01 * normals) @ frame.T, size)
-        seen += cosine * (depth + 0.012 > nearest[cells])
+        slope = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / np.maximum(cosine, 0.1)
+        seen += cosine * (depth + 0.012 + slope * 2 * HALF_WIDTH / size > nearest[cells])
         total += cosine
     return seen / np.maximum(total, 1e-9)
 
 
-def _cells(turned, size, half_width=1.4):
+def _samples(points, triangles, spacing):
+    """Points all over the triangles, at most `spacing` apart, `[N, 3]`."""
+    corners = points[triangles]
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    steps = np.ceil(longest / spacing).astype(int)
+    found = []
+    for n in np.unique(steps):
+        grid = np.array([(i, j, n - i - j) for i in range(n + 1) for j in range(n + 1 - i)]) / n
+        found.append(np.einsum("sk,tkd->std", grid, corners[steps == n]).reshape(-1, 3))
+    return np.concatenate(found)
+
+
+def _cells(turned, size):
     """Cell of the depth image and depth of points around the head's centre, in dm."""
-    column, row = (turned[:, :2] / half_width * 0.5 + 0.5).clip(0, 1 - 1e-9).T
+    column, row = (turned[:, :2] / HALF_WIDTH * 0.5 + 0.5).clip(0, 1 - 1e-9).T
     return (row * size).astype(int) * size + (column * size).astype(int), turned[:, 2]
 
 

@@ -52,7 +52,6 @@ class Population:
         raise AttributeError(f"Population has no array `{name}`; it has {', '.join(arrays)}")
 
 
-@functools.cache
 def load_population(level=0):
     """The `Population` behind an embedded face; level 0: 3,016 vertices, level 1: 11,857.
 
@@ -60,6 +59,11 @@ def load_population(level=0):
     """
     if level not in EMBEDDED.values():
         raise ValueError(f"`level` must be 0 or 1, got {level!r}")
+    return _population(int(level))
+
+
+@functools.cache
+def _population(level):
     asset = _asset()
     arrays = {key: npz.take(asset, key, ASSET) for key in SHARED_KEYS}
     arrays |= {key: npz.take(asset, f"{key}{level}", ASSET) for key in LEVEL_KEYS}
