@@ -10,7 +10,8 @@ ORDER = """
     configs command_line shapes replicas face_model face_build face_formats mesh_io
     layers encoder decoders discriminator
     sampling camera rasterizer antialias lighting renderer unwrap crop archive photos w300 records data
-    model baselines perceptual losses metrics directions visualize plots training evaluation serving page
+    model baselines perceptual losses metrics directions visualize plots training evaluation
+    experiments serving page
 """.split()
 
 

@@ -1,0 +1,38 @@
+"""The paper's experiments, all of them: trains every model, measures, draws, writes the report.
+
+    python scripts/reproduce.py --quick              at most two hours on two cores
+    python scripts/reproduce.py --minutes 150        the full form, a sitting at a time
+
+The same command goes on where it stopped. Exit code 0: the report is written; 1: more is to do.
+"""
+
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from datasets.synthetic_faces import teacher  # noqa: E402
+from tf_nonlinear3dmm.experiments import schedule, study  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--quick", action="store_true", help="short trainings, two code sizes")
+    form.add_argument("--tiny", action="store_true", help="every part in minutes; means nothing")
+    parser.add_argument("--minutes", type=float, help="stop after so long; the next call goes on")
+    parser.add_argument("--out", type=pathlib.Path, help="folder (default results/<form>)")
+    parser.add_argument("--data", default="data", help="folder of data sets (default data)")
+    parser.add_argument("--aflw", help="folder of AFLW2000-3D, to align its faces too")
+    choice = parser.parse_args()
+    name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
+    folder = choice.out or pathlib.Path("results") / name
+    made = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
+    sys.exit(0 if schedule.follow(made, choice.minutes) else 1)
+
+
+if __name__ == "__main__":
+    main()
