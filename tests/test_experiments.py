@@ -96,21 +96,33 @@ def test_best_light_is_the_one_that_made_the_photo():
     np.testing.assert_allclose(texture_power.best_light(targets, albedo), light, atol=0.05)
 
 
-def test_verdicts_follow_the_interval():
+def test_verdicts_follow_the_interval_of_the_paired_difference():
+    spread = np.array([0.0, 10, 20, 30])  # of the faces: larger than any difference
     table = {
-        "ours": {"4": (1.0, 0.9, 1.1), "8": (0.5, 0.4, 0.6)},
-        "worse": {"4": (2.0, 1.8, 2.2), "6": (1.5, 1.4, 1.6)},
-        "better": {"4": (0.2, 0.1, 0.3), "8": (0.2, 0.1, 0.3)},
-        "alike": {"8": (0.52, 0.42, 0.62)},
+        "ours": {"4": 1.0 + spread, "8": 0.5 + spread},
+        "worse": {"4": 2.0 + spread, "6": 1.5 + spread},
+        "better": {"4": 0.2 + spread, "8": 0.2 + spread},
+        "alike": {"8": 0.5 + spread + [0.1, -0.1, 0.1, -0.1]},
+        "mixed": {"4": 2.0 + spread, "8": 0.1 + spread},
     }
-    assert claims._power(table, "ours", "worse", "x")[2] == "agrees"  # 8 is held against 6
-    assert claims._power(table, "ours", "better", "x")[2] == "goes against the paper"
-    assert claims._power(table, "ours", "alike", "x")[2] == "undecided"
+
+    def verdict(other):
+        return claims._power(table, "ours", other, "x")[2]
+
+    assert verdict("worse") == "agrees"  # 8 is held against 6
+    assert verdict("better") == "goes against the paper"
+    assert verdict("alike") == "undecided"
+    assert verdict("mixed") == "differs by code size"
     assert claims._power(table, "ours", "absent", "x") is None
-    nme = {"a": np.array([1.0, 2, 3]), "b": np.array([2.0, 3, 4])}
-    rows = {m: {"balanced mean": (v.mean(),)} for m, v in nme.items()}
-    assert claims._alignment({"nme": nme}, rows, "a", "b")[2] == "agrees"
-    assert claims._alignment({"nme": nme}, rows, "b", "a")[2] == "goes against the paper"
+
+
+def test_alignment_is_judged_by_the_balanced_mean():
+    yaw = np.array([0.0] * 8 + [45.0, 75.0])
+    ours = np.full(10, 3.0)
+    worse = np.array([2.9] * 8 + [5.0, 6.0])  # better on most faces, worse in the balanced mean
+    found = {"yaw": yaw, "nme": {"a": ours, "b": worse}}
+    row = claims._alignment(found, "a", "b")
+    assert "3.00 against 4.63, gain +1.63" in row[1]
 
 
 def test_a_report_says_the_same_in_both_forms(tmp_path):

@@ -1,5 +1,7 @@
 """Figures that compare models: curves of representation power, textures, reconstructions."""
 
+import textwrap
+
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import numpy as np
@@ -12,13 +14,14 @@ from tf_nonlinear3dmm.experiments import alignment
 TILE = 128
 
 
-def caption(text, size):
+def caption(text, width, height=None):
     """A white uint8 tile with a few words in its middle."""
-    canvas = Image.new("RGB", (size, size), "white")
+    height = height or width
+    canvas = Image.new("RGB", (width, height), "white")
     font = ImageFont.load_default(13)
-    words = "\n".join(text.replace(", ", ",\n").split(" "))
+    lines = "\n".join(textwrap.wrap(text, width // 8))
     pen = ImageDraw.Draw(canvas)
-    pen.multiline_text((size / 2, size / 2), words, (40, 40, 40), font, "mm", align="center")
+    pen.multiline_text((width / 2, height / 2), lines, (40, 40, 40), font, "mm", align="center")
     return np.asarray(canvas)
 
 
@@ -87,4 +90,7 @@ def reconstructions(study, methods, count=5):
         turn, shift = metrics.kabsch(solid, true, face.regions["skin"])
         solid = solid @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
         columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
-    return visualize.grid(np.stack(columns, axis=1), ["input", "truth", *methods])
+    picture = visualize.grid(np.stack(columns, axis=1), [])
+    titles = [caption(title, TILE, 40) for title in ("input", "truth", *methods)]
+    head = visualize.grid(np.stack(titles)[np.newaxis], [])
+    return np.concatenate([head, picture])

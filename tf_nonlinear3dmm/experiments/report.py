@@ -30,13 +30,24 @@ class Block(NamedTuple):
 
 
 def keep(study, name, table):
-    """Keeps the result of a part for the report."""
+    """Keeps the errors per face that a part has measured, for the report."""
     path = study.file(f"results/{name}.json")
-    path.write_text(json.dumps(table, indent=1) + "\n")
+    path.write_text(json.dumps(table) + "\n")
 
 
 def result(study, name):
     return json.loads(study.file(f"results/{name}.json").read_text())
+
+
+def means(table):
+    """Model -> code size -> errors `[N]` to model -> code size -> (mean, low, high)."""
+    return {
+        model: {
+            size: alignment.mean(np.array(errors)[np.isfinite(errors)])
+            for size, errors in by_size.items()
+        }
+        for model, by_size in table.items()
+    }
 
 
 def keep_figure(study, name, picture):
@@ -55,7 +66,8 @@ def write(study, methods, seconds):
     found = alignment.errors(study, methods, anchor)
     table, others = alignment.tables(found, study.config.train.seed)
     _alignment_figures(study, found, [m for m in methods if m in found["mm"]])
-    shape, texture = result(study, "shape"), result(study, "texture")
+    faces = result(study, "shape"), result(study, "texture")
+    shape, texture = means(faces[0]), {name: means(table) for name, table in faces[1].items()}
     label = "mean vertex error (% of the eye distance)"
     keep_figure(study, "shape_power", pictures.power(shape, label))
     for target in texture:
@@ -66,7 +78,7 @@ def write(study, methods, seconds):
         "reconstruction": others,
         "shape": shape,
         "texture": texture,
-        "claims": claims.judge(found, table, shape, texture),
+        "claims": claims.judge(found, *faces),
         "seconds": seconds,
         "speed_ms": {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in methods},
         "config": configs.to_dict(study.config),

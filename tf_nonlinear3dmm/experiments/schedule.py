@@ -4,6 +4,7 @@ A part that trains stops at a signal and goes on from its checkpoint; any other 
 interrupted starts again.
 """
 
+import gc
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
+
+import keras
 
 from tf_nonlinear3dmm.experiments import (
     alignment,
@@ -112,6 +115,8 @@ def follow(study, minutes=None, say=print):
         with _Alarm(left() if part.trains else float("inf")):
             finished = part.work() is not False
         _record(study, part.name, record.get("seconds", 0) + _since(started), finished)
+        keras.utils.clear_session()
+        gc.collect()  # graphs of a part hold on to its arrays
         if not finished:
             say(f"stopped in `{part.name}`; {len(schedule) - number} parts are left")
             return False

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior, linear
 from tf_nonlinear3dmm.experiments import autoencoder, bases, codes
-from tf_nonlinear3dmm.experiments.alignment import BATCH, mean
+from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change
 from tf_nonlinear3dmm.training import checkpoints
 
@@ -125,7 +125,7 @@ def _fitted(study, decode, vertices, skin, start):
 
 
 def measure(study):
-    """Model -> code size -> (mean, low, high); needs every decoder and run to be trained."""
+    """Model -> code size -> errors of faces; needs every decoder and run to be trained."""
     rows = linear_rows(study)
     for kind in ("mlp", "conv"):
         title = f"Nonlinear {kind}, trained in 3D"
@@ -138,6 +138,6 @@ def measure(study):
             size: run_row(study, f"mlp-truth-{size}") for size in study.mlp_codes
         }
     return {
-        model: {str(size): mean(values) for size, values in by_size.items()}
+        model: {str(size): values.tolist() for size, values in by_size.items()}
         for model, by_size in rows.items()
     }

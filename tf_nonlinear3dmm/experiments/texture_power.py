@@ -12,7 +12,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import camera, data, lighting, metrics, renderer, training
 from tf_nonlinear3dmm.baselines import gmm_prior, linear
 from tf_nonlinear3dmm.experiments import autoencoder, bases, codes, shape_power
-from tf_nonlinear3dmm.experiments.alignment import BATCH, mean
+from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change
 
 RATE = 0.05
@@ -192,7 +192,7 @@ def run_maps(study, targets, name):
 def measure(study):
     """(table of errors, maps for the figure).
 
-    The table: target ("albedo", "photo") -> model -> code size -> (mean, low, high). The maps: name
+    The table: target ("albedo", "photo") -> model -> code size -> errors of faces. The maps: name
     -> photos' reconstructions at the largest size trained on images.
     """
     targets = Targets(study)
@@ -216,7 +216,7 @@ def measure(study):
         enter("Nonlinear, by the encoder", size, by_network)
     table = {
         target: {
-            model: {str(size): mean(v[np.isfinite(v)]) for size, v in by_size.items()}
+            model: {str(size): values.tolist() for size, values in by_size.items()}
             for model, by_size in rows.items()
         }
         for target, rows in (("albedo", albedo), ("photo", photo))
