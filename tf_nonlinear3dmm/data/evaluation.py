@@ -14,7 +14,7 @@ def in_order(split, image_size, batch_size, features=None, rows=None):
         image_size: side of the crop.
         batch_size: examples per batch; the last one may be smaller.
         features: names to read; all of the data set's by default. Image, face_mask, landmarks and
-            projection always come along.
+            projection always come along; a face_mask that the data set lacks is 0.
         rows: ids of records; all good ones by default.
 
     Yields:
@@ -22,10 +22,14 @@ def in_order(split, image_size, batch_size, features=None, rows=None):
         in pixels of the crop; names as bytes.
     """
     needed = {"image", "face_mask", "landmarks", "projection"}
-    names = sorted(needed | set(features or split.builder.info.features))
+    wanted = needed | set(features or split.builder.info.features)
+    names = sorted(name for name in wanted if name in split or name not in needed)
     split.prepare(names)
+    stored = batches.stored_size(image_size)
     rows = split.rows if rows is None else np.asarray(rows)
     for start in range(0, len(rows), batch_size):
         here = rows[start : start + batch_size]
         batch = {name: tf.convert_to_tensor(split[name][here]) for name in names}
+        if "face_mask" not in batch:
+            batch["face_mask"] = tf.zeros([len(here), stored, stored, 1], tf.uint8)
         yield batches.as_floats(augment.cut_centre(batch, image_size))
