@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: train test check face clean
+.PHONY: train results test check face clean
 
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed; set PYTHON=..."'
@@ -14,6 +14,9 @@ $(READY): requirements.txt pyproject.toml
 
 train: $(READY)  ## generate the faces, train, evaluate, draw and export
 	$(BIN)/python scripts/train.py
+
+results: $(READY)  ## the paper's experiments; the same command goes on (QUICK=1: two hours)
+	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -q

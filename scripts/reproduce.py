@@ -24,12 +24,12 @@ def main():
     form.add_argument("--quick", action="store_true", help="short trainings, two code sizes")
     form.add_argument("--tiny", action="store_true", help="every part in minutes; means nothing")
     parser.add_argument("--minutes", type=float, help="stop after so long; the next call goes on")
-    parser.add_argument("--out", type=pathlib.Path, help="folder (default results/<form>)")
+    parser.add_argument("--out", type=pathlib.Path, help="folder (default runs/results-<form>)")
     parser.add_argument("--data", default="data", help="folder of data sets (default data)")
     parser.add_argument("--aflw", help="folder of AFLW2000-3D, to align its faces too")
     choice = parser.parse_args()
     name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
-    folder = choice.out or pathlib.Path("results") / name
+    folder = choice.out or pathlib.Path(f"runs/results-{name}")
     made = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
     sys.exit(0 if schedule.follow(made, choice.minutes) else 1)
 

@@ -5,6 +5,7 @@ import types
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
@@ -207,3 +208,25 @@ def test_crops_are_the_evaluation_crop(tmp_path):
     assert images.shape == (1, size, size, 3)
     np.testing.assert_array_equal(images[0, 0, 0], arrays["image"][1, offset, offset])
     np.testing.assert_array_equal(landmarks[0, 0], [10 - offset] * 2)
+
+
+@pytest.mark.slow
+def test_the_whole_schedule_ends_in_a_report(tmp_path):
+    from datasets.synthetic_faces import teacher
+
+    one = dict(shape_codes=(6,), texture_codes=(6,), image_codes=(6,), mlp_codes=())
+    made = study.tiny(tmp_path / "study", teacher.scan_200, str(tmp_path / "data"), **one)
+    lines = []
+    assert schedule.follow(made, say=lines.append)
+    numbers = json.loads((made.folder / "report.json").read_text())
+    methods = [*schedule.methods(made), "mean face, predicted pose", "mean face, best pose"]
+    assert list(numbers["alignment"]) == methods
+    assert all(np.isfinite(row["mean"]).all() for row in numbers["alignment"].values())
+    assert set(numbers["texture"]) == {"albedo", "photo"}
+    assert numbers["shape"]["mean face"]["0"][0] > numbers["shape"]["Linear oracle"]["6"][0]
+    text = (made.folder / "report.md").read_text()
+    page = (made.folder / "report.html").read_text()
+    figures = list((made.folder / "figures").glob("*.png"))
+    assert len(figures) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
+    before = len(lines)
+    assert schedule.follow(made, say=lines.append) and len(lines) == before + 1

@@ -86,7 +86,7 @@ def quick(folder, scans, place, **changes):
     """At most two hours on two cores: code sizes 16 and 64, short trainings."""
     small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
     budget = dict(decoder_steps=800, fit_steps=200, fit_faces=96, texture_faces=1500)
-    config = with_steps(configs.small(), 700, 500)
+    config = with_steps(configs.small(), 600, 400)
     config = change(config, "data", folder=place, train_examples=4000, test_examples=400)
     return Study(folder, config, scans, **{**small, **budget, **changes})
 
