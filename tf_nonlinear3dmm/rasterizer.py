@@ -190,9 +190,11 @@ def _candidates(corners, first, last):
 
 def _count_out(counts):
     """For `counts` [2, 0, 3]: owners [0, 0, 2, 2, 2] and their numbers [0, 1, 0, 1, 2]."""
-    owner = tf.repeat(tf.range(tf.shape(counts)[0]), counts)
-    start = tf.gather(tf.cumsum(counts, exclusive=True), owner)
-    return owner, tf.range(tf.shape(owner)[0]) - start
+    start = tf.cumsum(counts, exclusive=True)
+    total = tf.reduce_sum(counts)  # not tf.repeat, whose cost grows with the largest count
+    begins = tf.math.unsorted_segment_sum(tf.ones_like(start), start, total + 1)
+    owner = tf.cumsum(begins[:total]) - 1
+    return owner, tf.range(total) - tf.gather(start, owner)
 
 
 @tf.custom_gradient
