@@ -44,7 +44,8 @@ def run(preset, steps, strategy):
     with strategy.scope():
         size = config.model.image_size
         net = model.Nonlinear3DMM(config.model, mean_projection(size), np.full(8, size / 50))
-        optimizer = keras.optimizers.SGD(1e-3)
+        # A larger rate makes rounding grow: the drawn image jumps where a pixel changes its triangle.
+        optimizer = keras.optimizers.SGD(1e-4)
         optimizer.build(net.trainable_variables)
     constants = losses.constants(net.face, net.tensors, net.encoder.projection_std)
     batch = tf.data.Dataset.from_tensors(examples(config.model, net.face)).unbatch()
