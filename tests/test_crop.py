@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, crop
+from tf_nonlinear3dmm.face_model import FaceModel
 
 H, W, SIZE = 70, 90, 28
 
@@ -104,6 +105,18 @@ def test_jitter_stays_within_its_fractions_and_follows_its_seed():
     assert 0.07 < np.abs(moved).max() <= 0.08 + 1e-9
     np.testing.assert_array_equal(varied.x0, crop.jitter(squares, 0.10, 0.08, [4, 5]).x0)
     assert np.abs(varied.x0 - crop.jitter(squares, 0.10, 0.08, [4, 6]).x0).max() > 0.1
+
+
+def test_typical_projections_show_the_whole_face_at_all_poses():
+    face = FaceModel.load("makehuman")
+    typical = crop.typical_projections(face, SIZE)
+    landmarks = tf.repeat(face.mean_vertices[face.landmarks][tf.newaxis], len(typical), axis=0)
+    points = camera.project(landmarks, typical)[..., :2].numpy()
+    np.testing.assert_allclose(np.ptp(points, axis=1).max(axis=1), SIZE / 1.4, rtol=1e-4)
+    middle = (points.max(axis=1) + points.min(axis=1)) / 2
+    np.testing.assert_allclose(middle, (SIZE - 1) / 2, atol=1e-3)
+    yaw_deg = np.degrees(camera.decompose(typical)[0])
+    assert abs(yaw_deg.mean()) < 5 and 25 < yaw_deg.std() < 35
 
 
 def test_shapes_are_checked():

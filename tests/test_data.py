@@ -240,13 +240,13 @@ def test_a_mix_is_kept_in_every_batch(config):
 
 def test_projection_statistics_are_those_of_the_evaluation_crop(config):
     source = batches.Source(open_split(config), batches.layout(config.model, FACE))
-    mean, deviation = batches.projection_statistics([source], SIZE, mirror=False)
+    mean, deviation = batches.projection_statistics([source], SIZE, False, FACE)
     offset = (STORED - SIZE) / 2
     rows = source.projections() - np.array([0, 0, 0, offset], np.float32)
     np.testing.assert_allclose(mean, rows.mean(axis=0).reshape(8), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(deviation[2], rows[:, 0, 2].std(), rtol=1e-4)
     assert deviation[3] == 1.0  # the floor: every face is in the middle
-    mean, _ = batches.projection_statistics([source], SIZE, mirror=True)
+    mean, _ = batches.projection_statistics([source], SIZE, True, FACE)
     np.testing.assert_allclose(mean[[2, 3]], [0, (SIZE - 1) / 2], atol=1e-4)
 
 

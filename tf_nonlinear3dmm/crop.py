@@ -7,6 +7,7 @@ Resampling from offset (x0, y0) by k moves points by x' = k (x - x0 + 0.5) - 0.5
 resampled with a triangle filter as wide as a new pixel (no aliasing); outside the image is black.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -88,6 +89,19 @@ def points(points, square, size):
 def projection(projection, square, size):
     """The projections `[B, 2, 4]` into the crops `[B]` resampled to `size` pixels."""
     return camera.crop(projection, square.x0, square.y0, size / square.side)
+
+
+def typical_projections(face, size, count=512):
+    """Projections `[count, 2, 4]` of the mean face at everyday poses, each in its own crop.
+
+    Yaw, pitch and roll are normal with 30, 12 and 8 degrees. For photographs without any label.
+    """
+    deviations = tf.constant([[30.0], [12.0], [8.0]]) * (math.pi / 180)
+    angles = tf.random.stateless_normal([3, count], [0, 0]) * deviations
+    turned = camera.compose(*tf.unstack(angles), tf.ones([count]), tf.zeros([count, 2]))
+    landmarks = face.mean_vertices[face.landmarks[face.landmarks >= 0]]
+    landmarks = tf.repeat(landmarks[tf.newaxis], count, axis=0)
+    return projection(turned, square(camera.project(landmarks, turned)[..., :2]), size)
 
 
 def image(image, square, size):

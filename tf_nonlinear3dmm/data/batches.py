@@ -10,6 +10,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm import crop
 from tf_nonlinear3dmm.data import augment
 
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
@@ -212,17 +213,18 @@ def as_floats(batch):
     return result
 
 
-def projection_statistics(sources, image_size, mirror):
+def projection_statistics(sources, image_size, mirror, face):
     """Mean and standard deviation `[8]` of the sources' projections in the evaluation crop.
 
     Row-major entries of `[2, 4]`; with `mirror`, of the projections and their mirror images.
     Deviations have a floor of 1 % of the mean scale and 1 pixel, for data sets that lack variety.
+    Where no source has a label, those of `face` at everyday poses.
     """
     offset = (stored_size(image_size) - image_size) // 2
     rows = np.concatenate([source.projections() for source in sources]).astype(np.float64)
-    if not len(rows):
-        raise ValueError("no source has a labelled projection, so that none can be learned")
     rows[..., 3] -= offset
+    if not len(rows):
+        rows = crop.typical_projections(face, image_size).numpy().astype(np.float64)
     if mirror:
         flipped = augment.mirror_projection(rows.astype(np.float32), image_size).numpy()
         rows = np.concatenate([rows, flipped])

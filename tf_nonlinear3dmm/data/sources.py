@@ -65,7 +65,9 @@ def open_training(config, face):
         batches.Source(open_split(request, config, "train"), layout, config.data.labels)
         for request in wanted
     ]
-    statistics = batches.projection_statistics(sources, config.model.image_size, config.data.mirror)
+    statistics = batches.projection_statistics(
+        sources, config.model.image_size, config.data.mirror, face
+    )
     return batches.Batches(sources, weights, config, face), statistics
 
 
