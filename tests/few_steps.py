@@ -44,7 +44,7 @@ def run(preset, steps, strategy):
     with strategy.scope():
         size = config.model.image_size
         net = model.Nonlinear3DMM(config.model, mean_projection(size), np.full(8, size / 50))
-        # A larger rate makes rounding grow: the drawn image jumps where a pixel changes its triangle.
+        # At a larger rate rounding grows: an image jumps where a pixel changes its triangle.
         optimizer = keras.optimizers.SGD(1e-4)
         optimizer.build(net.trainable_variables)
     constants = losses.constants(net.face, net.tensors, net.encoder.projection_std)
