@@ -16,7 +16,7 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
     parser.add_argument("--source", help="data set, `name` or `name:PATH` [the run's first]")
-    parser.add_argument("--split", default="test", help="of the data set [%(default)s]")
+    parser.add_argument("--split", help="of the data set [test; validation where it has none]")
     parser.add_argument("--faces", type=int, help="evaluate the first so many [all]")
     parser.add_argument("--batch", type=int, default=32, help="faces at a time [%(default)s]")
     parser.add_argument("--out", help="folder for the report [the run's]")

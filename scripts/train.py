@@ -31,7 +31,8 @@ def main():
 
     from tf_nonlinear3dmm import evaluation, serving, training  # seconds: --help need not wait
 
-    with training.codes(parser.prog, again):
+    wrong = (evaluation.EvaluationError, serving.ExportError)
+    with training.codes(parser.prog, again, *wrong):
         outcome = training.train(config, folder, options.strategy)
         if not outcome.finished:
             print(f"stopped after step {outcome.step} of {outcome.total}. To go on: {again}")

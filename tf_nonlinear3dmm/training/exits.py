@@ -19,16 +19,17 @@ WRONG, NON_FINITE, NOT_WRITTEN, WORKER_GONE, INTERRUPTED = 2, 3, 4, 5, 130
 
 
 @contextlib.contextmanager
-def codes(program, again):
+def codes(program, again, *wrong):
     """Turns the errors of `train` into a line on stderr and an exit code.
 
     Args:
         program: name that starts the line.
         again: the command that goes on with the run.
+        *wrong: more exceptions that mean that something asked for is wrong.
     """
     try:
         yield
-    except (RunError, LoadError) as error:
+    except (RunError, LoadError, *wrong) as error:
         _end(program, error, WRONG)
     except NonFiniteError as error:
         _end(program, f"{error}; the checkpoint before it stays", NON_FINITE)

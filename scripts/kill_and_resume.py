@@ -1,0 +1,68 @@
+"""Kills a training run at random moments, lets it go on, and compares it with the unbroken run.
+
+python scripts/kill_and_resume.py --preset tiny --kills 20
+python scripts/kill_and_resume.py --preset small --kills 20 --pretrain.steps 60 --finetune.steps 60
+
+Other flags go to scripts/train.py. Exit code 0 where metrics.jsonl and weights.npz are the same, bit
+for bit.
+"""
+
+import argparse
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+TRAIN = pathlib.Path(__file__).with_name("train.py")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/kill_and_resume"))
+    options, flags = parser.parse_known_args()
+    shutil.rmtree(options.out, ignore_errors=True)
+    whole, broken = options.out / "whole", options.out / "broken"
+    began = time.monotonic()
+    start(whole, flags).wait()
+    seconds = time.monotonic() - began
+    moments, done = random.Random(options.seed), 0
+    longest = seconds / options.kills
+    while done < options.kills and kill(broken, flags, moments.uniform(0, longest)):
+        done += 1
+        print(f"{done} kills, checkpoints: {checkpoints(broken)}", flush=True)
+    start(broken, flags).wait()
+    names = ("metrics.jsonl", "weights.npz")
+    same = {n: (whole / n).read_bytes() == (broken / n).read_bytes() for n in names}
+    print(f"after {done} kills the same, bit for bit: {same}")
+    sys.exit(0 if all(same.values()) else 1)
+
+
+def start(folder, flags):
+    command = [sys.executable, TRAIN, "--out", folder, "--train.checkpoint_minutes", "0", *flags]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def kill(folder, flags, seconds):
+    """Starts the run, kills it `seconds` after its first new checkpoint; whether it still ran."""
+    process, before = start(folder, flags), checkpoints(folder)
+    while process.poll() is None and checkpoints(folder) == before:
+        time.sleep(0.1)
+    time.sleep(seconds)
+    running = process.poll() is None
+    process.kill()
+    process.wait()
+    return running
+
+
+def checkpoints(folder):
+    return sorted(int(path.stem) for path in (folder / "checkpoints").glob("[0-9]*.npz"))
+
+
+if __name__ == "__main__":
+    main()
