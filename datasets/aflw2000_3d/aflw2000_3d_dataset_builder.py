@@ -91,10 +91,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         count = 0
         for row, example in records.each(range(len(found)), make, skipped):
             if keep_extreme or not example["extreme_angle"]:
+                self.progress("test", count)
                 count += 1
                 yield row, example
         self.info.metadata["skipped"] = skipped.reasons
         skipped.report(tree.path, count)
+
+    def progress(self, split, index):
+        """Called before each record is written; `data` listens here."""
 
 
 def find_records(tree, skipped):

@@ -61,21 +61,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         splits = {"train": [n for n in found if n not in held_out], "validation": sorted(held_out)}
         return {
-            split: self._generate_examples(tree, names, skipped)
+            split: self._generate_examples(split, tree, names, skipped)
             for split, names in splits.items()
             if names
         }
 
-    def _generate_examples(self, tree, names, skipped):
+    def _generate_examples(self, split, tree, names, skipped):
         count = 0
         for _, examples in records.each(
             names, lambda name: make_examples(tree, name, self.builder_config), skipped
         ):
             for example in examples:
+                self.progress(split, count)
                 count += 1
                 yield example["name"], example
         self.info.metadata["skipped"] = skipped.reasons
         skipped.report(tree.path, count)
+
+    def progress(self, split, index):
+        """Called before each record is written; `data` listens here."""
 
 
 def make_examples(tree, name, config):

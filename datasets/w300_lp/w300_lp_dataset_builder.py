@@ -67,20 +67,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             held = source_image(record) in held_out
             splits["validation" if held else "train"].append(record)
         return {
-            split: self._generate_examples(tree, inside, fitted, skipped)
+            split: self._generate_examples(split, tree, inside, fitted, skipped)
             for split, inside in splits.items()
             if inside
         }
 
-    def _generate_examples(self, tree, found, fitted, skipped):
+    def _generate_examples(self, split, tree, found, fitted, skipped):
         count = 0
         for record, example in records.each(
             found, lambda record: make_example(tree, record, fitted), skipped
         ):
+            self.progress(split, count)
             count += 1
             yield record, example
         self.info.metadata["skipped"] = skipped.reasons
         skipped.report(tree.path, count)
+
+    def progress(self, split, index):
+        """Called before each record is written; `data` listens here."""
 
 
 def find_records(tree, skipped):

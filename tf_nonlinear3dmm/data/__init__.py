@@ -5,7 +5,7 @@ step from them, `augment` cuts, mirrors and colours it. Points leave here in pix
 colours in [0, 1].
 """
 
-from tf_nonlinear3dmm.data.arrays import Split
+from tf_nonlinear3dmm.data.arrays import NoSplitError, Split
 from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
 from tf_nonlinear3dmm.data.evaluation import in_order
 from tf_nonlinear3dmm.data.sources import open_split, open_training, prepare, requests
@@ -13,6 +13,7 @@ from tf_nonlinear3dmm.data.sources import open_split, open_training, prepare, re
 __all__ = [
     "Batches",
     "Source",
+    "NoSplitError",
     "Split",
     "in_order",
     "open_split",

@@ -15,6 +15,10 @@ NAME_BYTES = 128
 GEOMETRY = ("landmarks", "projection", "vertices")  # a record is bad where these are not finite
 
 
+class NoSplitError(ValueError):
+    """The data set has no split of this name."""
+
+
 class Split:
     """One split of a prepared data set.
 
@@ -28,7 +32,7 @@ class Split:
     def __init__(self, builder, name, strict=False):
         splits = builder.info.splits
         if name not in splits or not splits[name].num_examples:
-            raise ValueError(
+            raise NoSplitError(
                 f"{builder.data_path} has no split `{name}` with records, it has {[*splits]}"
             )
         self.builder, self.name = builder, name

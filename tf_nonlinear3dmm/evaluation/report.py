@@ -18,13 +18,13 @@ class EvaluationError(Exception):
     """What was asked for cannot be evaluated; nothing was written."""
 
 
-def evaluate(run, source=None, split="test", faces=None, out=None, batch_size=32, say=print):
+def evaluate(run, source=None, split=None, faces=None, out=None, batch_size=32, say=print):
     """Evaluates a run and writes its report.
 
     Args:
         run: folder of a trained run.
         source: data set, as in `DataConfig.sources`; the run's first where None.
-        split: of the data set.
+        split: of the data set; test where None, or validation where it has none.
         faces: evaluate the first so many; all where None.
         out: folder for report.md, report.json and figures/; the run's where None.
         batch_size: faces at a time.
@@ -38,6 +38,7 @@ def evaluate(run, source=None, split="test", faces=None, out=None, batch_size=32
     """
     started = time.monotonic()
     model, config, records = _open(run, source, split)
+    split = records.name
     rows = records.rows[:faces]
     features = [name for name in measures.FEATURES if name in records]
     batches = data.in_order(records, config.model.image_size, batch_size, features, rows)
@@ -75,10 +76,19 @@ def _open(run, source, split):
             first = config.data.sources.split(",")[0].strip()
             chosen = dataclasses.replace(config.data, sources=first, mix="1")
         config = dataclasses.replace(config, data=chosen)
-        records = data.open_split(data.requests(config)[0][0], config, split)
+        records = _open_split(data.requests(config)[0][0], config, split)
     except (training.RunError, training.LoadError, ValueError, OSError) as error:
         raise EvaluationError(str(error)) from None
     return model, config, records
+
+
+def _open_split(request, config, split):
+    if split:
+        return data.open_split(request, config, split)
+    try:
+        return data.open_split(request, config, "test")
+    except data.NoSplitError:
+        return data.open_split(request, config, "validation")
 
 
 def _figures(run, model, config, records, rows, per_face, per_vertex):
