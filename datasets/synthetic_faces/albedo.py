@@ -16,6 +16,8 @@ BASE = np.array([0.90, 0.70, 0.57], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)
 YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from looking grey
 BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
+ABSORPTION = np.stack([MELANIN, YELLOW, BLOOD])
+WARM = np.array([-0.4, 0.2, 1.2], np.float32)
 SCALES = (0.25, 0.12, 0.06, 0.03, 0.015)  # of the mottling, dm
 AMPLITUDES = (0.35, 0.30, 0.22, 0.16, 0.12)
 TEXEL = 0.0145 * 192  # dm per texel near the eyes, times the height of the map
@@ -59,16 +61,23 @@ def paint(surface, noise, look):
     Eyes and mouth sheet are left to `eye` and `mouth`.
     """
     layers = _cut(noise.skin, surface, look.noise)
-    pigment, blood = _pigments(surface, layers, look)
-    colour = skin_colour(pigment, blood, look.warmth)
-    colour *= _creases(surface, look)[:, np.newaxis]
-    colour = _make_up(colour, surface, look)
     strands = _cut(noise.strands[np.newaxis], surface, look.noise // 7)[0]
-    for cover, tint in _hairs(surface, layers, strands, look):
-        cover = np.clip(cover, 0, 1)[:, np.newaxis]
-        colour += cover * (tint - colour)
-    ao = surface.masks["ao"]
-    return np.clip(colour * (0.55 + 0.45 * ao)[:, np.newaxis], 0, 1).astype(np.float32)
+    melanin, blood = _pigments(surface, layers, look)
+    colour = skin_colour(melanin, blood, look.warmth)
+    colour *= _creases(surface, look)[:, np.newaxis]
+    for zone, coats in (
+        ("mouth", _lipstick),
+        ("eyes", _around_eyes),
+        ("beard", _beard),
+        ("scalp", _scalp),
+    ):
+        index, part = surface.zones[zone]
+        under = colour[index]
+        for cover, tint in coats(part, layers[:, index], strands[index], look):
+            under += np.clip(cover, 0, 1)[:, np.newaxis] * (tint - under)
+        colour[index] = under
+    colour *= (0.55 + 0.45 * surface.masks["ao"])[:, np.newaxis]
+    return np.clip(colour, 0, 1)
 
 
 def whole(surface, noise, look, gap):
@@ -89,11 +98,10 @@ def with_mouth(colour, surface, look, gap):
 
 def skin_colour(melanin, blood, warmth=0.0):
     """sRGB `[..., 3]` of skin with these pigments `[...]`, each 0 to about 1."""
-    m = 1.75 * np.asarray(melanin, np.float32)[..., np.newaxis]
-    h = 0.28 * np.asarray(blood, np.float32)[..., np.newaxis]
-    absorbed = m * MELANIN + 0.35 * np.tanh(m / 0.35) * YELLOW + h * BLOOD
-    absorbed = absorbed + np.float32(0.05 * warmth) * np.array([-0.4, 0.2, 1.2], np.float32)
-    return (BASE * np.exp(-absorbed)) ** np.float32(1 / 2.2)
+    m, h = 1.75 * np.asarray(melanin, np.float32), 0.40 * np.asarray(blood, np.float32)
+    pigments = np.stack([m, 0.35 * np.tanh(m / 0.35), h], axis=-1)
+    constant = np.log(BASE) - np.float32(0.05 * warmth) * WARM
+    return np.exp((constant - pigments @ ABSORPTION) * np.float32(1 / 2.2))  # linear to sRGB
 
 
 def _cut(tiles, surface, place):
@@ -105,123 +113,88 @@ def _cut(tiles, surface, place):
 
 
 def _bump(value, width):
-    return np.exp(-((value / width) ** 2))
+    return np.exp(-np.square(value * (1 / width)))
 
 
 def _step(value, low, high):
-    t = np.clip((value - low) / (high - low), 0, 1)
+    t = np.clip((value - low) * (1 / (high - low)), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def _pigments(surface, layers, look):
     """Melanin and haemoglobin `[N]` each."""
     x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
-    weights = np.asarray(AMPLITUDES, np.float32)
-    mottle = weights @ layers
-    cheeks = _bump(np.hypot((x - 0.36) / 1.2, y + 0.10), 0.17) * (z > 0.3)
-    nose = _bump(np.hypot(x, y + 0.13), 0.10) * (z > 0.9)
+    amplitudes = np.array(AMPLITUDES, np.float32)
+    mottle = look.mottling * (amplitudes @ layers)
     around_eyes = _bump(surface.bag, 0.07)
-    melanin = look.melanin * (1 + 0.07 * look.mottling * mottle) + 0.008 * look.mottling * mottle
+    melanin = look.melanin + (0.05 * look.melanin + 0.005) * mottle
     melanin += look.dark_circles * (0.03 + 0.10 * look.melanin) * around_eyes
-    face = _bump(np.hypot((x - 0.2) / 1.6, y + 0.02), 0.30) * (z > 0.5)
-    melanin += 0.16 * look.freckles * face * _step(layers[4] + 0.6 * layers[3], 1.0, 1.9)
-    melanin += 0.12 * look.spots * _step(layers[3] + 0.5 * layers[1], 1.5, 2.3)
+    if look.freckles:
+        face = _bump(np.hypot((x - 0.2) / 1.6, y + 0.02), 0.30) * (z > 0.5)
+        melanin += 0.16 * look.freckles * face * _step(layers[4] + 0.6 * layers[3], 1.0, 1.9)
+    if look.spots:
+        melanin += 0.12 * look.spots * _step(layers[3] + 0.5 * layers[1], 1.5, 2.3)
     for u, v, radius in look.moles:
-        place = np.argmin(np.abs(surface.uv - (u, v)).sum(axis=1))
-        gap = np.linalg.norm(surface.position - surface.position[place], axis=1)
-        melanin += 0.55 * (1 - _step(gap, 0.5 * radius, 1.4 * radius))
+        height, width = surface.size
+        away = surface.position - surface.position[int(v * height) * width + int(u * width)]
+        gap = np.einsum("nc,nc->n", away, away)
+        melanin += 0.55 * (1 - _step(gap, (0.5 * radius) ** 2, (1.4 * radius) ** 2))
     red = look.redness
-    blood = look.haemoglobin * (1 + 0.12 * look.mottling * (weights[::-1] @ layers))
-    blood += 0.9 * red[0] * cheeks + 0.9 * red[1] * nose
-    blood += 0.7 * red[2] * surface.masks["ear"] + 0.6 * red[3] * around_eyes
-    blood += 1.5 * look.blemishes * _step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
+    blood = look.haemoglobin * (1 + 0.08 * look.mottling * (amplitudes[::-1] @ layers))
+    blood += 0.6 * red[0] * _bump(np.hypot((x - 0.36) / 1.2, y + 0.10), 0.17) * (z > 0.3)
+    blood += 0.6 * red[1] * _bump(np.hypot(x, y + 0.13), 0.10) * (z > 0.9)
+    blood += 0.5 * red[2] * surface.masks["ear"] + 0.4 * red[3] * around_eyes
+    if look.blush:
+        blood += 1.3 * look.blush * _bump(np.hypot((x - 0.42) / 1.6, y + 0.06), 0.13)
+    if look.blemishes:
+        blood += 1.5 * look.blemishes * _step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
     lips = surface.masks["lips"]
-    return melanin + 0.06 * lips, blood + (0.5 + 0.9 * look.lip) * lips
+    return melanin + 0.06 * lips, blood + (0.35 + 0.65 * look.lip) * lips
 
 
 def _creases(surface, look):
     """A factor `[N]`: wrinkles and folds, darker in the crease."""
-    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
     forehead, crow, fold, marionette, bags = look.wrinkles
     depth = 0.20 * (0.15 + 0.85 * fold) * _bump(surface.nasolabial, 0.014 + 0.012 * fold)
-    depth += 0.16 * marionette * _bump(surface.marionette, 0.014)
-    depth += 0.14 * bags * _bump(surface.bag, 0.016)
+    if max(look.wrinkles) > 0.02:
+        depth += 0.16 * marionette * _bump(surface.marionette, 0.014)
+        depth += 0.14 * bags * _bump(surface.bag, 0.016)
+        index, part = surface.zones["forehead"]
+        depth[index] += _forehead(part, forehead, look)
+        index, part = surface.zones["eyes"]
+        x, y = np.abs(part.position[:, 0]), part.position[:, 1]
+        rays = np.maximum(np.cos(11 * np.arctan2(y - 0.19, x - 0.38)), 0) ** 4 * (x > 0.42)
+        away = np.hypot(x - 0.43, y - 0.19)
+        depth[index] += 0.14 * crow * rays * _bump(away - 0.06, 0.05)
+    return 1 - np.clip(depth, 0, 0.6)
+
+
+def _forehead(surface, strength, look):
+    """Depth `[N]` of lines across the forehead."""
+    x, y = np.abs(surface.position[:, 0]), surface.position[:, 1]
     wavy = y + 0.03 * np.cos(5 * x + look.noise % 5)
     lines = np.maximum(np.cos(2 * np.pi * wavy / 0.085), 0) ** 6
-    depth += 0.13 * forehead * lines * _bump(y - 0.58, 0.14) * (1 - _step(x, 0.25, 0.5)) * (z > 0)
-    angle = np.arctan2(y - 0.19, x - 0.38)
-    away = np.hypot(x - 0.43, y - 0.19)
-    rays = np.maximum(np.cos(angle * 11), 0) ** 4 * (x > 0.42)
-    depth += 0.14 * crow * rays * _bump(away - 0.06, 0.05)
-    return (1 - np.clip(depth, 0, 0.6)).astype(np.float32)
+    return 0.13 * strength * lines * _bump(y - 0.58, 0.14) * (1 - _step(x, 0.25, 0.5))
 
 
-def _make_up(colour, surface, look):
+def _lipstick(surface, layers, strands, look):
+    yield look.lipstick * surface.masks["lips"], look.lipstick_colour
+
+
+def _around_eyes(surface, layers, strands, look):
+    """(cover `[N]`, colour) of eye shadow, brows, lashes and liner, from the skin upwards."""
     x, y = np.abs(surface.position[:, 0]), surface.position[:, 1]
-    if look.blush:
-        cover = 0.35 * look.blush * _bump(np.hypot((x - 0.42) / 1.6, y + 0.06), 0.13)
-        colour = colour + cover[:, np.newaxis] * (np.array([0.78, 0.36, 0.36]) - colour)
     if look.eye_shadow:
         lid = _bump(surface.upper_lid, 0.06) * (y > 0.17 + 0.02 * (x > 0.4))
-        cover = look.eye_shadow * lid
-        colour = colour + cover[:, np.newaxis] * (look.eye_shadow_colour - colour)
-    if look.lipstick:
-        cover = look.lipstick * surface.masks["lips"]
-        colour = colour + cover[:, np.newaxis] * (look.lipstick_colour - colour)
-    return colour
-
-
-def _hairs(surface, layers, strands, look):
-    """(cover `[N]`, colour) of each coat of hair, from the skin upwards."""
-    fine = layers[4]
-    shade = (1 + 0.22 * strands)[:, np.newaxis]
-    yield look.beard_density * _beard(surface, fine, look), look.beard_colour * shade
-    yield look.hair_paint * _scalp(surface, layers, look), look.hair * shade
-    yield _brow(surface, strands, fine, look), look.brow_colour
-    dark = np.minimum(look.hair * 0.5, 0.09)
-    x = np.abs(surface.position[:, 0])
+        yield look.eye_shadow * lid, look.eye_shadow_colour
+    yield _brow(surface, strands, layers[4], look), look.brow_colour
     outwards = 0.5 + 0.5 * _step(x, 0.18, 0.4)
     lashes = look.lashes * outwards * _bump(surface.upper_lid, 0.011)
     liner = look.liner * outwards * _bump(surface.upper_lid, 0.017)
     lower = (0.3 * look.lashes + 0.35 * look.liner) * outwards * _bump(surface.lower_lid, 0.009)
     skin = surface.label == surface_lib.SKIN
+    dark = np.minimum(look.hair * 0.5, np.float32(0.09))
     yield np.maximum(np.maximum(lashes, liner), lower) * skin, dark
-
-
-def _beard(surface, fine, look):
-    """Cover `[N]` of the beard in [0, 1] before its density."""
-    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
-    if look.beard == "shaven":
-        return np.zeros_like(x)
-    line = np.interp(x, [0.0, 0.22, 0.33, 0.48, 0.6, 0.66], [-0.3, -0.38, -0.42, -0.30, -0.08, 0.1])
-    edge = 0.05 if look.beard == "full" else 0.09
-    below = _step(line + look.beard_line - y + 0.02 * fine, -edge, edge)
-    upper_lip = _step(-0.25 - y, -0.02, 0.03) * (1 - _step(x, 0.20, 0.28)) * (z > 0.7)
-    moustache = upper_lip * (y > -0.5 + 0.4 * np.maximum(0.2 - x, 0))
-    chin = (1 - _step(x, 0.20, 0.27)) * _step(-0.45 - y, 0.0, 0.1)
-    area = {
-        "moustache": moustache * (y > -0.53),
-        "goatee": np.maximum(moustache, chin * below),
-    }.get(look.beard, np.maximum(below * (z > -0.05), moustache * (y > -0.6)))
-    lips = 1 - np.maximum(surface.masks["lips"], 0)
-    sparse = 1 - 0.25 * _step(fine, 0.0, 1.5) if look.beard in ("full", "goatee") else 1.0
-    if look.beard in ("shadow", "stubble"):
-        sparse = np.clip(0.75 + 0.3 * fine, 0.2, 1.2)
-    return area * lips * sparse * (surface.masks["ear"] < 0.3) * (surface.label == 0)
-
-
-def _scalp(surface, layers, look):
-    """Cover `[N]` of hair above the hairline and before the ears."""
-    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
-    height, peak, temples, burns = look.hairline
-    level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.015 * layers[2] - 0.012 * layers[4]
-    level += peak * _bump(x, 0.12) - temples * _bump(x - 0.38, 0.16)
-    top = _step(level, -0.02, 0.035)
-    front = 0.36 + 0.012 * layers[4]
-    burn = _step(front - z, 0, 0.06) * _step(y + burns, -0.02, 0.03) * (z > 0.12) * (x > 0.5)
-    burn *= surface.masks["ear"] < 0.2
-    behind = _step(0.05 - z, 0, 0.05) * _step(y - 0.1, -0.05, 0.1) * (surface.masks["ear"] < 0.2)
-    return np.maximum(np.maximum(top, burn), behind)
 
 
 def _brow(surface, strands, fine, look):
@@ -229,13 +202,53 @@ def _brow(surface, strands, fine, look):
     density, width, lift, arch, length, start = look.brow
     place, above = surface.brow.T
     inside = np.clip((place - start) / (length - start), 0, 1)
-    rise = lift + arch * np.sin(np.pi * np.clip(inside, 0, 1) ** 1.3)
+    rise = lift + arch * np.sin(np.pi * inside**1.3)
     half = width * (0.75 + 0.5 * np.sin(np.pi * np.clip(inside * 0.9 + 0.1, 0, 1)))
     half *= 1 - 0.75 * _step(inside, 0.55, 1.0)
     across = 1 - _step(np.abs(above - rise), 0.45 * half, 1.15 * half)
     along = _step(place, start - 0.05, start + 0.12) * (1 - _step(place, length - 0.1, length))
     hairs = np.clip(0.85 + 0.22 * strands + 0.12 * fine, 0, 1.1)
     return density * across * along * hairs
+
+
+def _beard(surface, layers, strands, look):
+    """(cover `[N]`, colour) of the beard."""
+    if look.beard == "shaven":
+        return
+    fine = layers[4]
+    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
+    line = np.interp(x, [0.0, 0.22, 0.33, 0.48, 0.6, 0.66], [-0.3, -0.38, -0.42, -0.30, -0.08, 0.1])
+    edge = 0.05 if look.beard == "full" else 0.09
+    below = _step(line.astype(np.float32) + look.beard_line - y + 0.02 * fine, -edge, edge)
+    upper_lip = _step(-0.25 - y, -0.02, 0.03) * (1 - _step(x, 0.20, 0.28)) * (z > 0.7)
+    moustache = upper_lip * (y > -0.5 + 0.4 * np.maximum(0.2 - x, 0))
+    chin = (1 - _step(x, 0.20, 0.27)) * _step(-0.45 - y, 0.0, 0.1)
+    area = {
+        "moustache": moustache * (y > -0.53),
+        "goatee": np.maximum(moustache, chin * below),
+    }.get(look.beard, np.maximum(below * (z > -0.05), moustache * (y > -0.6)))
+    lips = 1 - surface.masks["lips"]
+    if look.beard in ("shadow", "stubble"):
+        sparse = np.clip(0.75 + 0.3 * fine, 0.2, 1.2)
+    else:
+        sparse = 1 - 0.25 * _step(fine, 0.0, 1.5)
+    cover = area * lips * sparse * (surface.masks["ear"] < 0.3) * (surface.label == 0)
+    yield look.beard_density * cover, look.beard_colour * (1 + 0.22 * strands)[:, np.newaxis]
+
+
+def _scalp(surface, layers, strands, look):
+    """(cover `[N]`, colour) of hair above the hairline and before and behind the ears."""
+    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
+    height, peak, temples, burns = look.hairline
+    level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.015 * layers[2] - 0.012 * layers[4]
+    level += peak * _bump(x, 0.12) - temples * _bump(x - 0.38, 0.16)
+    top = _step(level, -0.02, 0.035)
+    no_ear = surface.masks["ear"] < 0.2
+    front = 0.36 + 0.012 * layers[4]
+    burn = _step(front - z, 0, 0.06) * _step(y + burns, -0.02, 0.03) * (z > 0.12) * (x > 0.5)
+    behind = _step(0.05 - z, 0, 0.05) * _step(y - 0.1, -0.05, 0.1)
+    cover = np.maximum(top, np.maximum(burn, behind) * no_ear)
+    yield look.hair_paint * cover, look.hair * (1 + 0.22 * strands)[:, np.newaxis]
 
 
 def eye(directions, look):

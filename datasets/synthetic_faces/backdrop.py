@@ -27,7 +27,7 @@ def sample(random, side):
 
 def colour(random):
     """Draws a colour `[3]` of the world: mostly dull, sometimes strong."""
-    value, strength = random.uniform(0.03, 0.98), random.beta(1.0, 4)
+    value, strength = random.uniform(0.03, 0.98), random.beta(1.0, 5)
     hue = random.uniform(0, 2 * np.pi) + np.array([0, 2.1, 4.2])
     return np.clip(value * (1 + strength * np.cos(hue)), 0, 1).astype(np.float32)
 

@@ -1,4 +1,7 @@
-"""Pixels of the head: colour, light and highlights where the rasterizer found a triangle."""
+"""Pixels of a mesh: what they see, where in it, and how the light makes it look.
+
+Everything of a pixel lies along the last axis: colours are `[3, N]`, attributes `[C, N]`.
+"""
 
 import functools
 from typing import NamedTuple
@@ -8,14 +11,43 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, lighting, rasterizer
 
+SH_CONSTANTS = np.array(lighting.SH_CONSTANTS, np.float32)
+
 
 class Buffers(NamedTuple):
-    """A rasterized batch as NumPy arrays; normals `[B, V, 3]` are in the camera frame."""
+    """A rasterized batch.
+
+    Attributes:
+        triangle_id: `[B, H, W]`, -1 where nothing is seen.
+        points: `[B, V, 3]` (x, y, depth) pixels.
+        normals: `[B, V, 3]` in the camera frame.
+    """
 
     triangle_id: np.ndarray
-    barycentric: np.ndarray
-    depth: np.ndarray
+    points: np.ndarray
     normals: np.ndarray
+
+
+class Pixels(NamedTuple):
+    """The N pixels of one image that see a mesh.
+
+    Attributes:
+        index: `[N]` places in the image, row by row.
+        triangle: `[N]` ids.
+        corners: `[3, N]` vertex ids.
+        weights: `[3, N]` barycentric coordinates.
+        depth: `[N]` pixels, larger is nearer.
+    """
+
+    index: np.ndarray
+    triangle: np.ndarray
+    corners: np.ndarray
+    weights: np.ndarray
+    depth: np.ndarray
+
+    def where(self, mask):
+        """Those of the pixels that `mask` `[N]` keeps."""
+        return Pixels(*(value[..., mask] for value in self))
 
 
 @functools.partial(tf.function, reduce_retracing=True)
@@ -24,7 +56,7 @@ def _rasterize(vertices, projection, triangles, normal_triangles, side):
     fragments = rasterizer.rasterize(points, triangles, (side, side))
     normals = lighting.vertex_normals(vertices, normal_triangles)
     normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
-    return fragments.triangle_id, fragments.barycentric, fragments.depth, normals
+    return fragments.triangle_id, points, normals
 
 
 def rasterize(vertices, projection, triangles, normal_triangles, side):
@@ -35,44 +67,62 @@ def rasterize(vertices, projection, triangles, normal_triangles, side):
     return Buffers(*(value.numpy() for value in buffers))
 
 
+def pixels(buffers, i, triangles):
+    """The `Pixels` of image `i`, which saw `triangles` `[T, 3]`."""
+    seen = buffers.triangle_id[i].ravel()
+    index = np.flatnonzero(seen >= 0)
+    triangle = seen[index]
+    corners = np.take(triangles.T, triangle, axis=1)
+    x, y = (index % buffers.triangle_id.shape[2]), (index // buffers.triangle_id.shape[2])
+    points = np.take(np.ascontiguousarray(buffers.points[i].T), corners, axis=1)  # [3, 3, N]
+    (ax, bx, cx), (ay, by, cy) = points[0] - x.astype("f4"), points[1] - y.astype("f4")
+    weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])
+    weights /= weights.sum(axis=0)
+    return Pixels(index, triangle, corners, weights, np.einsum("kn,kn->n", weights, points[2]))
+
+
+def spread(attributes, pixels):
+    """Vertex attributes `[V, C]` at pixels: `[C, N]`."""
+    rows = np.ascontiguousarray(attributes.T, np.float32)
+    result = np.take(rows, pixels.corners[0], axis=1) * pixels.weights[0]
+    result += np.take(rows, pixels.corners[1], axis=1) * pixels.weights[1]
+    result += np.take(rows, pixels.corners[2], axis=1) * pixels.weights[2]
+    return result
+
+
 def bilinear(texture, uv):
-    """Colours `[N, C]` of a map `[H, W, C]` at `uv` `[N, 2]`."""
+    """Colours `[C, N]` of a map `[H, W, C]` at `uv` `[2, N]`."""
     height, width, channels = texture.shape
-    place = uv * np.array([width - 1, height - 1], np.float32)
-    corner = np.clip(place.astype(np.int32), 0, [width - 2, height - 2])
-    fx, fy = (place - corner).T[..., np.newaxis]
-    index = corner[:, 1] * width + corner[:, 0]
-    flat = texture.reshape(-1, channels)
-    top = flat[index] * (1 - fx) + flat[index + 1] * fx
-    low = flat[index + width] * (1 - fx) + flat[index + width + 1] * fx
-    return top * (1 - fy) + low * fy
-
-
-def harmonics(normals):
-    """`lighting.sh_basis` for NumPy arrays `[N, 3]`: `[N, 9]`."""
-    x, y, z = normals.T
-    one = np.ones_like(x)
-    basis = [one, z, y, x, 2 * z * z - x * x - y * y, y * z, x * z, x * y, x * x - y * y]
-    return np.stack(basis, axis=1) * np.array(lighting.SH_CONSTANTS, np.float32)
+    x, y = uv[0] * (width - 1), uv[1] * (height - 1)
+    left = np.clip(x.astype(np.int32), 0, width - 2)
+    top = np.clip(y.astype(np.int32), 0, height - 2)
+    x, y = x - left, y - top
+    rows, index = np.ascontiguousarray(texture.reshape(-1, channels).T), top * width + left
+    result = np.take(rows, index, axis=1) * ((1 - x) * (1 - y))
+    result += np.take(rows, index + 1, axis=1) * (x * (1 - y))
+    result += np.take(rows, index + width, axis=1) * ((1 - x) * y)
+    result += np.take(rows, index + width + 1, axis=1) * (x * y)
+    return result
 
 
 def shade(colour, normals, light, gloss, power):
-    """Albedo `[N, 3]` under a `scene.Light`, with highlights of `gloss` and `power` `[N]`."""
-    diffuse = np.maximum(harmonics(normals) @ light.illumination, 0)
-    return colour * diffuse + shine(normals, light, gloss, power)
-
-
-def shine(normals, light, gloss, power):
-    """Highlights `[N, 3]` of lamps on normals `[N, 3]` (Blinn), seen from +z."""
-    result = 0
-    for direction, colour in zip(light.directions, light.colours, strict=True):
+    """Albedo `[3, N]` under a `scene.Light`, with highlights of `gloss` and `power` (`[N]`)."""
+    x, y, z = normals
+    basis = np.empty([9, len(x)], np.float32)
+    basis[0] = 1
+    basis[1], basis[2], basis[3] = z, y, x
+    basis[4] = 2 * z * z - x * x - y * y
+    basis[5], basis[6], basis[7] = y * z, x * z, x * y
+    basis[8] = x * x - y * y
+    diffuse = (light.illumination * SH_CONSTANTS[:, np.newaxis]).T @ basis
+    result = colour * np.maximum(diffuse, 0, out=diffuse)
+    for direction, tint in zip(light.directions, light.colours, strict=True):
         half = direction + np.array([0, 0, 1], np.float32)
-        half = half / np.linalg.norm(half)
-        facing = np.maximum(normals @ half, 0)
-        result = result + (gloss * facing**power)[:, np.newaxis] * colour
+        facing = np.maximum((half / np.linalg.norm(half)) @ normals, 1e-6)
+        result += tint[:, np.newaxis] * (gloss * np.exp(power * np.log(facing)))
     return result
 
 
 def unit(vectors):
-    """Unit vectors along the last axis; 0 stays 0."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-8)
+    """Unit vectors `[3, N]`; 0 stays 0."""
+    return vectors / np.maximum(np.sqrt(np.einsum("cn,cn->n", vectors, vectors)), 1e-8)

@@ -120,9 +120,8 @@ def block(studio, split, number):
     randoms = [
         np.random.default_rng([studio.seed, SPLITS[split], PICTURE, index]) for index in indices
     ]
-    neutral = identity.neutral(
-        identity.stack([p.shape for p in cast]), studio.population, studio.basis
-    )
+    shapes = identity.stack([p.shape for p in people.values()])
+    neutral = identity.neutral(shapes, studio.population, studio.basis)[who - who[0]]
     units = np.stack([expression.sample(r, studio.population.unit_names) for r in randoms])
     vertices = expression.apply(neutral, units, studio.muscles).astype(np.float32)
     angles = np.stack([scene.sample_angles(r) for r in randoms])
@@ -164,7 +163,7 @@ def block(studio, split, number):
             "name": f"{split}-{index:06d}",
             "identity": SPLITS[split] * 10_000_000 + int(who[i]),
             "yaw_deg": np.float32(angles[i, 0]),
-            "albedo": _bytes(picture.pool(albedos[i], studio.uv_size)),
+            "albedo": _bytes(_pool(albedos[i], studio.uv_size)),
             "illumination": lights[i].illumination,
             "attributes": attributes(cast[i], units[i], studio.population.unit_names),
         }
@@ -227,6 +226,13 @@ def attributes(person, units, unit_names):
     values += [features.hair.mean(), units[where["jawOpen"]], both("mouthSmile"), both("eyeBlink")]
     values += [both("browOuterUp")]
     return np.array(values, np.float32)
+
+
+def _pool(image, size):
+    """Mean over the cells of an image `[kH, kW, C]`: `[H, W, C]`."""
+    height, width = size
+    k = image.shape[0] // height
+    return image.reshape(height, k, width, k, -1).mean(axis=(1, 3))
 
 
 def _bytes(values):

@@ -1,7 +1,7 @@
-"""Hair, hats and scarves: a shell over the skull, cut at the hairline and hanging where it is long.
+"""Hair, hats and scarves: a shell over the skull, cut at the hairline, hanging if long.
 
-Columns of a grid run from the crown to the edge at equal turns about the crown; a column follows the
-skull to its equator and hangs straight down from there.
+Columns of a grid run from the crown to the edge at equal turns about the crown; a column follows
+the skull to its equator and hangs straight down from there.
 """
 
 from typing import NamedTuple
@@ -104,7 +104,7 @@ def sample(random, male, years, colour):
 
 
 class Shell(NamedTuple):
-    """The fixed grid: `triangles` `[T, 3]`, both sides, and `place` `[M, 2]` (turn, row) in [0, 1]."""
+    """The fixed grid: `triangles` `[T, 3]`, both sides; `place` `[M, 2]` (turn, row) in [0, 1]."""
 
     triangles: np.ndarray
     place: np.ndarray

@@ -73,12 +73,6 @@ def design(population):
     )
 
 
-def weld(head, count):
-    """Triangles `[T, 3]` of the head behind a face of `count` vertices, sewn to its border."""
-    sewn = np.where(head.follow == 1, head.border, np.arange(len(head.rest)) + count)
-    return sewn[head.triangles].astype(np.int32)
-
-
 def border_loop(triangles):
     """Vertex ids along the one border of a disk `[T, 3]`, in order."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])

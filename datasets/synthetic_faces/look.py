@@ -34,7 +34,7 @@ IRIS_CHANCE = {
     "asian": (0.72, 0.27, 0.01, 0.0, 0.0, 0.0),
     "caucasian": (0.14, 0.27, 0.15, 0.11, 0.23, 0.10),
 }
-MELANIN = {"african": (0.42, 0.92), "asian": (0.10, 0.48), "caucasian": (0.0, 0.34)}
+MELANIN = {"african": (0.40, 1.0), "asian": (0.06, 0.42), "caucasian": (0.0, 0.24)}
 BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
 BEARDS |= {"moustache": 0.08}
 BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
@@ -101,7 +101,7 @@ def sample(random, person):
     if person.age < 0.46:
         beard = "shaven"
     weathered = years * random.uniform(0.5, 1.2)
-    return Look(
+    drawn = Look(
         melanin=melanin,
         haemoglobin=random.uniform(0.25, 1.0),
         warmth=random.normal(0, 0.45),
@@ -140,6 +140,20 @@ def sample(random, person):
         teeth=random.beta(1.5, 3),
         noise=int(random.integers(1 << 31)),
     )
+    return single(drawn)
+
+
+def single(fields):
+    """A named tuple with its arrays in single precision and its numbers as Python's."""
+
+    def convert(value):
+        if isinstance(value, tuple):
+            return single(value)
+        if isinstance(value, np.ndarray):
+            return value.astype(np.float32)
+        return float(value) if isinstance(value, np.floating) else value
+
+    return type(fields)(*(convert(value) for value in fields))
 
 
 def plain(look):
@@ -160,7 +174,7 @@ def _pick(random, race, chances, colours):
 
 def _hair_colour(random, race, years):
     colour = _pick(random, race, HAIR_CHANCE, HAIR)
-    grey = np.clip(years * 1.5 - 0.35 + random.normal(0, 0.25), 0, 1) if years > 0.1 else 0.0
+    grey = np.clip(years * 1.5 - 0.5 + random.normal(0, 0.25), 0, 1) if years > 0.1 else 0.0
     target = HAIR["grey"] if random.uniform() < 0.6 else HAIR["white"]
     colour = (1 - grey) * colour + grey * np.asarray(target)
     return np.clip(colour * random.uniform(0.8, 1.2), 0.03, 0.9)

@@ -33,7 +33,8 @@ class Set(NamedTuple):
         cover: `[T, 3]` triangles of hair and glasses; `cover_label` `[T]` 0 hair outside, 1 hair
             inside, 2 rims, 3 lenses.
         cover_label: see `cover`.
-        shell: `hair.Shell`.
+        below: `[V + M, 1]` how far down the neck a vertex of the body lies, 0 to 1.
+        place: `[M, 2]` places on the hair's shell, 0 for glasses.
         eye: `[V, 3]` directions in the eyeballs; `sheet` `[V, 2]` places in the mouth.
         sheet: see `eye`.
         noise: `albedo.Noise`.
@@ -46,7 +47,8 @@ class Set(NamedTuple):
     body_label: np.ndarray
     cover: np.ndarray
     cover_label: np.ndarray
-    shell: hair.Shell
+    below: np.ndarray
+    place: np.ndarray
     eye: np.ndarray
     sheet: np.ndarray
     noise: albedo.Noise
@@ -65,11 +67,12 @@ def make_set(population, face, noise):
         face=face,
         head=behind,
         mean=population.mean,
-        body=np.concatenate([face.triangles, head.weld(behind, len(population.mean))]),
+        body=np.concatenate([face.triangles, behind.triangles + len(population.mean)]),
         body_label=np.concatenate([label, behind.labels]),
         cover=np.concatenate([shell.triangles, glasses + len(shell.place)]),
         cover_label=np.concatenate([np.repeat([HAIR, LINING], half), RIM + glass_label]),
-        shell=shell,
+        below=np.append(np.zeros(len(population.mean)), behind.turning)[:, np.newaxis],
+        place=np.concatenate([shell.place, np.zeros([eyewear.count(), 2])]).astype(np.float32),
         eye=surface.eye_directions(population, population.mean),
         sheet=surface.sheet_coordinates(population),
         noise=noise,
@@ -129,88 +132,91 @@ def compose(set_, vertices, neutral, landmarks, projection, shots, shoulder_turn
 
 def _layers(set_, under, over, i, shot, side):
     """Head with hair `[side, side, 4]` premultiplied, and visible face `[side, side, 1]`."""
-    shown = under.triangle_id[i] >= 0
-    label = set_.body_label[under.triangle_id[i][shown]]
-    layer = np.zeros([*shown.shape, 6], np.float32)  # colour, cover, face, cover of the hair
-    layer[shown, :3] = _body(set_, under, i, shown, label, shot)
-    layer[shown, 3] = 1
-    layer[shown, 4] = label < head.SKULL
-    front = over.triangle_id[i] >= 0
-    front &= ~shown | (over.depth[i] > under.depth[i])
-    colour, cover = _cover(set_, over, i, front, shot)
-    cover = cover[:, np.newaxis]
-    layer[front, :3] += cover * (colour - layer[front, :3])
-    layer[front, 3:4] += cover * (1 - layer[front, 3:4])
-    layer[front, 4:5] *= 1 - cover
-    layer[front, 5:] = cover
-    layer = pool(layer, (side, side))
+    size = under.triangle_id.shape[1]
+    body, cover = draw.pixels(under, i, set_.body), draw.pixels(over, i, set_.cover)
+    label = set_.body_label[body.triangle]
+    layer = np.zeros([6, size * size], np.float32)  # colour, cover, face, cover of the hair
+    layer[:3, body.index] = _body(set_, under.normals[i], body, label, shot)
+    layer[3, body.index] = 1
+    layer[4, body.index] = label < head.SKULL
+    depth = np.full(size * size, -np.inf, np.float32)
+    depth[body.index] = body.depth
+    cover = cover.where(cover.depth > depth[cover.index])
+    colour, opacity = _cover(set_, over.normals[i], cover, shot)
+    before = layer[:, cover.index]
+    before[:3] += opacity * (colour - before[:3])
+    before[3] += opacity * (1 - before[3])
+    before[4] *= 1 - opacity
+    before[5] = opacity
+    layer[:, cover.index] = before
+    layer = halve(layer.reshape(6, size, size)).transpose(1, 2, 0)
     shadow = np.roll(backdrop.soften(layer[..., 5:], side / 60), side // 50, axis=0)
-    layer[..., :3] *= 1 - 0.4 * shadow * (1 - layer[..., 5:])
-    return layer[..., :4], layer[..., 4:5]
+    colour = layer[..., :3] * (1 - 0.4 * shadow * (1 - layer[..., 5:]))
+    return np.concatenate([colour, layer[..., 3:4]], axis=-1), layer[..., 4:5]
 
 
-def _body(set_, buffers, i, shown, label, shot):
-    """Colours `[N, 3]` of the pixels `shown` of face, neck and shoulders."""
-    corners = set_.body[buffers.triangle_id[i][shown]]
-    weights = buffers.barycentric[i][shown][:, np.newaxis]
-    normals = draw.unit((weights @ buffers.normals[i][corners])[:, 0])
-    person, colour = shot.look, np.empty_like(normals)
-    face, eye, sheet = label < head.SKULL, label == surface.LEFT_EYE, label == surface.SHEET
-    eye |= label == surface.RIGHT_EYE
-    colour[face] = draw.bilinear(shot.albedo, (weights[face] @ set_.face.uv[corners[face]])[:, 0])
-    colour[eye] = albedo.eye((weights[eye] @ set_.eye[corners[eye]])[:, 0], person)
-    place = (weights[sheet] @ set_.sheet[corners[sheet]])[:, 0]
-    colour[sheet] = albedo.mouth(place, shot.gap, person)
-    skin = albedo.skin_colour(person.melanin, person.haemoglobin, person.warmth) * 0.93
-    colour[label == head.NECK] = skin
-    colour[label == head.SKULL] = skin + person.hair_paint * (0.85 * person.hair - skin)
-    colour[label == head.CLOTH] = shot.cloth
-    gloss = np.select([eye, sheet, label >= head.SKULL], [1.2, 0.1, 0.0], 0.10 * person.oiliness)
-    power = np.where(eye, 90, 14).astype(np.float32)
-    return draw.shade(colour, normals, shot.light, gloss.astype(np.float32), power)
+def _body(set_, normals, pixels, label, shot):
+    """Colours `[3, N]` of the pixels of face, neck and shoulders."""
+    person = shot.look
+    normals = draw.unit(draw.spread(normals, pixels))
+    is_face = label < head.SKULL
+    colour = np.empty_like(normals)
+    uv = draw.spread(set_.face.uv, pixels.where(is_face))
+    colour[:, is_face] = draw.bilinear(shot.albedo, uv)
+    eye, sheet = (label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE), label == surface.SHEET
+    colour[:, eye] = albedo.eye(draw.spread(set_.eye, pixels.where(eye)).T, person).T
+    place = draw.spread(set_.sheet, pixels.where(sheet)).T
+    colour[:, sheet] = albedo.mouth(place, shot.gap, person).T
+    skin = albedo.skin_colour(person.melanin, person.haemoglobin, person.warmth)[:, np.newaxis]
+    neck = label == head.NECK
+    below = draw.spread(set_.below, pixels.where(neck))
+    colour[:, neck] = 0.93 * skin * (0.62 + 0.38 * np.clip(2.5 * below, 0, 1))
+    scalp = skin + person.hair_paint * (0.85 * person.hair[:, np.newaxis] - skin)
+    colour[:, label == head.SKULL] = 0.93 * scalp
+    colour[:, label == head.CLOTH] = shot.cloth[:, np.newaxis]
+    gloss = np.where(is_face, np.float32(0.10 * person.oiliness), np.float32(0))
+    gloss[eye], gloss[sheet] = 1.2, 0.1
+    power = np.where(eye, np.float32(90), np.float32(14))
+    return draw.shade(colour, normals, shot.light, gloss, power)
 
 
-def _cover(set_, buffers, i, shown, shot):
-    """Colours `[N, 3]` and covers `[N]` of the pixels `shown` of hair and glasses."""
-    triangle = buffers.triangle_id[i][shown]
-    corners, label = set_.cover[triangle], set_.cover_label[triangle]
-    weights = buffers.barycentric[i][shown][:, np.newaxis]
-    normals = draw.unit((weights @ buffers.normals[i][corners])[:, 0])
-    normals *= np.where(normals[:, 2:] < 0, -1, 1).astype(np.float32)
-    colour, cover = np.empty_like(normals), np.ones(len(normals), np.float32)
+def _cover(set_, normals, pixels, shot):
+    """Colours `[3, N]` and opacities `[N]` of the pixels of hair and glasses."""
+    label = set_.cover_label[pixels.triangle]
+    normals = draw.unit(draw.spread(normals, pixels))
+    normals *= np.where(normals[2] < 0, np.float32(-1), np.float32(1))
+    colour, opacity = np.empty_like(normals), np.ones(len(label), np.float32)
     is_hair = label <= LINING
-    count = len(set_.shell.place)
-    place = (weights[is_hair] @ set_.shell.place[np.minimum(corners[is_hair], count - 1)])[:, 0]
-    colour[is_hair], cover[is_hair] = _hair(set_.noise, place, shot.look)
-    colour[label == LINING] *= INSIDE
+    place = draw.spread(set_.place, pixels.where(is_hair))
+    colour[:, is_hair], opacity[is_hair] = _hair(set_.noise, place, shot.look)
+    colour[:, label == LINING] *= INSIDE
     glasses = shot.look.glasses
-    colour[label == RIM] = glasses.colour
-    colour[label == LENS], cover[label == LENS] = glasses.lens, glasses.tint
+    colour[:, label == RIM] = glasses.colour[:, np.newaxis]
+    colour[:, label == LENS] = glasses.lens[:, np.newaxis]
+    opacity[label == LENS] = glasses.tint
     soft = shot.look.style.kind not in hair.CLOTH
-    gloss = np.select([label == RIM, label == LENS, is_hair], [0.5, 0.6, 0.0])
-    gloss[label == HAIR] = shot.look.hair_gloss * soft
-    power = np.where(is_hair, 9, 40).astype(np.float32)
-    return draw.shade(colour, normals, shot.light, gloss.astype(np.float32), power), cover
+    gloss = np.array([shot.look.hair_gloss * soft, 0, 0.5, 0.6], np.float32)[label]
+    power = np.array([9, 9, 40, 40], np.float32)[label]
+    return draw.shade(colour, normals, shot.light, gloss, power), opacity
 
 
 def _hair(noise, place, person):
-    """Colours `[N, 3]` and covers `[N]` of hair or cloth at shell places `[N, 2]`."""
+    """Colours `[3, N]` and opacities `[N]` of hair or cloth at shell places `[2, N]`."""
     style, tile = person.style, albedo.TILE
-    turn, row = place.T
+    turn, row = place
     length = 1 + 1.2 * style.hang
-    v = (row * length * 220).astype(int) + style.seed % tile
-    lock = noise.locks[v % tile, (turn * tile).astype(int) % tile]
+    v = (row * np.float32(length * 220)).astype(np.int32) + style.seed % tile
+    lock = noise.locks[v % tile, (turn * tile).astype(np.int32) % tile]
+    tint = style.colour.astype(np.float32)[:, np.newaxis]
     if style.kind in hair.CLOTH:
         ribs = np.sin(2 * np.pi * (90 * turn if style.seed % 2 else 40 * length * row))
-        return style.colour * (1 + 0.08 * ribs + 0.04 * lock)[:, np.newaxis], np.ones_like(row)
-    roots = 0.72 + 0.28 * np.clip(3 * row, 0, 1)
-    shade = np.clip((1 + 0.26 * lock) * roots, 0.3, 1.8)
-    colour = style.colour * shade[:, np.newaxis] + 0.012 * np.maximum(lock, 0)[:, np.newaxis]
-    return colour, np.clip(1.3 + 0.7 * lock - 6 * np.clip(row - 0.8, 0, 1), 0, 1)
+        return tint * (1 + 0.08 * ribs + 0.04 * lock), np.ones_like(row)
+    roots = 0.72 + 0.28 * np.minimum(3 * row, 1)
+    colour = tint * np.clip((1 + 0.15 * lock) * roots, 0.4, 1.5) + 0.012 * np.maximum(lock, 0)
+    return colour, np.clip(1.6 + 0.6 * lock - 7 * np.maximum(row - 0.8, 0), 0, 1)
 
 
-def pool(image, size):
-    """Mean over the cells of an image `[kH, kW, C]`: `[H, W, C]`."""
-    height, width = size
-    k = image.shape[0] // height
-    return image.reshape(height, k, width, k, -1).mean(axis=(1, 3))
+def halve(image):
+    """Mean over 2 x 2 pixels of `[C, 2H, 2W]`: `[C, H, W]`."""
+    rows = image[:, ::2] + image[:, 1::2]
+    return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)

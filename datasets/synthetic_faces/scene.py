@@ -54,7 +54,7 @@ def frame(landmarks, angles_deg, image_size, margin):
     return scaled.astype(np.float32)
 
 
-def _sphere(count=400):
+def _sphere(count=128):
     """Evenly spread unit vectors `[count, 3]`."""
     z = 1 - (2 * np.arange(count) + 1) / count
     turn = np.pi * (1 + 5**0.5) * np.arange(count)
@@ -64,13 +64,14 @@ def _sphere(count=400):
 
 SPHERE = _sphere()
 HARMONICS = lighting.sh_basis(tf.constant(SPHERE)).numpy()
-TO_HARMONICS = np.linalg.pinv(HARMONICS)  # [9, 400]: least squares
+FRONT = lighting.sh_basis(tf.constant([0.0, 0.0, 1.0], tf.float64)).numpy()
+TO_HARMONICS = np.linalg.pinv(HARMONICS)  # [9, 128]: least squares
 
 
 def sample_light(random):
     """Draws a `Light`: sky or room all around, and one to three lamps, of plausible colours."""
     count = random.choice([1, 2, 3], p=[0.45, 0.35, 0.2])
-    ambient = random.uniform(0.25, 0.75)
+    ambient = random.uniform(0.35, 0.95)
     vertical = random.uniform(0.0, 0.5)  # more light from above
     sky = ambient * (1 + vertical * SPHERE[:, 1:2]) * _tint(random, 0.07)
     directions, colours = [], []
@@ -85,8 +86,8 @@ def sample_light(random):
     directions, colours = np.array(directions), np.array(colours)
     irradiance = sky + np.maximum(SPHERE @ directions.T, 0) @ colours
     illumination = TO_HARMONICS @ irradiance
-    front = lighting.sh_basis(tf.constant([[0.0, 0.0, 1.0]], tf.float64)).numpy() @ illumination
-    level = random.uniform(0.80, 1.20) if random.uniform() < 0.85 else random.uniform(0.45, 0.8)
+    front = FRONT @ illumination
+    level = random.uniform(0.95, 1.35) if random.uniform() < 0.85 else random.uniform(0.55, 0.95)
     gain = level / max(front.mean(), 0.35)
     return Light(
         (illumination * gain).astype(np.float32),

@@ -32,7 +32,7 @@ class Surface(NamedTuple):
     nasolabial: np.ndarray  # [N] distances to folds
     marionette: np.ndarray
     bag: np.ndarray
-    mouth: np.ndarray  # [N] distance to the outline of the lips
+    zones: dict  # name -> (texels `[M]` that eyes, beard or hair can reach, `Surface` of these)
 
 
 def measure(population, face, size):
@@ -52,8 +52,7 @@ def measure(population, face, size):
         for name in ("lips", "eyelids", "ear", "nostril", "ao")
     }
     label = texel_labels(population, tensors)
-    outline = marks[[51, 52, 53, 54, 55, 56, 57]]
-    return Surface(
+    fields = Surface(
         size=size,
         position=position,
         label=label,
@@ -67,8 +66,31 @@ def measure(population, face, size):
         nasolabial=distance(half, NASOLABIAL),
         marionette=distance(half, MARIONETTE),
         bag=distance(half, BAG),
-        mouth=distance(half, outline),
+        zones={},
     )
+    return fields._replace(zones=_zones(fields))
+
+
+def _zones(fields):
+    """Where hair of each kind may grow, so that it is painted there alone."""
+    x, y, z = np.abs(fields.position[:, 0]), fields.position[:, 1], fields.position[:, 2]
+    eyes = (np.minimum(fields.upper_lid, fields.lower_lid) < 0.12) | (
+        (np.abs(fields.brow[:, 1]) < 0.12) & (z > 0.4)
+    )
+    masks = {
+        "eyes": eyes,
+        "beard": (y < 0.25) & (fields.masks["ear"] < 0.5),
+        "scalp": (y > 0.12 + 0.8 * z) | (z < 0.5) & (x > 0.4),
+        "forehead": (y > 0.3) & (z > 0) & (x < 0.55),
+        "mouth": fields.masks["lips"] > 0,
+    }
+    return {name: (np.flatnonzero(mask), _part(fields, mask)) for name, mask in masks.items()}
+
+
+def _part(fields, mask):
+    """The fields over some of the texels; `size` stays that of the whole map."""
+    some = {k: v[mask] for k, v in fields._asdict().items() if isinstance(v, np.ndarray)}
+    return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
 def texel_labels(population, tensors):
@@ -143,4 +165,5 @@ def _brow(points, curve):
     y = np.interp(place, np.linspace(0, 1, len(curve)), curve[:, 1])
     beyond = (points[:, 0] - x) / (curve[-1, 0] - curve[0, 0])
     beyond = np.where((place <= 0) | (place >= 1), beyond, 0)
-    return np.stack([place + beyond, np.where(points[:, 1] >= y, gap, -gap)], axis=1)
+    above = np.where(points[:, 1] >= y, gap, -gap)
+    return np.stack([place + beyond, above], axis=1).astype(np.float32)

@@ -108,7 +108,7 @@ def _modes(samples, count):
 
 
 class Fitter(NamedTuple):
-    """A shape `LinearModel` ready to be fitted: `[K, 3V]` `basis`, and `solve`, its ridge inverse."""
+    """A shape `LinearModel` ready to fit: `basis` `[K, 3V]`, and `solve`, its ridge inverse."""
 
     mean: np.ndarray
     basis: np.ndarray
