@@ -38,6 +38,7 @@ class FakeSplit:
 
     def __init__(self, arrays):
         self.arrays, self.rows, self.skipped = arrays, np.arange(N), ["bad"]
+        self.name = "test"
 
     def __contains__(self, name):
         return name in self.arrays
