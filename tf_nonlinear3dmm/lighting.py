@@ -96,6 +96,26 @@ def shade(albedo, normals, illumination):
     return albedo * shading(normals, illumination)
 
 
+def directional(towards, strength=1.0):
+    """Illumination by a far lamp: about `strength` where a surface faces it, about 0 behind.
+
+    Args:
+        towards: `[B, 3]` directions to the lamp in the camera frame, of any length.
+        strength: number, or `[B, 1]` or `[B, 3]` colours.
+
+    Returns:
+        `[B, 9, 3]`: the best nine harmonics for max(n . towards, 0); they are off by up to 0.1.
+    """
+    towards = _unit(tf.convert_to_tensor(towards))
+    shapes.check(towards=(towards, "B 3"))
+    # A lamp is the harmonics at its direction; the basis carries Lambert's convolution beside them
+    # (pi, 2 pi / 3, pi / 4), but for pi at the first.
+    factors = [1 / math.pi] + [2 * math.pi / 3] * 3 + [math.pi / 4] * 5
+    coefficients = sh_basis(towards) / tf.constant(factors, towards.dtype)
+    colours = tf.ones_like(towards) * strength
+    return coefficients[..., tf.newaxis] * colours[:, tf.newaxis]
+
+
 def _unit(vectors):
     """Unit vectors; 0 stays 0, with a finite gradient, and no length is too small."""
     squares = tf.reduce_sum(vectors * vectors, axis=-1, keepdims=True)

@@ -1,12 +1,13 @@
-"""A trained model for others: one small file of weights, a SavedModel, ONNX or LiteRT."""
+"""A trained model at work: weights in one small file, photos to meshes, exports for servers."""
 
 import pathlib
 
 from tf_nonlinear3dmm.serving import portable
+from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export
 from tf_nonlinear3dmm.serving.weights import load, save
 
-__all__ = ["ExportError", "export", "load", "save", "write"]
+__all__ = ["ExportError", "export", "load", "reconstruct", "save", "write"]
 
 
 def write(model, form, folder, version=1):

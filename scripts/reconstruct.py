@@ -1,0 +1,45 @@
+"""Photos to 3D faces: textured meshes, landmarks, camera and a picture for every face.
+
+    python scripts/reconstruct.py photo.jpg more/photos --out faces
+
+Exit code 0: every photo gave a face; 1: some did not, which are named; 2: a wrong flag or file.
+"""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from tf_nonlinear3dmm import command_line  # noqa: E402
+
+
+def main():
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="for the files")
+    parser.add_argument("--model", metavar="PATH", help="run or file of weights [the shipped ones]")
+    parser.add_argument(
+        "--texture",
+        choices=("photo", "albedo", "lit"),
+        default="photo",
+        help="the photo's colours where it shows the face, the albedo, or albedo x light [photo]",
+    )
+    parser.add_argument(
+        "--confidence", type=float, default=0.9, help="of a found face, at least [%(default)s]"
+    )
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm import serving
+
+    try:
+        model = serving.load(flags.model)
+        found = serving.reconstruct(flags.photos, model, flags.out, flags.texture, flags.confidence)
+    except (ValueError, OSError, ImportError) as error:
+        parser.error(str(error))
+    faces, failed = found
+    print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
+    sys.exit(1 if failed else 0 if faces else 2)
+
+
+if __name__ == "__main__":
+    main()

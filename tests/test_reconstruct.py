@@ -1,0 +1,269 @@
+import json
+import runpy
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from tf_nonlinear3dmm import camera, configs, lighting, mesh_io, photos, renderer, serving
+from tf_nonlinear3dmm import visualize as pictures
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.serving import portraits
+
+H, W = 150, 120
+BOX = np.array([30.0, 40.0, 60.0, 70.0])
+ENDINGS = [".glb", ".json", ".mtl", ".obj", ".png", ".pts", "_overview.png"]
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf.keras.utils.set_random_seed(0)
+    mean = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
+    made = Nonlinear3DMM(configs.preset("tiny").model, mean, np.full(8, 0.5, np.float32))
+    for decoder in (made.shape_decoder, made.albedo_decoder):  # untrained ones say nothing
+        bias = decoder.seed.bias
+        bias.assign(np.random.default_rng(0).normal(size=bias.shape))
+        decoder.last.kernel.assign(decoder.last.kernel * 10)
+    white = 0.9 / lighting.SH_CONSTANTS[0]
+    made.encoder.to_illumination.bias.assign(tf.reduce_sum(tf.one_hot([0, 9, 18], 27, white), 0))
+    return made
+
+
+@pytest.fixture
+def detected(monkeypatch):
+    """The detector's answer: one face in the middle, in any photo of more than 30 pixels."""
+
+    def detect(image):
+        height, width = image.shape[:2]
+        box = BOX / [W, H, W, H] * [width, height, width, height]
+        faces = [photos.Face(box, 0.99), photos.Face(box / 2, 0.5)]
+        return faces if min(height, width) > 30 else []
+
+    monkeypatch.setattr(photos, "detect", detect)
+    monkeypatch.setattr(pictures, "FINE", 1)
+    monkeypatch.setattr(portraits, "PICTURE", 32)
+
+
+def photo(height=H, width=W, seed=0):
+    """A smooth picture."""
+    small = np.random.default_rng(seed).integers(0, 256, [8, 6, 3], np.uint8)
+    return np.array(PIL.Image.fromarray(small).resize((width, height), PIL.Image.BICUBIC))
+
+
+def found(model, picture):
+    [portrait] = portraits.find(model, picture)
+    return portrait
+
+
+@pytest.mark.parametrize("ending", [".glb", ".obj"])
+def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, tmp_path, ending):
+    portrait = found(model, photo())
+    portraits.write(portrait, photo(), model, tmp_path / "face", texture="lit")
+    mesh = mesh_io.read(tmp_path / f"face{ending}")
+    about = json.loads((tmp_path / "face.json").read_text())
+    projection = tf.constant([about["projection"]], tf.float32)
+    size = (about["photo_size"]["height"], about["photo_size"]["width"])
+    from_files = renderer.render(
+        tf.constant(mesh.vertices[None], tf.float32),
+        tf.constant(mesh.texture[None] / 255, tf.float32),
+        *(projection, None, renderer.face_tensors(model.face, mesh.texture.shape[:2]), size),
+    )
+    direct = model.render(
+        *(portrait.result.vertices, portrait.result.albedo_map),
+        *(tf.constant(portrait.projection[None]), portrait.result.illumination, size),
+    )
+    assert size == (H, W) and tf.reduce_mean(direct.mask) > 0.1
+    same = from_files.mask.numpy() == direct.mask.numpy()
+    assert np.mean(same) > 0.999  # rounding of the files moves an outline over a pixel or two
+    difference = np.abs(from_files.image.numpy() - np.clip(direct.image.numpy(), 0, 1)) * same
+    assert np.max(difference) < 0.02 and np.mean(difference) < 1 / 255  # bytes, not floats
+
+
+def test_camera_and_landmarks_are_in_pixels_of_the_photo(model, detected, tmp_path):
+    portrait = found(model, photo())
+    portraits.write(portrait, photo(), model, tmp_path / "face")
+    about = json.loads((tmp_path / "face.json").read_text())
+    landmarks = photos.read_landmarks((tmp_path / "face.json").read_bytes(), "face.json")
+    np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-4)
+    landmarks = photos.read_landmarks((tmp_path / "face.pts").read_bytes(), "face.pts")
+    np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-3)
+    points = mesh_io.read(tmp_path / "face.obj").vertices[model.face.landmarks]
+    shown = np.c_[points, np.ones(68)] @ np.transpose(about["projection"])
+    np.testing.assert_allclose(shown, portrait.landmarks, atol=1e-2)
+    centre = BOX[:2] + BOX[2:] / 2
+    assert np.abs(landmarks.mean(axis=0) - centre).max() < 30
+
+
+def test_the_crop_is_undone_exactly(model, detected):
+    """Two pixels of the crop, where the resampling rule puts them in the photo."""
+    portrait = found(model, photo())
+    square, size = portrait.square, model.config.image_size
+    inside = portrait.result.landmarks[0].numpy()
+    corner = np.array([square.x0, square.y0])
+    expected = (inside + 0.5) * (square.side / size) + corner - 0.5
+    np.testing.assert_allclose(portrait.landmarks, expected, atol=1e-3)
+
+
+def test_the_pose_is_that_of_the_projection(model, detected):
+    portrait = found(model, photo())
+    pose = portraits.description(portrait, photo(), model, "lit")["pose"]
+    angles = [tf.constant([np.radians(pose[f"{n}_deg"])]) for n in ("yaw", "pitch", "roll")]
+    again = camera.compose(
+        *angles,
+        tf.constant([pose["pixels_per_millimetre"] * 100], tf.float64),
+        tf.constant([pose["origin"]], tf.float64),
+    )[0]
+    turn = camera.rotation(tf.constant(portrait.projection[None]))
+    np.testing.assert_allclose(camera.rotation(again[None]), turn, atol=1e-4)
+    np.testing.assert_allclose(again[:, 3], portrait.projection[:, 3], atol=1e-3)
+
+
+def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
+    picture = photo()
+    portrait = found(model, picture)
+    texture = portraits.texture_map(portrait, picture, model, "photo")
+    height, width = model.config.uv_size
+    assert texture.shape == (4 * height, 4 * width, 3) and 0 <= texture.min() <= texture.max() <= 1
+    drawn = renderer.render(
+        *(portrait.result.vertices, tf.constant(texture[None], tf.float32)),
+        *(tf.constant(portrait.projection[None]), None),
+        *(renderer.face_tensors(model.face, texture.shape[:2]), (H, W)),
+    )
+    middle = drawn.mask[0, ..., 0].numpy() > 0
+    rows, columns = np.nonzero(middle)
+    keep = np.hypot(rows - rows.mean(), columns - columns.mean()) < 0.2 * np.ptp(rows)
+    difference = np.abs(drawn.image[0] - picture / 255)[rows[keep], columns[keep]]
+    assert np.median(difference) < 0.02
+
+
+def test_albedo_is_a_choice_and_others_are_refused(model, detected):
+    portrait = found(model, photo())
+    albedo = portraits.texture_map(portrait, photo(), model, "albedo")
+    np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
+    with pytest.raises(ValueError, match="must be one of photo, albedo, lit, got 'skin'"):
+        portraits.texture_map(portrait, photo(), model, "skin")
+
+
+def save(path, image, **options):
+    PIL.Image.fromarray(image).save(path, **options)
+    return path
+
+
+def kinds(folder):
+    """Photos of many kinds: path and (height, width) when upright."""
+    picture = photo()
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    yield save(folder / "turned.jpg", picture, exif=exif), (W, H)
+    yield save(folder / "grey.jpg", picture[..., 0]), (H, W)
+    yield save(folder / "alpha.png", np.dstack([picture, picture[..., :1]])), (H, W)
+    cmyk = folder / "cmyk.jpg"
+    PIL.Image.fromarray(picture).convert("CMYK").save(cmyk)
+    yield cmyk, (H, W)
+    yield save(folder / "photo.webp", picture), (H, W)
+    yield save(folder / "small.png", photo(40, 40)), (40, 40)
+
+
+def test_photos_of_all_kinds(model, detected, tmp_path):
+    wanted = dict(kinds(tmp_path))
+    said = []
+    result = serving.reconstruct([tmp_path], model, tmp_path / "out", "albedo", say=said.append)
+    assert result == (len(wanted), 0) and len(said) == len(wanted)
+    for path, size in wanted.items():
+        about = json.loads((tmp_path / "out" / f"{path.stem}.json").read_text())
+        assert (about["photo_size"]["height"], about["photo_size"]["width"]) == size
+        assert about["photo"] == path.name and about["face"] == 1
+
+
+@pytest.mark.slow
+def test_a_photo_of_twenty_megapixels(model, detected, tmp_path):
+    path = save(tmp_path / "large.jpg", photo(5200, 3900))
+    assert serving.reconstruct([path], model, tmp_path, say=str) == (1, 0)
+
+
+def test_what_fails_is_named_and_the_rest_goes_on(model, detected, tmp_path):
+    (tmp_path / "text.jpg").write_text("no photo")
+    (tmp_path / "empty.png").touch()
+    bad = [tmp_path / "text.jpg", tmp_path / "empty.png", tmp_path / "none.jpg"]
+    bad.append(save(tmp_path / "landscape.png", photo(30, 30)))
+    good = save(tmp_path / "good.png", photo())
+    said = []
+    result = serving.reconstruct([*bad, good], model, tmp_path / "out", "lit", say=said.append)
+    assert result == (1, 4)
+    for path, line in zip([*bad, good], said, strict=True):
+        assert str(path) in line and "\n" not in line
+    assert "no face" in said[3]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == sorted(f"good{ending}" for ending in ENDINGS)
+
+
+def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        save(tmp_path / folder / "me.png", photo())
+    result = serving.reconstruct(
+        [tmp_path], model, tmp_path / "out", "lit", confidence=0.4, say=lambda line: None
+    )
+    assert result == (4, 0)
+    names = {path.stem for path in (tmp_path / "out").glob("*.json")}
+    assert names == {"me_face1", "me_face2", "me-2_face1", "me-2_face2"}
+
+
+def test_the_overview_has_a_picture_per_column(model, detected):
+    portrait = found(model, photo())
+    picture = portraits.overview(portrait, photo(), model)
+    columns = len(portraits.COLUMNS)
+    assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
+
+
+def script(monkeypatch, *flags):
+    """Runs scripts/reconstruct.py; returns its exit code."""
+    monkeypatch.setattr(sys, "argv", ["reconstruct.py", *map(str, flags)])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path("scripts/reconstruct.py", run_name="__main__")
+    return end.value.code
+
+
+def test_the_exit_code_tells(monkeypatch, capsys, model, detected, tmp_path):
+    monkeypatch.setattr(serving, "load", lambda path: model)
+    good, out = save(tmp_path / "good.png", photo()), tmp_path / "out"
+    assert script(monkeypatch, good, "--out", out, "--texture", "lit") == 0
+    assert script(monkeypatch, good, tmp_path / "none.png", "--out", out, "--texture", "lit") == 1
+    assert "photos without one: 1" in capsys.readouterr().out
+    assert script(monkeypatch, good, "--out", out, "--texture", "wood") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_wrong_weights_end_before_anything_is_written(monkeypatch, capsys, tmp_path):
+    code = script(monkeypatch, "x.jpg", "--out", tmp_path / "out", "--model", tmp_path / "none")
+    assert code == 2 and "train" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_directional_light_is_brightest_where_it_is_faced():
+    towards = np.array([[0.3, 0.5, 0.8], [-1.0, 0.0, 0.0]])
+    unit = towards / np.linalg.norm(towards, axis=1, keepdims=True)
+    normals = np.random.default_rng(0).normal(size=[1, 4000, 3])
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    normals = np.repeat(normals, 2, axis=0)
+    light = lighting.directional(tf.constant(towards), strength=[[1.0], [2.0]])
+    found = lighting.shading(tf.constant(normals), light)[..., 0].numpy()
+    wanted = np.maximum(np.einsum("bnk,bk->bn", normals, unit), 0) * [[1], [2]]
+    assert np.abs(found - wanted).max() < 0.1 * 2  # what nine harmonics leave out
+    assert np.abs(found - wanted).mean() < 0.05
+
+
+@pytest.mark.slow
+def test_mtcnn_finds_the_face_in_a_photograph(model, tmp_path):
+    astronaut = pytest.importorskip("skimage.data").astronaut()
+    path = save(tmp_path / "astronaut.png", astronaut)
+    empty = save(tmp_path / "empty.png", np.full([200, 200, 3], 127, np.uint8))
+    said = []
+    assert serving.reconstruct([path, empty], model, tmp_path, say=said.append) == (1, 1)
+    assert "no face" in said[1]
+    about = json.loads((tmp_path / "astronaut.json").read_text())
+    x, y, side = about["crop"]["x0"], about["crop"]["y0"], about["crop"]["side"]
+    assert x < 180 < 270 < x + side and y < 80 < 170 < y + side  # eyes to mouth

@@ -1,0 +1,231 @@
+"""Photos to faces, and faces to files: meshes, landmarks, camera and a picture.
+
+    photo-name.glb                       mesh in metres with its texture
+    photo-name.obj, .mtl, .png           the same in millimetres
+    photo-name.json                      camera, pose, light, codes, landmarks: see `description`
+    photo-name.pts                       68 landmarks in the 300-W format (pixels count from 1)
+    photo-name_overview.png              photo, landmarks, overlay, mesh, albedo, relit
+
+Pixels are those of the upright photo: after the rotation that its EXIF data asks for.
+"""
+
+import functools
+import json
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import scipy.ndimage
+import tensorflow as tf
+
+from tf_nonlinear3dmm import camera, crop, lighting, mesh_io, photos, renderer, unwrap, visualize
+from tf_nonlinear3dmm.model import Reconstruction
+
+TEXTURES = ("photo", "albedo", "lit")
+AROUND = 1.6  # the photo's texture comes from a square so many times the crop's
+FINER = 4  # the photo's texture has this many times the texels of the model's maps
+PICTURE = 320  # pixels of one picture of the overview
+LAMP = (-0.6, 0.5, 0.6)  # of the relit picture: from the upper left
+COLUMNS = ("photo", "landmarks", "overlay", "mesh", "albedo", "relit")
+
+
+class Portrait(NamedTuple):
+    """A face in a photo.
+
+    Attributes:
+        box: `[4]` of the detector: x, y, width, height in pixels of the photo.
+        confidence: 0 to 1, of the detector.
+        square: `crop.Square` of scalars, what the model saw.
+        projection: `[2, 4]`, face units to pixels of the photo.
+        landmarks: `[68, 2]` pixels of the photo.
+        result: `Reconstruction` of a batch of this one face, in pixels of the crop.
+    """
+
+    box: np.ndarray
+    confidence: float
+    square: crop.Square
+    projection: np.ndarray
+    landmarks: np.ndarray
+    result: Reconstruction
+
+
+def find(model, photo, confidence=0.9):
+    """The faces of a photo, the largest first.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        photo: `[H, W, 3]` uint8.
+        confidence: of the detector, at least.
+
+    Returns:
+        list of `Portrait`.
+    """
+    found = [face for face in photos.detect(photo) if face.confidence >= confidence]
+    return [portrait(model, photo, face) for face in found]
+
+
+def portrait(model, photo, face):
+    """The `Portrait` of one `photos.Face`."""
+    size = model.config.image_size
+    square = photos.face_square(face.box)
+    image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)
+    result = model.reconstruct(image[tf.newaxis])
+    k = size / square.side
+    back = (-square.x0 * k, -square.y0 * k, 1 / k)
+    return Portrait(
+        box=face.box,
+        confidence=face.confidence,
+        square=square,
+        projection=camera.crop(result.projection, *back)[0].numpy(),
+        landmarks=camera.crop_points(result.landmarks, *back)[0].numpy(),
+        result=result,
+    )
+
+
+def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
+    """Writes the files of a face.
+
+    Args:
+        portrait: `Portrait`.
+        photo: `[H, W, 3]` uint8 it was found in.
+        model: `Nonlinear3DMM` that made it.
+        stem: path of the files without their endings.
+        texture: "photo": the photo's colours where it shows the face, else the model's; "albedo":
+            without light; "lit": albedo times light.
+        about: dict to add to the .json.
+
+    Returns:
+        list of paths.
+    """
+    stem = pathlib.Path(stem)
+    paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
+    colours = texture_map(portrait, photo, model, texture)
+    vertices = portrait.result.vertices[0].numpy()
+    mesh_io.write_glb(paths[0], vertices, model.face, colours)
+    companions = mesh_io.write_obj(paths[1], vertices, model.face, colours)[1:]
+    text = description(portrait, photo, model, texture) | (about or {})
+    paths[2].write_text(json.dumps(text, indent=1) + "\n")
+    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in portrait.landmarks + 1)
+    paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
+    picture = stem.with_name(f"{stem.name}_overview.png")
+    visualize.save(picture, overview(portrait, photo, model))
+    return [*paths, *companions, picture]
+
+
+def description(portrait, photo, model, texture):
+    """The content of the .json: everything that puts the mesh back on the photo.
+
+    A vertex (x, y, z) in millimetres, as the .obj has it (1,000 times that of the .glb), lies at
+    `projection` (x, y, z, 1), in pixels of the upright photo; larger depth is nearer.
+    """
+    units = model.face.units
+    projection = portrait.projection.astype(np.float64)
+    projection[:, :3] /= units
+    yaw, pitch, roll, scale, shift = (
+        np.asarray(part)[0].tolist() for part in camera.decompose(tf.constant(projection[None]))
+    )
+    result, light = portrait.result, portrait.result.illumination
+    return {
+        "photo_size": {"height": photo.shape[0], "width": photo.shape[1]},
+        "box": dict(zip(("x", "y", "width", "height"), map(float, portrait.box), strict=True)),
+        "confidence": portrait.confidence,
+        "crop": {name: float(v) for name, v in portrait.square._asdict().items()},
+        "projection": projection.tolist(),
+        "pose": {
+            "yaw_deg": np.degrees(yaw),
+            "pitch_deg": np.degrees(pitch),
+            "roll_deg": np.degrees(roll),
+            "pixels_per_millimetre": scale,
+            "origin": shift,
+        },
+        "illumination": None if light is None else light[0].numpy().tolist(),
+        "shape_code": result.shape_code[0].numpy().tolist(),
+        "albedo_code": result.albedo_code[0].numpy().tolist(),
+        "landmarks": portrait.landmarks.tolist(),
+        "texture": texture,
+        "face_model": model.face.name,
+        "licence_of_the_face_model": model.face.licence,
+    }
+
+
+def texture_map(portrait, photo, model, texture):
+    """`[Hu, Wu, 3]` RGB in [0, 1] of a kind in `TEXTURES`."""
+    if texture not in TEXTURES:
+        raise ValueError(f"`texture` must be one of {', '.join(TEXTURES)}, got {texture!r}")
+    if texture == "albedo":
+        return portrait.result.albedo_map[0].numpy()
+    lit = tf.clip_by_value(portrait.result.texture, 0, 1)
+    if texture == "lit":
+        return lit[0].numpy()
+    tensors = _finer(model)
+    size = int(2 * max(tensors.texel_triangle.shape))
+    square = crop.grow(portrait.square, AROUND)
+    image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
+    projection = crop.projection(portrait.projection[np.newaxis], square, size)
+    vertices = portrait.result.vertices
+    colours, seen = unwrap.unwrap(image, vertices, projection, tensors)
+    normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
+    towards = tf.matmul(normals, camera.rotation(projection), transpose_b=True)[..., 2:]
+    weight = _feather(seen[0].numpy(), renderer.to_texels(towards, tensors)[0].numpy())
+    fallback = _matched(_stretch(lit, seen.shape[1:3])[0].numpy(), colours[0].numpy(), weight)
+    return weight * colours[0].numpy() + (1 - weight) * fallback
+
+
+def _feather(seen, towards):
+    """Weights `[Hu, Wu, 1]` of the photo's colours: a soft seam, and none at grazing angles.
+
+    Args:
+        seen: `[Hu, Wu, 1]`, 1 where the photo shows the texel.
+        towards: `[Hu, Wu, 1]`, cosine of the angle to the viewing direction.
+    """
+    depth = scipy.ndimage.distance_transform_edt(np.pad(seen[..., 0] > 0, 1))[1:-1, 1:-1, None]
+    return np.clip(depth / (0.015 * max(depth.shape)), 0, 1) * np.clip((towards - 0.2) / 0.3, 0, 1)
+
+
+def _matched(fallback, colours, weight):
+    """`fallback` with the mean and spread that `colours` have where `weight` is large."""
+    sure = weight[..., 0] > 0.5
+    if not sure.any():
+        return fallback
+    own, other = colours[sure], fallback[sure]
+    gain = np.clip(own.std(axis=0) / np.maximum(other.std(axis=0), 1e-3), 0.5, 2)
+    return np.clip((fallback - other.mean(axis=0)) * gain + own.mean(axis=0), 0, 1)
+
+
+def _stretch(maps, uv_size):
+    """UV maps `[B, Hu, Wu, 3]` at another size: first and last texel centres stay at the ends."""
+    boxes = tf.tile([[0.0, 0.0, 1.0, 1.0]], [tf.shape(maps)[0], 1])
+    return tf.image.crop_and_resize(maps, boxes, tf.range(tf.shape(maps)[0]), [*uv_size])
+
+
+@functools.lru_cache(maxsize=2)
+def _finer(model):
+    height, width = model.config.uv_size
+    return renderer.face_tensors(model.face, (FINER * height, FINER * width))
+
+
+def overview(portrait, photo, model):
+    """One row of pictures: `COLUMNS`."""
+    face, result = model.tensors, portrait.result
+    k = PICTURE / model.config.image_size
+    image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
+    image = image.numpy()
+    projection = camera.crop(result.projection, 0.0, 0.0, k)
+    seen = visualize.see(result.vertices, projection, face, PICTURE)
+    relit = result.albedo_map
+    if result.illumination is not None:
+        lamp = lighting.directional(tf.constant([LAMP])) * 0.9
+        ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.15 / lighting.SH_CONSTANTS[0]
+        light = lamp + ambient
+        relit *= renderer.shading_map(result.vertices, projection, light, face)
+    front = visualize.frontal(result.vertices, PICTURE)
+    ahead = visualize.see(result.vertices, front, face, PICTURE)
+    columns = [
+        image,
+        visualize.overlay(image, result.landmarks, k=k),
+        visualize.paint(result.texture, seen, face, image),
+        visualize.mesh(result.vertices, projection, face, PICTURE, fragments=seen),
+        visualize.paint(result.albedo_map, ahead, face),
+        visualize.paint(relit, seen, face),
+    ]
+    return visualize.grid(np.stack([visualize.to_uint8(c) for c in columns], axis=1), COLUMNS)
