@@ -119,16 +119,25 @@ def _constancy(mean, landmarks):
         return bare
     marks = mean[landmarks]
     size = np.linalg.norm(marks[36:42].mean(axis=0) - marks[42:48].mean(axis=0))
-    outlines = [(marks[48:60], 0.03), (marks[36:42], 0.04), (marks[42:48], 0.04)]
     brows = [(marks[17:22], 0.10), (marks[22:27], 0.10)]
-    for outline, margin in outlines:
-        hull = scipy.spatial.Delaunay(_dense(np.concatenate([outline, outline[:1]]))[:, :2])
+    for outline, margin in ((marks[48:60], 0.03), (marks[36:42], 0.04), (marks[42:48], 0.04)):
         front = mean[:, 2] > outline[:, 2].min() - 0.3 * size
-        bare[(hull.find_simplex(mean[:, :2]) >= 0) & front] = 0
-        bare[_distance(mean, np.concatenate([outline, outline[:1]])) < margin * size] = 0
-    for outline, margin in brows:
-        bare[_distance(mean, outline) < margin * size] = 0
+        bare[_inside(mean, outline) & front] = 0
+        brows.append((np.concatenate([outline, outline[:1]]), margin))
+    for line, margin in brows:
+        bare[_distance(mean, line) < margin * size] = 0
     return bare
+
+
+def _inside(points, outline):
+    """`[V]` bool: inside the outline seen from the front, where a ray to the right crosses it."""
+    inside = np.zeros(len(points), bool)
+    x, y, _ = points.T
+    for (ax, ay, _), (bx, by, _) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        if ay != by:
+            beyond = ax + (y - ay) / (by - ay) * (bx - ax) > x
+            inside ^= ((ay > y) != (by > y)) & beyond
+    return inside
 
 
 def _dense(line):

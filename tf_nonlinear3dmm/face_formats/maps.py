@@ -46,6 +46,7 @@ def relaxed(mean, triangles, path):
         `[V, 2]` float32.
     """
     count = len(mean)
+    used = np.unique(triangles)
     points, closed = _close_holes(mean / 100, triangles, path)  # dm, as the relaxation wants
     mirror = _mirror(points)
     plane = relaxation.elevation(points, _middle(points))
@@ -55,9 +56,10 @@ def relaxed(mean, triangles, path):
     free = relaxation.bad_vertices(plane, points, closed, no_seeds, rings)
     result = relaxation.relax(plane, points, closed, free, mirror=mirror)
     if relaxation.flipped(result[:count], triangles):
-        free[:] = True
+        free[closed] = True
         free[relaxation.border_vertices(closed)] = False
         result = relaxation.relax(_rim(points, closed), points, closed, free, mirror=mirror)
+    result[np.setdiff1d(np.arange(count), used)] = result[used].mean(axis=0)
     return relaxation.to_unit(result[:count])
 
 
@@ -80,7 +82,8 @@ def _close_holes(points, triangles, path):
     """Every border but the longest gets a vertex in its middle and a fan of triangles."""
     edges = triangles[:, [0, 1, 1, 2]].reshape(-1, 2)
     graph = scipy.sparse.coo_matrix((np.ones(len(edges)), edges.T), shape=[len(points)] * 2)
-    pieces, part = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    _, part = scipy.sparse.csgraph.connected_components(graph, directed=False)
+    pieces = len(np.unique(part[triangles[:, 0]]))
     loops = _loops(triangles)
     if pieces != 1 or not loops:
         raise ValueError(
