@@ -74,7 +74,9 @@ def bad_vertices(plane, points, triangles, seeds, rings):
     free = ~_grown(~free, triangles, rings)  # fills bays, whose corners would fold
     border = border_vertices(triangles)
     free[border] = False
-    return ~_connected(~free, border, triangles)
+    used = np.zeros(len(plane), bool)
+    used[triangles] = True
+    return used & ~_connected(~free, border, triangles)
 
 
 def _grown(mask, triangles, rings):
