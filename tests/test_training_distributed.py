@@ -28,7 +28,7 @@ def start(data, strategy, devices, out, **environment):
 
 def finish(*processes):
     for process in processes:
-        output, _ = process.communicate(timeout=600)
+        output, _ = process.communicate(timeout=1800)
         assert process.returncode == 0, output[-3000:]
 
 

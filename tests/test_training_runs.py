@@ -147,3 +147,27 @@ def test_records_of_a_loss_that_is_not_finite_are_named(tmp_path, monkeypatch):
     assert not np.isfinite(report["terms"]["shape"])
     saved = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints", 3).steps()
     assert saved[-1:] == ([report["step"]] if report["step"] else [])
+
+
+@pytest.mark.slow
+def test_the_adversarial_term_trains_a_discriminator(prepared, tmp_path):
+    config = tiny(prepared, pretrain=4, checkpoint_minutes=0.0)
+    loss = dataclasses.replace(config.pretrain.loss, adversarial=0.1, history=20)
+    config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, loss=loss))
+    assert training.train(config, tmp_path / "run").finished
+    lines = records.read(tmp_path / "run" / "metrics.jsonl")[:4]
+    assert all({"adversarial", "discriminator"} < {*line} for line in lines)
+    store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints", 3)
+    before, after = (checkpoints.read(store.path(step))[0] for step in (2, 4))
+    assert (before["discriminator/0000"] != after["discriminator/0000"]).any()
+    assert after["history/0001"] == 32 and after["history/0000"].dtype == np.uint8
+    assert training.load(tmp_path / "run")
+
+
+def test_the_perceptual_term_needs_the_file_of_weights(prepared, tmp_path):
+    config = tiny(prepared)
+    loss = dataclasses.replace(config.pretrain.loss, perceptual=1.0, perceptual_weights="no.mat")
+    config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, loss=loss))
+    with pytest.raises(training.RunError, match="no file of VGG weights at `no.mat`"):
+        training.train(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

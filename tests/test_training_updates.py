@@ -30,13 +30,13 @@ class Model(keras.Model):
         return self.decoder(self.encoder(inputs, training=training))
 
 
-def objective(model, config, batch, seed):
+def objective(model, config, batch, seed, critic):
     """Terms of a regression; the landmark term is the first column's."""
     found = model(batch["image"], training=True)
     terms = {"shape": tf.reduce_mean((found - batch["vertices"]) ** 2)}
     if config.landmarks:
         terms["landmarks"] = tf.reduce_mean(tf.abs(found[:, 0] - batch["vertices"][:, 0]))
-    return tf.add_n([*terms.values()]), terms
+    return tf.add_n([*terms.values()]), terms, None
 
 
 def make(**changes):

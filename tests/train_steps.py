@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.training import loop, runs, strategies
+from tf_nonlinear3dmm.training import assembly, loop, strategies
 
 STEPS = 20
 
@@ -30,7 +30,7 @@ def main(data, strategy, devices, out):
         data=dataclasses.replace(tiny.data, sources="fake_faces", folder=data),
         train=dataclasses.replace(tiny.train, optimizer="sgd", clip_norm=5.0),
     )
-    batches, updates, _ = runs.assemble(config, strategies.create(strategy))
+    batches, updates, _ = assembly.assemble(config, strategies.create(strategy))
     assert updates.strategy.num_replicas_in_sync == max(int(devices), 2 * (strategy[:2] == "mu"))
     numbers = []
     for step, batch in enumerate(loop.distribute(updates.strategy, batches, 0, STEPS)):

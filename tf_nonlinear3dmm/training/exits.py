@@ -11,8 +11,8 @@ import sys
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.training.assembly import RunError
 from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
-from tf_nonlinear3dmm.training.runs import RunError
 from tf_nonlinear3dmm.training.updates import NonFiniteError
 
 WRONG, NON_FINITE, NOT_WRITTEN, WORKER_GONE, INTERRUPTED = 2, 3, 4, 5, 130

@@ -10,24 +10,18 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from tf_nonlinear3dmm import configs, data, losses, renderer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import checkpoints, strategies
+from tf_nonlinear3dmm.training.assembly import RunError, assemble
 from tf_nonlinear3dmm.training.loop import Loop, Position, stages
-from tf_nonlinear3dmm.training.objective import Objective
 from tf_nonlinear3dmm.training.observer import Observer, Silent
 from tf_nonlinear3dmm.training.progress import Terminal
 from tf_nonlinear3dmm.training.records import Records
-from tf_nonlinear3dmm.training.updates import NonFiniteError, Updates
-from tf_nonlinear3dmm.training.validation import Validation
+from tf_nonlinear3dmm.training.updates import NonFiniteError
 
 # What may differ when a run goes on: where things are and how often it looks, not what it learns.
 FREE = {"data.folder", "train.checkpoint_minutes", "train.keep_checkpoints"}
-
-
-class RunError(Exception):
-    """The run cannot start or go on as asked; nothing was changed."""
 
 
 class Outcome(NamedTuple):
@@ -156,25 +150,6 @@ def _train(config, folder, chief, batches, updates, validation):
         except NonFiniteError as error:
             _name_records(folder, batches, error)
             raise
-
-
-def assemble(config, strategy, bases=None):
-    """(`data.Batches`, `Updates`, `Validation`) of a configuration."""
-    try:
-        face = FaceModel.load(config.model.face_model)
-        data.prepare(config)
-        batches, statistics = data.open_training(config, face)
-        split = data.open_split(data.requests(config)[0][0], config, "validation")
-    except (ValueError, FileNotFoundError) as error:
-        raise RunError(str(error)) from error
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    objective = Objective(losses.constants(face, tensors, statistics[1]))
-
-    def model():
-        return Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
-
-    updates = Updates(strategy, model, objective, config.train)
-    return batches, updates, Validation(updates.model, face, tensors, split, config)
 
 
 def _name_records(folder, batches, error):

@@ -42,8 +42,10 @@ class Updates:
     Args:
         strategy: `tf.distribute.Strategy`.
         make_model: () -> model with an `encoder`; called in the strategy's scope.
-        objective: (model, `LossConfig`, batch, seed) -> (loss, dict of scalars for the log).
+        objective: (model, `LossConfig`, batch, seed, critic) -> (loss, dict of scalars for the
+            log, drawn pictures or None).
         train: `TrainConfig`.
+        make_adversary: (optimizer maker) -> `adversary.Adversary`, where a stage needs one.
 
     Attributes:
         model: what `make_model` made.
@@ -52,15 +54,17 @@ class Updates:
         traces: how often each function was traced.
     """
 
-    def __init__(self, strategy, make_model, objective, train):
+    def __init__(self, strategy, make_model, objective, train, make_adversary=None):
         repeatable.enable()
         self.strategy, self.objective, self.train = strategy, objective, train
         with strategy.scope():
             self.model = make_model()
+            optimizer = functools.partial(_optimizer, train.optimizer)
             self.optimizers = {
-                "all": _optimizer(train.optimizer, self.model.trainable_variables),
-                "encoder": _optimizer(train.optimizer, self.model.encoder.trainable_variables),
+                "all": optimizer(self.model.trainable_variables),
+                "encoder": optimizer(self.model.encoder.trainable_variables),
             }
+            self.adversary = make_adversary(optimizer) if make_adversary else None
             self.tensors = [v.value for v in self.model.weights if "float" in v.dtype]
             self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
         self.traces = {}
@@ -86,8 +90,7 @@ class Updates:
         key = (stage_name, kind)
         if key not in self._functions:
             self._functions[key] = tf.function(functools.partial(self._step, key, stage))
-        optimizer = self.optimizers[kind]
-        optimizer.learning_rate.assign(learning_rate(stage, step))
+        self._set_rate(kind, learning_rate(stage, step))
         seed, stop = tf.constant(seed, tf.int32), tf.constant(float(stop))
         *numbers, bad, stops = self._functions[key](batch, seed, stop).numpy().tolist()
         terms = dict(zip(self._names[key], numbers, strict=True))
@@ -97,14 +100,12 @@ class Updates:
 
     def state(self):
         """name -> list of variables: everything that training changes."""
-        return {
-            "model": self.tensors,
-            "averaged": self.averaged,
-            **{
-                f"{name}_optimizer": [v.value for v in optimizer.variables]
-                for name, optimizer in self.optimizers.items()
-            },
+        optimizers = {
+            f"{name}_optimizer": [v.value for v in optimizer.variables]
+            for name, optimizer in self.optimizers.items()
         }
+        own = {"model": self.tensors, "averaged": self.averaged, **optimizers}
+        return own | (self.adversary.state() if self.adversary else {})
 
     def arrays(self):
         """The values of `state`, as the arrays of a checkpoint."""
@@ -131,6 +132,11 @@ class Updates:
             variable.assign(average.numpy())
             average.assign(value)
 
+    def _set_rate(self, kind, rate):
+        self.optimizers[kind].learning_rate.assign(rate)
+        if self.adversary:
+            self.adversary.optimizer.learning_rate.assign(rate)
+
     def _step(self, key, stage, batch, seed, stop):
         self.traces[key] = self.traces.get(key, 0) + 1
         replica = functools.partial(self._replica_step, key, stage)
@@ -148,15 +154,17 @@ class Updates:
             part = self.model.encoder
         elif stage.alternating:
             config = dataclasses.replace(config, landmarks=0.0)
-        variables = part.trainable_variables
-        loss, numbers = self.objective(self.model, config, batch, seed)
-        share = loss / self.strategy.num_replicas_in_sync
-        gradients = repeatable.gradients(share, variables)
+        variables, replicas = part.trainable_variables, self.strategy.num_replicas_in_sync
+        critic = self.adversary.judge if self.adversary else None
+        loss, numbers, drawn = self.objective(self.model, config, batch, seed, critic)
+        gradients = repeatable.gradients(loss / replicas, variables)
         norm = tf.linalg.global_norm(gradients)
         gradients = self._clip(gradients)
         self.optimizers[kind].apply_gradients(zip(gradients, variables, strict=True))
-        name = "encoder_loss" if kind == "encoder" else "loss"
-        logged = {name: loss, **numbers}
+        logged = {"encoder_loss" if kind == "encoder" else "loss": loss, **numbers}
+        if config.adversarial:
+            judged = self.adversary.learn(batch["image"], drawn, seed, replicas)
+            logged["discriminator"] = judged
         self._names[key] = [*logged]
         bad = 1.0 - tf.cast(tf.math.is_finite(norm + loss), tf.float32)
         return tf.stack([*logged.values()]), tf.stack([bad, stop])

@@ -1,0 +1,58 @@
+"""The parts of a run, made from its configuration."""
+
+from tf_nonlinear3dmm import data, losses, renderer
+from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.perceptual import Features
+from tf_nonlinear3dmm.training.adversary import Adversary
+from tf_nonlinear3dmm.training.objective import Objective
+from tf_nonlinear3dmm.training.updates import Updates
+from tf_nonlinear3dmm.training.validation import Validation
+
+
+class RunError(Exception):
+    """The run cannot start or go on as asked; nothing was changed."""
+
+
+def assemble(config, strategy, bases=None):
+    """(`data.Batches`, `Updates`, `Validation`) of a `Config`; data sets are prepared first.
+
+    Args:
+        config: `Config`.
+        strategy: `tf.distribute.Strategy`.
+        bases: dict of `linear_shape` and `linear_albedo`, where the decoders are linear.
+
+    Raises:
+        RunError: a face model, data set or file of weights is missing or does not fit.
+    """
+    terms = [stage.loss for stage in (config.pretrain, config.finetune) if stage.steps]
+    try:
+        face = FaceModel.load(config.model.face_model)
+        data.prepare(config)
+        batches, statistics = data.open_training(config, face)
+        split = data.open_split(data.requests(config)[0][0], config, "validation")
+        with strategy.scope():
+            features = _features(terms)
+    except (ValueError, FileNotFoundError) as error:
+        raise RunError(str(error)) from error
+    tensors = renderer.face_tensors(face, config.model.uv_size)
+    objective = Objective(losses.constants(face, tensors, statistics[1]), features)
+
+    def model():
+        return Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
+
+    history = max([term.history for term in terms if term.adversarial], default=0)
+
+    def adversary(optimizer):
+        return Adversary(config.model, history, optimizer)
+
+    updates = Updates(strategy, model, objective, config.train, adversary if history else None)
+    return batches, updates, Validation(updates.model, face, tensors, split, config)
+
+
+def _features(terms):
+    """`perceptual.Features` where a stage has the perceptual term, else None."""
+    paths = sorted({term.perceptual_weights for term in terms if term.perceptual})
+    if len(paths) > 1:
+        raise ValueError(f"both stages must have the same `perceptual_weights`, got {paths}")
+    return Features(paths[0]) if paths else None
