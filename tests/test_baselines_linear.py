@@ -140,3 +140,4 @@ def test_an_entry_that_nothing_shows_stays_at_the_overall_mean():
     masks[0, 2] = False
     basis = missing_data_pca.learn(np.where(masks, samples, np.nan), masks, K)
     assert np.isfinite(basis.mean).all() and np.abs(basis.modes[:, 2]).max() < 1e-4
+    np.testing.assert_allclose(basis.mean[2], np.delete(samples, 2, axis=1).mean(), rtol=1e-5)

@@ -62,6 +62,21 @@ def test_unsigned_histograms_are_those_of_scikit_image():
     assert np.corrcoef(ours.ravel(), blurred.ravel())[0, 1] > 0.8
 
 
+def test_one_strong_direction_does_not_drown_the_others():
+    maps = np.ones((1, 9, 9, 2), np.float32) * [1.0, 0.05]
+    found = gradients.describe(np.float32(maps), np.full((1, 1, 2), 4.0, np.float32), 4.0, cells=1)
+    clipped = np.array([0.2, 0.05 / np.hypot(1, 0.05)])
+    np.testing.assert_allclose(found[0, 0], clipped / np.linalg.norm(clipped), atol=1e-4)
+
+
+def test_the_first_start_is_the_mean_face_and_the_others_lie_around_it():
+    mean = np.random.default_rng(0).random((K, 2)).astype(np.float32)
+    starts = sdm._starts(mean, 400, sdm.Settings(shift=0.03, scale=0.05, starts=2))
+    np.testing.assert_array_equal(starts[:, 0], np.broadcast_to(mean, (400, K, 2)))
+    np.testing.assert_allclose(starts[:, 1].mean(axis=(0, 1)), mean.mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(starts[:, 1].mean(axis=1).std(axis=0), 0.03, rtol=0.15)
+
+
 def faces(count, seed):
     """Images of five dark dots whose arrangement moves, grows and leans; their places."""
     rng = np.random.default_rng(seed)

@@ -65,6 +65,14 @@ def test_a_fit_tells_the_decoder_which_sample_it_is():
     np.testing.assert_allclose(found, 2, atol=1e-2)
 
 
+def test_a_fit_does_not_remember_the_batch_before():
+    targets = np.tile([[1.0, -2.0]], (4, 1))
+    found, _ = codes.fit(
+        lambda z, rows: z**3, targets, np.ones((1, 1)), np.ones((4, 2)), 5, 0.1, batch=2
+    )
+    np.testing.assert_allclose(found, found[:1].repeat(4, axis=0), rtol=1e-6)
+
+
 def test_an_autoencoder_learns_more_than_the_mean():
     rng = np.random.default_rng(1)
     linear_codes = rng.standard_normal((200, 4)).astype(np.float32)

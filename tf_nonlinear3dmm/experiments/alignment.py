@@ -85,7 +85,7 @@ def errors(study, methods, pose_of, split=None, name="test"):
         shown[method] = turned.numpy()[..., :2]
     result = {"nme": {m: metrics.nme(p, true, exists).numpy() for m, p in shown.items()}}
     result["yaw"] = _yaw(split)
-    if "vertices" in split:
+    if _labelled(split, "vertices"):
         vertices = split["vertices"][split.rows]
         solid = {m: f["vertices"] for m, f in found.items() if "vertices" in f}
         solid["mean face"] = np.broadcast_to(face.mean_vertices, vertices.shape)
@@ -98,6 +98,12 @@ def _yaw(split):
         return split["yaw_deg"][split.rows]
     projection = tf.constant(split["projection"][split.rows])
     return np.degrees(camera.decompose(projection)[0])
+
+
+def _labelled(split, name):
+    """Whether every record has the label."""
+    flag = f"has_{name}"
+    return name in split and (flag not in split or bool(split[flag][split.rows].all()))
 
 
 def _shape(face, solid, vertices):

@@ -13,6 +13,7 @@ from tf_nonlinear3dmm.evaluation import tables
 from tf_nonlinear3dmm.experiments import alignment, claims, pictures
 from tf_nonlinear3dmm.experiments.study import change
 
+MAPPED = ("Linear 3DMM, scan-200", "3DDFA", "Nonlinear, teacher, finetuned", "Nonlinear, truth")
 FIGURES = {
     "shape_walks": "Shape along directions found from labelled training faces.",
     "albedo_walks": "Albedo along directions found from labelled training faces.",
@@ -96,7 +97,8 @@ def write(study, methods, seconds):
 def _alignment_figures(study, found, solid):
     keep_figure(study, "cumulative", plots.cumulative(found["nme"]))
     skin = study.face().regions["skin"] > 0
-    shown = {m: np.where(skin, found["per_vertex"][m], np.nan) for m in solid[-4:]}
+    chosen = [m for m in solid if m in MAPPED]
+    shown = {m: np.where(skin, found["per_vertex"][m], np.nan) for m in chosen}
     keep_figure(study, "error_maps", plots.heat_maps(shown, study.face()))
     keep_figure(study, "reconstructions", pictures.reconstructions(study, solid))
 
