@@ -72,7 +72,7 @@ def test_one_strong_direction_does_not_drown_the_others():
 def test_the_first_start_is_the_mean_face_and_the_others_lie_around_it():
     mean = np.random.default_rng(0).random((K, 2)).astype(np.float32)
     starts = sdm._starts(mean, 400, sdm.Settings(shift=0.03, scale=0.05, starts=2))
-    np.testing.assert_array_equal(starts[:, 0], np.broadcast_to(mean, (400, K, 2)))
+    np.testing.assert_allclose(starts[:, 0], np.broadcast_to(mean, (400, K, 2)), atol=1e-6)
     np.testing.assert_allclose(starts[:, 1].mean(axis=(0, 1)), mean.mean(axis=0), atol=0.01)
     np.testing.assert_allclose(starts[:, 1].mean(axis=1).std(axis=0), 0.03, rtol=0.15)
 
