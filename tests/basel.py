@@ -1,29 +1,39 @@
-"""A face model with as many modes as the one 300W-LP was fitted with, on the embedded mesh."""
+"""A face model with the keys and modes of the one 300W-LP was fitted with, on the embedded mesh."""
 
 import numpy as np
+import scipy.io
 import scipy.ndimage
 import tensorflow as tf
 
 from datasets.w300_lp import fake
-from tf_nonlinear3dmm import camera, renderer
+from tf_nonlinear3dmm import camera, face_formats, renderer
 from tf_nonlinear3dmm.face_model import FaceModel
 
 
-def save_face(path):
-    """Writes a `FaceModel` with 199 shape modes (per micrometre) and 29 expression modes."""
+def convert_face(folder):
+    """The `FaceModel` of generated companion files of 300W-LP: micrometres, 1-based, wound inwards.
+
+    Also writes it to `folder`/basel.npz.
+    """
     face, random = FaceModel.load("makehuman"), np.random.default_rng(0)
     waves = random.normal(0, 3, [228, 3])
     phase = random.uniform(0, 6, [228, 1])
     smooth = np.sin(waves @ face.mean_vertices.T + phase)[..., np.newaxis]
-    modes = smooth * random.normal(0, 1, [228, 1, 3])
-    changes = {
-        "shape_basis": modes[:199] * 5e-8,
-        "shape_std": np.full([199], 1e5),
-        "expression_basis": modes[199:] * 5e-3,
-        "expression_std": np.ones([29]),
+    modes = (smooth * random.normal(0, 1, [228, 1, 3])).reshape(228, -1).T
+    mean = face.mean_vertices.reshape(-1, 1) * 1e5
+    shape = {"mu_shape": 0.9 * mean, "w": 5e-3 * modes[:, :199], "sigma": np.full([199, 1], 1e5)}
+    expression = {
+        "mu_exp": 0.1 * mean,
+        "w_exp": 500 * modes[:, 199:],
+        "sigma_exp": np.ones([29, 1]),
     }
-    type(face)(**vars(face) | changes).save(path)
-    return path
+    expression["sigma_exp"] = np.ones([29, 1])
+    info = {"tri": face.triangles[:, ::-1].T + 1, "keypoints": face.landmarks[np.newaxis] + 1}
+    for name, arrays in (("Shape", shape), ("Exp", expression), ("info", info)):
+        scipy.io.savemat(folder / f"Model_{name}.mat", arrays)
+    converted = face_formats.convert(folder / "Model_Shape.mat")[0]
+    converted.save(folder / "basel.npz")
+    return converted
 
 
 def smooth_map(size, seed):
@@ -34,11 +44,11 @@ def smooth_map(size, seed):
     return np.clip(noise, 0, 1)[np.newaxis].astype(np.float32)
 
 
-def pose(yaw_deg, side, pitch_deg=5.0, roll_deg=-8.0):
-    """A projection `[1, 2, 4]` of a face in decimetres that fills the crop of `side` pixels."""
+def pose(yaw_deg, side, pitch_deg=5.0, roll_deg=-8.0, units=100.0):
+    """A projection `[1, 2, 4]` of a face, `units` mm a unit, that fills `side` pixels."""
     angles = (tf.constant([np.radians(a)], tf.float32) for a in (yaw_deg, pitch_deg, roll_deg))
     middle = tf.constant([[side / 2, side / 2 - 0.06 * side]], tf.float32)
-    return camera.compose(*angles, tf.constant([0.33 * side]), middle)
+    return camera.compose(*angles, tf.constant([0.0033 * side * units]), middle)
 
 
 def write_record(root, name, face, texture, yaw_deg, seed):
@@ -47,13 +57,13 @@ def write_record(root, name, face, texture, yaw_deg, seed):
     shape_para, exp_para = random.normal(0, 1e5, 199), random.normal(0, 1, 29)
     vertices = face.mean_vertices + np.tensordot(shape_para, face.shape_basis, 1)
     vertices = (vertices + np.tensordot(exp_para, face.expression_basis, 1)).astype(np.float32)
-    projection = pose(yaw_deg, fake.SIDE)
+    projection = pose(yaw_deg, fake.SIDE, units=face.units)
     tensors = renderer.face_tensors(face, texture.shape[1:3])
     drawn = renderer.render(
         vertices[np.newaxis], texture, projection, None, tensors, (fake.SIDE, fake.SIDE)
     )
     image = np.round(np.clip(drawn.image[0], 0, 1) * 255).astype(np.uint8)
     landmarks = drawn.image_points[0].numpy()[face.landmarks, :2]
-    record = fake.parameters(projection[0].numpy(), random, shape_para, exp_para)
+    record = fake.parameters(projection[0].numpy(), random, face.units, shape_para, exp_para)
     fake.write_record(root, "AFW", name, image, landmarks, record)
     return vertices

@@ -26,3 +26,13 @@ def fake(tmp_path_factory):
     fake.write_300w_lp(folder, photographs=4, image_size=32)
     fake.write_aflw2000_3d(folder, images=4, image_size=32)
     return folder
+
+
+@pytest.fixture(scope="session")
+def basel_files(tmp_path_factory):
+    """A folder with generated companion files of 300W-LP, and basel.npz; do not write."""
+    from tests import basel
+
+    folder = tmp_path_factory.mktemp("basel")
+    basel.convert_face(folder)
+    return folder

@@ -96,6 +96,27 @@ def test_vertices_are_the_mean_plus_both_bases_and_back():
     np.testing.assert_allclose(found[1], expression, atol=1e-4)
 
 
+def test_geometry_of_converted_files_is_the_published_one(basel_files):
+    face, random = FaceModel.load(basel_files / "basel.npz"), np.random.default_rng(3)
+    shape, expression = (scipy.io.loadmat(basel_files / f"Model_{x}.mat") for x in ("Shape", "Exp"))
+    shape_para = random.normal(0, 1e5, [B, 199]).astype(np.float32)
+    exp_para = random.normal(0, 1, [B, 29]).astype(np.float32)
+    poses = random_poses()
+    vertices = w300.vertices(shape_para, exp_para, face)
+    projection = w300.projection(poses, HEIGHT, face.units).astype(np.float32)
+    points = camera.project(vertices, projection)[..., :2]
+    for i in range(B):
+        micrometres = shape["mu_shape"] + expression["mu_exp"]
+        micrometres = micrometres + shape["w"] @ shape_para[i, :, np.newaxis]
+        micrometres = micrometres + expression["w_exp"] @ exp_para[i, :, np.newaxis]
+        pose = w300.Pose(*(part[i] for part in poses))
+        direct = published(pose, micrometres.reshape(-1, 3)).T - 1
+        np.testing.assert_allclose(points[i], direct, atol=2e-3)  # pixels; float32 coefficients
+    found = w300.coefficients(vertices, face)
+    np.testing.assert_allclose(found[0], shape_para, atol=100)  # of 1e5
+    np.testing.assert_allclose(found[1], exp_para, atol=1e-3)
+
+
 def test_a_face_without_the_bases_is_told():
     assert not w300.has_bases(FaceModel.load("makehuman"))
     with pytest.raises(ValueError, match=r"`shape_basis` must have shape .*Ks = 199.* got \[0"):

@@ -266,8 +266,9 @@ class Fitted:
             vertices = w300.vertices(*coefficients, self.face)
             projection = w300.projection(pose, image.shape[0], self.face.units)
             known = self.face.landmarks >= 0
-            points = tf.gather(vertices[0], self.face.landmarks[known]).numpy()
-            points = points @ projection[:, :3].T + projection[:, 3]
+            points = (
+                vertices[0, self.face.landmarks[known]] @ projection[:, :3].T + projection[:, 3]
+            )
             distance = np.linalg.norm(points - landmarks[known], axis=1)
         else:
             vertices = None
@@ -281,7 +282,7 @@ class Fitted:
         return projection, vertices
 
 
-@tf.function(reduce_retracing=True)
+@tf.function
 def textures(images, vertices, projections, tensors):
     """Pseudo ground truth: textures unwrapped from images by the labels' geometry.
 

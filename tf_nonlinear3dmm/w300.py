@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.io
-import tensorflow as tf
 
 from tf_nonlinear3dmm import shapes
 
@@ -176,8 +175,8 @@ def vertices(shape_para, exp_para, face):
         shape_basis=(face.shape_basis, "Ks V 3"),
         expression_basis=(face.expression_basis, "Ke V 3"),
     )
-    offsets = tf.tensordot(shape_para, face.shape_basis, 1)
-    return face.mean_vertices + offsets + tf.tensordot(exp_para, face.expression_basis, 1)
+    offsets = np.tensordot(shape_para, face.shape_basis, 1)
+    return face.mean_vertices + offsets + np.tensordot(exp_para, face.expression_basis, 1)
 
 
 def coefficients(vertices, face):

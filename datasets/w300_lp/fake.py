@@ -14,6 +14,7 @@ from datasets.synthetic_faces import generator
 from datasets.w300_lp.w300_lp_dataset_builder import SUBSETS
 from tf_nonlinear3dmm import camera, crop, w300
 from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm.face_model import FaceModel
 
 SIDE = 450
 NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_train_{:04d}")
@@ -85,9 +86,9 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
         _write(root / f"{name}.mat", record)
 
 
-def parameters(projection, random, shape_para=None, exp_para=None):
-    """The arrays of a record's .mat for a projection `[2, 4]` of a face in decimetres."""
-    pose = w300.pose(projection, SIDE, units=100)
+def parameters(projection, random, units=100, shape_para=None, exp_para=None):
+    """The arrays of a record's .mat for a projection `[2, 4]` of a face, `units` mm a unit."""
+    pose = w300.pose(projection, SIDE, units)
     pose = pose._replace(z=np.float64(-100.0))
     if shape_para is None:
         shape_para = random.normal(0, 3e5, 199) / np.arange(1, 200)
@@ -108,6 +109,7 @@ def _faces(split, count, image_size, seed):
     """Images `[SIDE, SIDE, 3]`, landmarks `[68, 3]` (x, y, depth) and projections `[2, 4]`."""
     uv_size = (24, 28) if image_size < 112 else (96, 112)
     studio = generator.make_studio(image_size, uv_size, seed)
+    ids = FaceModel.load("makehuman").landmarks
     for face in generator.records(studio, split, count):
         image = tf.io.decode_jpeg(face["image"])
         whole = crop.around(
@@ -116,7 +118,7 @@ def _faces(split, count, image_size, seed):
         batch = crop.Square(*(part[tf.newaxis] for part in whole))
         large = tf.clip_by_value(tf.round(crop.image(image, whole, SIDE)), 0, 255)
         projection = crop.projection(face["projection"][np.newaxis], batch, SIDE)
-        landmarks = camera.project(face["vertices"][np.newaxis, studio.landmarks], projection)
+        landmarks = camera.project(face["vertices"][np.newaxis, ids], projection)
         yield large.numpy().astype(np.uint8), landmarks[0].numpy(), projection[0].numpy()
 
 

@@ -10,10 +10,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import crop
+from tf_nonlinear3dmm import crop, w300
 from tf_nonlinear3dmm.data import augment
 
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
+COEFFICIENTS = ("shape_para", "exp_para")
 
 
 def layout(model, face):
@@ -42,13 +43,18 @@ class Source:
         split: `arrays.Split`.
         layout: what `layout` returns.
         labels: "truth" or "teacher"; a data set without teacher labels gives its own.
+        face: `FaceModel`. Vertices that are not stored are made of the coefficients of its bases,
+            where the data set has them: stored, those of 300W-LP would fill 78 GB.
     """
 
-    def __init__(self, split, layout, labels="truth"):
-        self.split, self.layout = split, layout
+    def __init__(self, split, layout, labels="truth", face=None):
+        self.split, self.layout, self.face = split, layout, face
+        stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
+        self._fitted = not stored and face is not None and w300.has_bases(face)
         self._from = {name: self._stored_name(name, labels) for name in layout}
         wanted = {f for f in self._from.values() if f in split}
         flags = {f"has_{name}" for name in LABELS} & {*split.builder.info.features}
+        wanted |= {*COEFFICIENTS} if self._fitted else set()
         split.prepare(sorted(wanted | flags | ({"name"} if "name" in split else set())))
         self._present = {name: self._check(name) for name in layout}
 
@@ -62,6 +68,9 @@ class Source:
         for name, (shape, dtype) in self.layout.items():
             if self._present[name]:
                 batch[name] = self.split[self._from[name]][rows]
+            elif name == "vertices" and self._fitted:
+                coefficients = (self.split[name][rows] for name in COEFFICIENTS)
+                batch[name] = w300.vertices(*coefficients, self.face)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
         for name in LABELS:
@@ -90,6 +99,8 @@ class Source:
         found = self.split[stored].shape[1:] if stored in self.split else None
         if found == shape:
             return True
+        if name == "vertices" and self._fitted:
+            return False
         label = name.removesuffix("_mask") if name == "texture_mask" else name
         if label in LABELS and not self._flags(label).any():
             return False
@@ -99,7 +110,7 @@ class Source:
         )
 
     def _flags(self, name):
-        flag = f"has_{name}"
+        flag = "has_projection" if name == "vertices" and self._fitted else f"has_{name}"
         if flag in self.split:
             return np.asarray(self.split[flag])
         return np.full([self.split.size], self._from.get(name, name) in self.split)

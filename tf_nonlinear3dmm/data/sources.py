@@ -62,7 +62,7 @@ def open_training(config, face):
     wanted, weights = requests(config)
     layout = batches.layout(config.model, face)
     sources = [
-        batches.Source(open_split(request, config, "train"), layout, config.data.labels)
+        batches.Source(open_split(request, config, "train"), layout, config.data.labels, face)
         for request in wanted
     ]
     statistics = batches.projection_statistics(
