@@ -28,7 +28,7 @@ def test_every_field_can_be_set():
     config = parse(
         *("--preset", "tiny", "--model.width", "8", "--model.uv_size", "48,56"),
         *("--finetune.loss.symmetry", "0", "--pretrain.steps=5", "--data.mirror", "false"),
-        *("--labels", "teacher", "--data", "elsewhere", "--train.seed", "-3"),
+        *("--labels", "teacher", "--data.folder", "elsewhere", "--train.seed", "-3"),
     )
     assert config.model.width == 8 and config.model.uv_size == (48, 56)
     assert config.finetune.loss.symmetry == 0.0 and config.pretrain.loss.symmetry == 1.0
@@ -87,8 +87,8 @@ def test_help_explains_every_flag_without_waiting_for_tensorflow():
 
 
 def start(data, out, *words):
-    command = [sys.executable, SCRIPT, "--preset", "tiny", "--sources", "fake_faces"]
-    command += ["--data", data, "--out", out, "--train.checkpoint_minutes", "0", *words]
+    command = [sys.executable, SCRIPT, "--preset", "tiny", "--data", "fake_faces"]
+    command += ["--data.folder", data, "--out", out, "--train.checkpoint_minutes", "0", *words]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     )

@@ -20,8 +20,7 @@ import typing
 from tf_nonlinear3dmm import configs
 
 SHORT = {  # flag -> field
-    "--data": "data.folder",
-    "--sources": "data.sources",
+    "--data": "data.sources",
     "--mix": "data.mix",
     "--labels": "data.labels",
 }
