@@ -17,7 +17,7 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="for the files")
-    parser.add_argument("--model", metavar="PATH", help="run or file of weights [the shipped ones]")
+    parser.add_argument("--run", metavar="PATH", help="run or file of weights [the shipped ones]")
     parser.add_argument(
         "--texture",
         choices=("photo", "albedo", "lit"),
@@ -32,7 +32,7 @@ def main():
         from tf_nonlinear3dmm import serving
 
     try:
-        model = serving.load(flags.model)
+        model = serving.load(flags.run)
         found = serving.reconstruct(flags.photos, model, flags.out, flags.texture, flags.confidence)
     except (ValueError, OSError, ImportError) as error:
         parser.error(str(error))

@@ -238,7 +238,7 @@ def test_the_exit_code_tells(monkeypatch, capsys, model, detected, tmp_path):
 
 
 def test_wrong_weights_end_before_anything_is_written(monkeypatch, capsys, tmp_path):
-    code = script(monkeypatch, "x.jpg", "--out", tmp_path / "out", "--model", tmp_path / "none")
+    code = script(monkeypatch, "x.jpg", "--out", tmp_path / "out", "--run", tmp_path / "none")
     assert code == 2 and "train" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 

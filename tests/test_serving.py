@@ -1,6 +1,7 @@
 import base64
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import urllib.error
@@ -316,3 +317,13 @@ def test_malformed_grpc_requests_get_an_error_and_the_server_lives(stub, signatu
         stub.Predict(grpc_server.request(NAME, signature, **inputs))
     assert caught.value.code() == grpc.StatusCode[code]
     assert stub.Predict(grpc_server.request(NAME, "reconstruct", images=images(1))).outputs
+
+
+def test_the_python_of_the_documentation_runs(folder, tmp_path, monkeypatch, capsys):
+    text = (pathlib.Path(__file__).parents[1] / "docs" / "serving.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "served").symlink_to(folder.parent)
+    (tmp_path / "face.jpg").write_bytes(tf.io.encode_jpeg(images(1)[0]).numpy())
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    assert "3016" in capsys.readouterr().out
