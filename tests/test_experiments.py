@@ -43,7 +43,14 @@ def test_codes_by_gradient_reach_the_closed_form():
         tf.constant(x, tf.float32) for x in (basis.mean, basis.modes * basis.std[:, None])
     )
     found, decoded = codes.fit(
-        lambda z, rows: mean + z @ modes, targets, weights, np.zeros((N, K)), 300, 0.1, batch=3
+        lambda z, rows: mean + z @ modes,
+        targets,
+        weights,
+        np.zeros((N, K)),
+        [2.0, 1.0, 1.0],
+        300,
+        0.1,
+        batch=3,
     )
     np.testing.assert_allclose(found, exact, atol=2e-3)
     np.testing.assert_allclose(decoded, linear.decode(basis, exact), atol=5e-3)
@@ -52,23 +59,19 @@ def test_codes_by_gradient_reach_the_closed_form():
 def test_a_fit_tells_the_decoder_which_sample_it_is():
     offsets = np.arange(5, dtype=np.float32)[:, None]
     table = tf.constant(offsets)
-    targets = offsets + 2
-    found, _ = codes.fit(
-        lambda z, rows: tf.gather(table, rows) + z,
-        targets,
-        np.ones((1, 1)),
-        0 * offsets,
-        200,
-        0.1,
-        2,
-    )
+
+    def decode(z, rows):
+        return tf.gather(table, rows) + z
+
+    ones = np.ones((1, 1))
+    found, _ = codes.fit(decode, offsets + 2, ones, 0 * offsets, [1.0], 100, 0.2, batch=2)
     np.testing.assert_allclose(found, 2, atol=1e-2)
 
 
 def test_a_fit_does_not_remember_the_batch_before():
     targets = np.tile([[1.0, -2.0]], (4, 1))
     found, _ = codes.fit(
-        lambda z, rows: z**3, targets, np.ones((1, 1)), np.ones((4, 2)), 5, 0.1, batch=2
+        lambda z, rows: z**3, targets, np.ones((1, 1)), np.ones((4, 2)), [1.0, 1.0], 5, 0.1, batch=2
     )
     np.testing.assert_allclose(found, found[:1].repeat(4, axis=0), rtol=1e-5)
 

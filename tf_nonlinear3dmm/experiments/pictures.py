@@ -32,7 +32,7 @@ def power(table, label):
         table: model -> code size (string) -> (mean, low, high).
         label: of the vertical axis.
     """
-    figure = matplotlib.figure.Figure((6.4, 4.2), dpi=110, layout="constrained")
+    figure = matplotlib.figure.Figure((8.4, 4.2), dpi=110, layout="constrained")
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     axes = figure.subplots()
     for model, by_size in table.items():
@@ -47,7 +47,7 @@ def power(table, label):
     ticks = sorted({int(s) for by_size in table.values() for s in by_size} - {0})
     axes.set_xticks(ticks, [str(t) for t in ticks], minor=False)
     axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 

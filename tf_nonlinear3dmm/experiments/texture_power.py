@@ -15,7 +15,8 @@ from tf_nonlinear3dmm.experiments import autoencoder, bases, codes, shape_power
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change
 
-RATE = 0.05
+RATE = 0.05  # of Adam, in standard deviations of the code
+LIGHT_STD = 0.5  # of light coefficients
 ROUNDS = 6  # of light and code in turn
 
 
@@ -141,12 +142,15 @@ def train_decoder(study, size):
     shape_power.save(study, f"albedo-{size}", trained)
 
 
-def gradient(study, targets, decode, start):
-    """(albedo maps, photos) by gradient on the code, and for photos on the light too."""
-    steps = study.fit_steps
-    _, albedo = codes.fit(
-        lambda z, rows: decode(z), targets.albedo, targets.layout, start, steps, RATE, BATCH
-    )
+def gradient(study, targets, decode, mean, std):
+    """(albedo maps, photos) by gradient on the code, and for photos on the light too.
+
+    Fits start at the code `mean` `[K]`; `std` `[K]` says how widely codes vary.
+    """
+    budget = (study.fit_steps, RATE, BATCH)
+    start = np.repeat(mean[np.newaxis], len(targets.rows), axis=0)
+    goal = targets.albedo, targets.layout
+    _, albedo = codes.fit(lambda z, rows: decode(z), *goal, start, std, *budget)
     light = best_light(targets, np.asarray(decode(tf.constant(start))))
     harmonics = targets.harmonics
 
@@ -157,7 +161,8 @@ def gradient(study, targets, decode, start):
         return decode(both[:, :-27]) * shading
 
     both = np.concatenate([start, light.reshape(len(light), 27)], axis=1)
-    _, photo = codes.fit(lit, targets.photo, targets.visible, both, steps, RATE, BATCH)
+    scale = np.concatenate([std, np.full(27, LIGHT_STD, np.float32)])
+    _, photo = codes.fit(lit, targets.photo, targets.visible, both, scale, *budget)
     return albedo, photo
 
 
@@ -166,16 +171,16 @@ def decoder_maps(study, targets, size):
     oracle = bases.read(study, "oracle-albedo")
     blank = autoencoder.untrained(decoder(study, size), size, len(oracle.modes))
     trained = shape_power.restore(study, f"albedo-{size}", blank)
-    start = trained.encode(np.zeros([len(targets.rows), len(oracle.modes)], np.float32)).numpy()
-    return gradient(study, targets, trained.decode, start)
+    normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
+    found = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
+    return gradient(study, targets, trained.decode, found.mean(axis=0), found.std(axis=0))
 
 
 def run_maps(study, targets, name):
     """Of a model trained on images: (`gradient`, (albedo map, texture) by its encoder)."""
     model, config = training.load(study.run(name))
-    start = shape_power.mean_code(study, model).albedo_code
-    start = np.repeat(start, len(targets.rows), axis=0)
-    by_gradient = gradient(study, targets, model.decode_albedo, start)
+    mean, std = shape_power.statistics(study, model, "albedo_code")
+    by_gradient = gradient(study, targets, model.decode_albedo, mean, std)
     split, size = study.split("test"), config.model.image_size
     found = [
         model(batch["image"])
