@@ -1,10 +1,10 @@
 """Kills a training run at random moments, lets it go on, and compares it with the unbroken run.
 
 python scripts/kill_and_resume.py --preset tiny --kills 20
-python scripts/kill_and_resume.py --preset small --kills 20 --pretrain.steps 60 --finetune.steps 60
+python scripts/kill_and_resume.py --pretrain.steps 60 --finetune.steps 60     the preset `small`
 
-Other flags go to scripts/train.py. Exit code 0 where metrics.jsonl and weights.npz are the same, bit
-for bit.
+Other flags go to scripts/train.py. Exit code 0 where metrics.jsonl and weights.npz are the same,
+bit for bit.
 """
 
 import argparse
