@@ -7,13 +7,13 @@ The same command goes on where it stopped. Exit code 0: the report is written; 1
 """
 
 import argparse
+import os
 import pathlib
+import shlex
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-
-from datasets.synthetic_faces import teacher  # noqa: E402
-from tf_nonlinear3dmm.experiments import schedule, study  # noqa: E402
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main():
@@ -28,10 +28,19 @@ def main():
     parser.add_argument("--data", default="data", help="folder of data sets (default data)")
     parser.add_argument("--aflw", help="folder of AFLW2000-3D, to align its faces too")
     choice = parser.parse_args()
+
+    from datasets.synthetic_faces import teacher  # seconds: --help need not wait
+    from tf_nonlinear3dmm import training
+    from tf_nonlinear3dmm.experiments import schedule, study
+
     name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
     folder = choice.out or pathlib.Path(f"runs/results-{name}")
     made = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
-    sys.exit(0 if schedule.follow(made, choice.minutes) else 1)
+    again = shlex.join(["python", *sys.argv])
+    with training.codes(parser.prog, again, ValueError):
+        if not schedule.follow(made, choice.minutes):
+            print(f"to go on: {again}")
+            sys.exit(1)
 
 
 if __name__ == "__main__":

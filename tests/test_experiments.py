@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm import configs, training
 from tf_nonlinear3dmm.baselines import linear
 from tf_nonlinear3dmm.experiments import (
     autoencoder,
@@ -196,6 +196,14 @@ def test_the_schedule_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert schedule.follow(made, say=lines.append) and done[-1] == "report" and len(done) == 5
 
 
+def test_a_folder_of_another_study_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(schedule, "parts", lambda study: [])
+    monkeypatch.setattr(report, "write", lambda *_: None)
+    assert schedule.follow(tiny(tmp_path), say=print)
+    with pytest.raises(training.RunError, match="study of another configuration"):
+        schedule.follow(tiny(tmp_path, fit_steps=4), say=print)
+
+
 def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
     for make in (study.tiny, study.quick, study.full):
         made = make(tmp_path, None, "data")
@@ -219,6 +227,16 @@ def test_crops_are_the_evaluation_crop(tmp_path):
     assert images.shape == (1, size, size, 3)
     np.testing.assert_array_equal(images[0, 0, 0], arrays["image"][1, offset, offset])
     np.testing.assert_array_equal(landmarks[0, 0], [10 - offset] * 2)
+
+
+def test_mirror_images_follow_their_landmarks():
+    images = np.random.default_rng(0).integers(0, 255, (2, 6, 6, 3)).astype(np.uint8)
+    landmarks = np.random.default_rng(1).uniform(0, 5, (2, 68, 2)).astype(np.float32)
+    landmarks[:, 36] = 1, 4  # the outer corner of the right eye
+    both, points = landmarkers.mirrored(images, landmarks)
+    np.testing.assert_array_equal(both[2, 3, 0], images[0, 3, 5])
+    np.testing.assert_allclose(points[3, 45], [4, 4])  # is now the left eye's
+    np.testing.assert_array_equal(points[:2], landmarks)
 
 
 @pytest.mark.slow

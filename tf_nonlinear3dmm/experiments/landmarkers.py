@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
+from tf_nonlinear3dmm.data import augment
 from tf_nonlinear3dmm.experiments import bases
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
@@ -25,13 +26,20 @@ def crops(study, split):
     return images[split.rows, inside, inside], landmarks[split.rows] - np.float32(offset)
 
 
+def mirrored(images, landmarks):
+    """Images `[N, S, S, 3]` and landmarks `[N, 68, 2]`, and after them their mirror images."""
+    flipped = landmarks[:, augment.LANDMARK_MIRROR] * np.float32([-1, 1])
+    flipped[..., 0] += images.shape[2] - 1
+    return np.concatenate([images, images[:, :, ::-1]]), np.concatenate([landmarks, flipped])
+
+
 def train_sdm(study, say=print):
-    """Learns the cascade of regressions from the training split; writes sdm.npz."""
+    """Learns the cascade of regressions from the training split and its mirror; writes sdm.npz."""
 
     def report(stage, distance):
         say(f"sdm stage {stage + 1}: mean distance {100 * distance:.2f} % of the image")
 
-    images, landmarks = crops(study, study.split("train"))
+    images, landmarks = mirrored(*crops(study, study.split("train")))
     sdm.save(sdm.train(images, landmarks, study.descent, report), study.file("sdm.npz"))
     return True
 

@@ -4,6 +4,7 @@ A part that trains stops at a signal and goes on from its checkpoint; any other 
 interrupted starts again.
 """
 
+import dataclasses
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import keras
 
+from tf_nonlinear3dmm import training
 from tf_nonlinear3dmm.experiments import (
     alignment,
     bases,
@@ -99,7 +101,11 @@ def follow(study, minutes=None, say=print):
         minutes: stop after so long: no part begins later, and a training that runs is asked to
             save and stop. The next call goes on.
         say: called with lines about progress.
+
+    Raises:
+        training.RunError: the folder holds a study of another configuration.
     """
+    _check(study)
     begun = time.monotonic()
     left = (lambda: float("inf")) if minutes is None else lambda: minutes * 60 - _since(begun)
     schedule = parts(study)
@@ -146,6 +152,21 @@ class _Alarm:
     def __exit__(self, *_):
         if self.timer:
             self.timer.cancel()
+
+
+def _check(study):
+    """Refuses a folder that holds another study; writes what this one is."""
+    fields = dataclasses.asdict(study)
+    for name in ("folder", "scans", "aflw"):
+        fields.pop(name)
+    fields["config"]["data"].pop("folder")
+    wanted, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")
+    if not path.exists():
+        path.write_text(wanted)
+    elif path.read_text() != wanted:
+        raise training.RunError(
+            f"{path} is of a study of another configuration; give another --out"
+        )
 
 
 def _since(start):

@@ -43,7 +43,7 @@ class Study:
     fit_faces: int = 256
     texture_faces: int = 3000
     cascade: int = 3
-    descent: sdm.Settings = sdm.Settings()
+    descent: sdm.Settings = sdm.Settings(starts=2)
     aflw: str | None = None
 
     def face(self):
