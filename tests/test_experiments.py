@@ -14,6 +14,7 @@ from tf_nonlinear3dmm.experiments import (
     autoencoder,
     claims,
     codes,
+    expressiveness,
     landmarkers,
     report,
     schedule,
@@ -237,6 +238,20 @@ def test_mirror_images_follow_their_landmarks():
     np.testing.assert_array_equal(both[2, 3, 0], images[0, 3, 5])
     np.testing.assert_allclose(points[3, 45], [4, 4])  # is now the left eye's
     np.testing.assert_array_equal(points[:2], landmarks)
+
+
+def test_walks_follow_what_was_measured():
+    rng = np.random.default_rng(0)
+    vertices = rng.random((300, 68, 3)).astype(np.float32)
+    lengths = expressiveness.measure(vertices, np.arange(68))
+    np.testing.assert_allclose(
+        lengths[3, 1], np.linalg.norm(vertices[3, 31] - vertices[3, 35]), rtol=1e-5
+    )
+    shape_codes = lengths @ np.diag([1.0, 3.0, 0.5]).astype(np.float32)
+    found = expressiveness.find(shape_codes, shape_codes, lengths, list(expressiveness.MEASURED))
+    steps = np.stack([direction.step for direction in found])
+    expected = np.diag(lengths.std(axis=0) * [1, 3, 0.5])
+    np.testing.assert_allclose(steps, expected, atol=0.01)
 
 
 @pytest.mark.slow

@@ -11,8 +11,9 @@ TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute
 LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
 AMBIENT, LAMP = 0.5, 0.55  # shading of a relit face, from everywhere and from the lamp
-SHAPE_WALKS = ("expression_jaw_open", "expression_smile", "expression_blink", "shape_male")
-SHAPE_WALKS += ("shape_age", "shape_weight")
+MEASURED = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
+SHAPE_WALKS = ("expression_jaw_open", "expression_smile", "expression_blink", *MEASURED)
+SHAPE_WALKS += ("shape_male", "shape_age", "shape_weight")
 ALBEDO_WALKS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
 ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
 
@@ -20,8 +21,7 @@ ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
 def figures(study, run):
     """Name -> uint8 picture, of a trained model."""
     model, _ = training.load(study.run(run))
-    found = directions.fit(*_labelled_codes(study, model))
-    by_name = {direction.name: direction for direction in found}
+    by_name = {direction.name: direction for direction in find(*_labelled_codes(study, model))}
     people = _people(study, model)
     return {
         "shape_walks": walks(model, [by_name[n] for n in SHAPE_WALKS if n in by_name], people),
@@ -30,6 +30,22 @@ def figures(study, run):
         "swaps": swaps(model, people),
         "relighting": relighting(model, people),
     }
+
+
+def find(shape_codes, albedo_codes, attributes, names):
+    """List of `directions.Direction`: those of `directions.fit`, and of `MEASURED`."""
+    steps = directions.regress(shape_codes, attributes)
+    return directions.fit(shape_codes, albedo_codes, attributes, names) + [
+        directions.Direction(name, name, "Shape", "shape", steps[names.index(name)])
+        for name in MEASURED
+    ]
+
+
+def measure(vertices, landmark_ids):
+    """`[N, V, 3]` vertices -> `[N, len(MEASURED)]` distances between landmarks."""
+    pairs = [landmark_ids[list(pair)] for pair in MEASURED.values()]
+    lengths = [np.linalg.norm(vertices[:, a] - vertices[:, b], axis=-1) for a, b in pairs]
+    return np.stack(lengths, axis=-1)
 
 
 def _labelled_codes(study, model, count=2000):
@@ -44,8 +60,9 @@ def _labelled_codes(study, model, count=2000):
         np.concatenate([getattr(codes, name).numpy() for codes in found])
         for name in ("shape_code", "albedo_code")
     )
-    names = list(split.builder.info.metadata["attributes"])
-    return shape, albedo, split["attributes"][rows], names
+    lengths = measure(split["vertices"][rows], study.face().landmarks)
+    attributes = np.concatenate([split["attributes"][rows], lengths], axis=1)
+    return shape, albedo, attributes, [*split.builder.info.metadata["attributes"], *MEASURED]
 
 
 def _people(study, model, count=6):
