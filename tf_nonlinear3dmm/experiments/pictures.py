@@ -91,6 +91,6 @@ def reconstructions(study, methods, count=5):
         solid = solid @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
         columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
     picture = visualize.grid(np.stack(columns, axis=1), [])
-    titles = [caption(title, TILE, 40) for title in ("input", "truth", *methods)]
+    titles = [caption(title, TILE, 56) for title in ("input", "truth", *methods)]
     head = visualize.grid(np.stack(titles)[np.newaxis], [])
     return np.concatenate([head, picture])
