@@ -60,8 +60,8 @@ def paint(surface, noise, look):
 
     Eyes and mouth sheet are left to `eye` and `mouth`.
     """
-    layers = _cut(noise.skin, surface, look.noise)
-    strands = _cut(noise.strands[np.newaxis], surface, look.noise // 7)[0]
+    layers = _cut(noise.skin, surface.size, look.noise)
+    strands = _cut(noise.strands[np.newaxis], surface.size, look.noise // 7)[0]
     melanin, blood = _pigments(surface, layers, look)
     colour = skin_colour(melanin, blood, look.warmth)
     colour *= _creases(surface, look)[:, np.newaxis]
@@ -96,6 +96,14 @@ def with_mouth(colour, surface, look, gap):
     return colour
 
 
+def plain(noise, size, lips, look):
+    """The albedo of a map `[N, 3]` of nothing but skin, with `lips` `[N]` in [0, 1]."""
+    layers = _cut(noise.skin, size, look.noise)
+    mottle = look.mottling * (np.array(AMPLITUDES, np.float32) @ layers)
+    melanin = look.melanin + (0.05 * look.melanin + 0.005) * mottle + 0.06 * lips
+    return skin_colour(melanin, look.haemoglobin + (0.35 + 0.65 * look.lip) * lips, look.warmth)
+
+
 def skin_colour(melanin, blood, warmth=0.0):
     """sRGB `[..., 3]` of skin with these pigments `[...]`, each 0 to about 1."""
     m, h = 1.75 * np.asarray(melanin, np.float32), 0.40 * np.asarray(blood, np.float32)
@@ -104,9 +112,9 @@ def skin_colour(melanin, blood, warmth=0.0):
     return np.exp((constant - pigments @ ABSORPTION) * np.float32(1 / 2.2))  # linear to sRGB
 
 
-def _cut(tiles, surface, place):
+def _cut(tiles, size, place):
     """This person's piece `[L, N]` of tiles `[L, Y, X]`."""
-    height, width = surface.size
+    height, width = size
     row, column = (place >> 9) % TILE, place % TILE
     piece = tiles[:, row : row + height, column : column + width]
     return piece.reshape(len(tiles), -1)

@@ -11,89 +11,55 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from datasets.synthetic_faces import (
-    albedo,
-    backdrop,
-    expression,
-    identity,
-    look,
-    picture,
-    scene,
-    sensor,
-    surface,
-    teacher,
-)
-from tf_nonlinear3dmm import face_model, renderer
+from datasets.synthetic_faces import people, picture, scene, sensor, teacher
+from tf_nonlinear3dmm import crop, renderer
 from tf_nonlinear3dmm import unwrap as unwrapping
 
 BLOCK = 16  # records that are made together
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 PER_IDENTITY = {"train": 4, "validation": 2, "test": 2}
 PERSON, PICTURE = 0, 1  # kinds of random streams
-
-
-class Studio(NamedTuple):
-    """All that pictures have in common; made once by `make_studio`."""
-
-    seed: int
-    image_size: int
-    margin: int
-    uv_size: tuple
-    population: face_model.Population
-    basis: identity.Basis
-    muscles: expression.Muscles
-    face: renderer.FaceTensors
-    landmarks: np.ndarray
-    surface: surface.Surface
-    noise: albedo.Noise
-    set: picture.Set
-    fitter: teacher.Fitter
-
-
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
 
 
+class Studio(NamedTuple):
+    """All that the pictures of one configuration have in common."""
+
+    seed: int
+    image_size: int
+    stored_size: int
+    uv_size: tuple
+    people: people.Population | people.LinearPeople
+    face: renderer.FaceTensors
+    stage: picture.Stage
+    fitter: teacher.Fitter
+
+
 @functools.lru_cache(maxsize=2)
-def make_studio(image_size, uv_size, seed):
+def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
     """The `Studio` of a configuration."""
-    population = face_model.load_population()
-    face = face_model.FaceModel.load("makehuman")
-    basis = identity.face_basis(population)
-    muscles = expression.muscles(population, basis)
     fineness = 4 if uv_size[0] < 48 else 2
-    skin = surface.measure(population, face, (fineness * uv_size[0], fineness * uv_size[1]))
-    tensors, noise = renderer.face_tensors(face, uv_size), albedo.make_noise(skin.size)
+    cast = people.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
+    face = renderer.face_tensors(cast.face, uv_size)
     return Studio(
         seed=seed,
         image_size=image_size,
-        margin=image_size // 8,
+        stored_size=crop.stored_size(image_size),
         uv_size=tuple(uv_size),
-        population=population,
-        basis=basis,
-        muscles=muscles,
-        face=tensors,
-        landmarks=face.landmarks,
-        surface=skin,
-        noise=noise,
-        set=picture.make_set(population, tensors, noise),
-        fitter=teacher.fitter(teacher.scan_shapes(population, basis, muscles)),
+        people=cast,
+        face=face,
+        stage=cast.stage(face),
+        fitter=teacher.fitter(teacher.scan_shapes(cast), cast.face.units),
     )
 
 
-class Person(NamedTuple):
-    """Who is in a picture."""
-
-    shape: identity.Identity
-    look: look.Look
-    paint: np.ndarray
-
-
 def person(studio, split, number):
-    """The `number`-th person of a split; no other split has this person."""
-    random = np.random.default_rng([studio.seed, SPLITS[split], PERSON, number])
-    shape = identity.sample(random, studio.population)
-    features = look.sample(random, shape)
-    return Person(shape, features, albedo.whole(studio.surface, studio.noise, features, 0.0))
+    """The `number`-th `people.Person` of a split; no other split has this person."""
+    return studio.people.person(_stream(studio, split, PERSON, number))
+
+
+def _stream(studio, split, kind, number):
+    return np.random.default_rng([studio.seed, SPLITS[split], kind, number])
 
 
 def records(studio, split, count, workers=2):
@@ -115,83 +81,68 @@ def block(studio, split, number):
     """Records `BLOCK * number` and following of a split: a list of `BLOCK` examples."""
     indices = np.arange(number * BLOCK, (number + 1) * BLOCK)
     who = indices // PER_IDENTITY[split]
-    people = {i: person(studio, split, i) for i in np.unique(who)}
-    cast = [people[i] for i in who]
-    randoms = [
-        np.random.default_rng([studio.seed, SPLITS[split], PICTURE, index]) for index in indices
-    ]
-    shapes = identity.stack([p.shape for p in people.values()])
-    neutral = identity.neutral(shapes, studio.population, studio.basis)[who - who[0]]
-    units = np.stack([expression.sample(r, studio.population.unit_names) for r in randoms])
-    vertices = expression.apply(neutral, units, studio.muscles).astype(np.float32)
-    angles = np.stack([scene.sample_angles(r) for r in randoms])
-    projection = scene.frame(
-        vertices[:, studio.landmarks], angles, studio.image_size, studio.margin
-    )
-    gaps = mouth_gaps(vertices, studio.landmarks)
-    albedos = np.stack(
-        [
-            albedo.with_mouth(p.paint, studio.surface, p.look, gap).reshape(*studio.surface.size, 3)
-            for p, gap in zip(cast, gaps, strict=True)
-        ]
-    )
-    lights = [scene.sample_light(r) for r in randoms]
+    cast = {i: person(studio, split, i) for i in np.unique(who)}
+    randoms = [_stream(studio, split, PICTURE, index) for index in indices]
+    neutral = studio.people.neutral(list(cast.values()))[who - who[0]]
+    vertices, units = studio.people.act(neutral, randoms)
+    angles = np.stack([scene.sample_angles(random) for random in randoms])
+    marks = studio.stage.landmarks
+    known = vertices[:, marks[marks >= 0]]
+    projection = scene.frame(known, angles, studio.image_size, studio.stored_size)
+    gaps = mouth_gaps(vertices, marks)
     shots = [
-        picture.Shot(p.look, a, light, gap, backdrop.colour(r))
-        for p, a, light, gap, r in zip(cast, albedos, lights, gaps, randoms, strict=True)
+        picture.Shot(
+            cast[i].look, studio.people.albedo(cast[i], gap), scene.sample_light(r), gap, r
+        )
+        for i, gap, r in zip(who, gaps, randoms, strict=True)
     ]
-    turns = -np.radians(np.clip(angles[:, 0], -70, 70)) * [r.uniform(0, 0.7) for r in randoms]
+    yaw = np.radians(angles[:, 0])
     images, masks = picture.compose(
-        studio.set,
-        vertices,
-        neutral,
-        studio.landmarks,
-        projection,
-        shots,
-        turns.astype(np.float32),
-        randoms,
-        studio.image_size + 2 * studio.margin,
+        studio.stage, vertices, neutral, projection, yaw, shots, studio.stored_size
     )
     photos = [sensor.photograph(r, image) for r, image in zip(randoms, images, strict=True)]
-    seen = np.stack([tf.io.decode_jpeg(photo).numpy() for photo in photos])
-    labels = _labels(studio, vertices, projection, seen, masks, randoms)
-    examples = []
-    for i, index in enumerate(indices):
-        example = {name: value[i] for name, value in labels.items()}
-        example |= {
-            "image": photos[i],
+    labels = _labels(studio, vertices, projection, photos, masks, randoms)
+    return [
+        {name: value[k] for name, value in labels.items()}
+        | {"has_" + label: True for label in LABELS}
+        | {
+            "image": photos[k],
             "name": f"{split}-{index:06d}",
-            "identity": SPLITS[split] * 10_000_000 + int(who[i]),
-            "yaw_deg": np.float32(angles[i, 0]),
-            "albedo": _bytes(_pool(albedos[i], studio.uv_size)),
-            "illumination": lights[i].illumination,
-            "attributes": attributes(cast[i], units[i], studio.population.unit_names),
+            "identity": SPLITS[split] * 10_000_000 + int(who[k]),
+            "yaw_deg": np.float32(angles[k, 0]),
+            "albedo": _bytes(_pool(shots[k].albedo, studio.uv_size)),
+            "illumination": shots[k].light.illumination,
+            "attributes": studio.people.attributes(cast[who[k]], units[k]),
         }
-        example |= {"has_" + label: True for label in LABELS}
-        examples.append(example)
-    return examples
+        for k, index in enumerate(indices)
+    ]
 
 
 def mouth_gaps(vertices, landmarks):
-    """How far the lips are apart, `[B]` in decimetres."""
+    """How far the lips are apart, `[B]` in the face's units; 0 where landmarks lack."""
+    if landmarks[61:68].min() < 0:
+        return np.zeros(len(vertices))
     upper, lower = vertices[:, landmarks[61:64]], vertices[:, landmarks[[67, 66, 65]]]
     return np.maximum(np.linalg.norm(upper - lower, axis=-1).mean(axis=1) - 0.012, 0)
 
 
-def _labels(studio, vertices, projection, seen, masks, randoms):
-    """Both label sets of a batch: truth, and the teacher's, as arrays with a leading batch axis."""
+def _labels(studio, vertices, projection, photos, masks, randoms):
+    """Both label sets of a batch, truth and teacher, as arrays with a leading batch axis."""
     fitted = teacher.fit(vertices, studio.fitter)
     turned = teacher.project(fitted, projection, randoms, studio.image_size)
-    image, mask = tf.constant(seen, tf.float32) / 255, tf.constant(masks, tf.float32)
+    image = np.stack([tf.io.decode_jpeg(photo).numpy() for photo in photos])
+    image, mask = tf.constant(image, tf.float32) / 255, tf.constant(masks, tf.float32)
     result = {"face_mask": masks.astype(np.uint8) * 255}
+    known = studio.stage.landmarks >= 0
     for prefix, shape, view in (
         ("", vertices, projection),
-        ("teacher_", fitted.vertices.astype(np.float32), turned),
+        ("teacher_", fitted.vertices, turned),
     ):
         texture, covered = _unwrap(image, shape, view, studio.face, mask)
+        points = project(shape[:, studio.stage.landmarks], view)
         result[prefix + "vertices"] = shape
         result[prefix + "projection"] = view
-        result[prefix + "landmarks"] = project(shape[:, studio.landmarks], view)
+        result[prefix + "landmarks"] = points * known[:, np.newaxis].astype(np.float32)
         result[prefix + "texture"] = _bytes(texture.numpy())
         result[prefix + "texture_mask"] = _bytes(covered.numpy())
     return result
@@ -205,27 +156,6 @@ def _unwrap(image, vertices, projection, face, mask):
 def project(points, projection):
     """Pixels `[B, N, 2]` of points `[B, N, 3]` in the face frame."""
     return points @ projection[:, :, :3].transpose(0, 2, 1) + projection[:, np.newaxis, :, 3]
-
-
-ATTRIBUTES = ("age", "male", "african", "asian", "caucasian", "muscle", "weight", "melanin")
-ATTRIBUTES += ("beard", "make_up", "freckles", "wrinkles", "hair_lightness", "jaw_open", "smile")
-ATTRIBUTES += ("blink", "brow_raise")
-
-
-def attributes(person, units, unit_names):
-    """The values `[A]` of `ATTRIBUTES`, for walks along directions that mean something."""
-    where = {str(name): i for i, name in enumerate(unit_names)}
-    shape, features = person.shape, person.look
-
-    def both(stem):
-        return (units[where[stem + "Left"]] + units[where[stem + "Right"]]) / 2
-
-    make_up = max(features.lipstick, features.eye_shadow, features.blush, features.liner)
-    values = [shape.age, shape.male, *shape.race, shape.muscle, shape.weight, features.melanin]
-    values += [features.beard_density, make_up, features.freckles, features.wrinkles.mean()]
-    values += [features.hair.mean(), units[where["jawOpen"]], both("mouthSmile"), both("eyeBlink")]
-    values += [both("browOuterUp")]
-    return np.array(values, np.float32)
 
 
 def _pool(image, size):

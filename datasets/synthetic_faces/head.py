@@ -13,8 +13,8 @@ CENTRE = np.array([0.0, 0.40, 0.0])  # of the skull, dm in the face frame
 RADII = np.array([0.72, 0.82, 0.95])
 JUNCTION = np.array([0.55, -0.20, -0.30])  # where the border turns from skull to neck
 NAPE = np.array([0.0, -0.34, -0.74])
-NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.54, 0.52])
-SHOULDERS = ((0.60, 0.57, -1.36), (0.95, 0.68, -1.50), (1.75, 0.85, -1.75), (2.1, 0.9, -2.5))
+NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.48, 0.47])
+SHOULDERS = ((0.55, 0.53, -1.32), (0.80, 0.64, -1.42), (1.70, 0.85, -1.72), (2.1, 0.9, -2.5))
 DOME_RINGS, NECK_RINGS = 8, 5
 
 

@@ -41,27 +41,29 @@ class Identity(NamedTuple):
 
 
 def sample(random, population):
-    """Draws one `Identity` of the wide population."""
+    """Draws one `Identity` of the wide population; None: without sliders and asymmetries."""
     band = random.choice(3, p=[0.25, 0.5, 0.25])
     low, high = ((0.40, 0.50), (0.50, 0.75), (0.75, 1.0))[band]
+    nothing = np.zeros(0)
     return Identity(
         race=random.dirichlet([0.45] * 3),
         male=random.beta(0.5, 0.5),
         age=random.uniform(low, high),
         muscle=np.clip(random.normal(0.5, 0.2), 0, 1),
         weight=np.clip(random.normal(0.5, 0.22), 0, 1),
-        sliders=_sliders(random, population),
-        asymmetry=_asymmetry(random, len(population.asym_names)),
+        sliders=_sliders(random, population) if population else nothing,
+        asymmetry=_asymmetry(random, population) if population else nothing,
     )
 
 
 def sample_scan(random, population):
-    """Draws one `Identity` as the subjects of the usual linear model were: alike, and symmetric."""
-    european = random.uniform() < 0.96
-    race = [0.02, 0.02, 0.96] if european else random.dirichlet([0.45] * 3)
+    """Draws one `Identity` as the subjects of the usual linear model were.
+
+    They are alike: 96 % European, young adults; and symmetric, as their scans were made.
+    """
     person = sample(random, population)
     return person._replace(
-        race=np.asarray(race, np.float64),
+        race=np.array([0.02, 0.02, 0.96]),
         age=np.clip(random.normal(0.52, 0.05), 0.4, 0.7),
         sliders=symmetric(person.sliders, population.slider_names),
         asymmetry=np.zeros_like(person.asymmetry),
@@ -183,6 +185,7 @@ def _sliders(random, population):
     return np.clip(value, -1, 1)
 
 
-def _asymmetry(random, count):
+def _asymmetry(random, population):
+    count = len(population.asym_names)
     active = random.uniform(size=count) < 0.12
     return np.abs(random.normal(0, 0.25, size=count)) * STRENGTH * active

@@ -203,6 +203,13 @@ def _brow(random, male):
     return np.array([density, width, lift, arch, length, start])
 
 
+def bald(look):
+    """`look` without hair and glasses, for faces that these do not fit."""
+    return look._replace(
+        style=look.style._replace(kind="none"), glasses=look.glasses._replace(worn=False)
+    )
+
+
 def bare(look):
     """`look` shaven and without make-up, as people are scanned."""
     nothing = {"liner": 0.0, "eye_shadow": 0.0, "lipstick": 0.0, "blush": 0.0}

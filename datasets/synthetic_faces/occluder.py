@@ -40,7 +40,7 @@ def _solid(height, colour, random, softness):
     """A rounded thing from its height: shaded from one side, soft at the edge."""
     gy, gx = np.gradient(height)
     turn = random.uniform(0, 2 * np.pi)
-    light = 0.8 + 6 * (np.cos(turn) * gx + np.sin(turn) * gy) + 0.25 * np.clip(height, 0, 1)
+    light = 0.85 + 2.2 * (np.cos(turn) * gx + np.sin(turn) * gy) + 0.25 * np.clip(height, 0, 1)
     shaded = np.clip(light, 0.3, 1.25)[..., np.newaxis] * colour
     cover = np.clip(height / softness, 0, 1)[..., np.newaxis]
     return np.concatenate([np.clip(shaded, 0, 1), cover], axis=-1)

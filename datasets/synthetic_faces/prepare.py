@@ -51,7 +51,7 @@ def _counter(progress, config):
 
 def _sweep(place):
     """Removes what interrupted runs left beside `place`."""
-    for left in place.parent.glob(f"*{place.name}*incomplete*"):
+    for left in place.parent.glob(f"incomplete*_{place.name}"):
         files = [path.stat().st_mtime for path in left.rglob("*")] + [left.stat().st_mtime]
         if time.time() - max(files) > ABANDONED:
             shutil.rmtree(left, ignore_errors=True)

@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting
-
-CROP = 1.4  # side of the evaluation crop over the longer side of the 68-point box
+from tf_nonlinear3dmm import camera, crop, lighting
 
 
 class Light(NamedTuple):
@@ -32,22 +30,22 @@ def sample_angles(random):
     return np.clip([yaw, pitch, roll], [-88, -40, -35], [88, 40, 35])
 
 
-def frame(landmarks, angles_deg, image_size, margin):
+def frame(landmarks, angles_deg, image_size, stored_size):
     """Projections `[B, 2, 4]` that put the evaluation crop in the middle of the stored image.
 
     Args:
-        landmarks: `[B, 68, 3]` in the face frame.
+        landmarks: `[B, K, 3]` in the face frame.
         angles_deg: `[B, 3]` yaw, pitch, roll.
         image_size: side of the evaluation crop.
-        margin: pixels between it and the edge of the stored image.
+        stored_size: side of the stored image.
     """
     yaw, pitch, roll = np.radians(np.asarray(angles_deg, np.float32)).T
     count = len(yaw)
     turned = camera.compose(yaw, pitch, roll, tf.ones(count), tf.zeros([count, 2]))
     points = camera.project(tf.constant(landmarks, tf.float32), turned)[..., :2].numpy()
     low, high = points.min(axis=1), points.max(axis=1)
-    scale = image_size / (CROP * (high - low).max(axis=1))
-    centre = (image_size + 2 * margin - 1) / 2
+    scale = image_size / (crop.MARGIN * (high - low).max(axis=1))
+    centre = (stored_size - 1) / 2
     shift = centre - scale[:, np.newaxis] * (low + high) / 2
     scaled = turned.numpy() * scale[:, np.newaxis, np.newaxis]
     scaled[..., 3] = shift

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.synthetic_faces import head
 from tf_nonlinear3dmm import renderer
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
@@ -121,18 +122,16 @@ def eye_directions(population, vertices):
 def sheet_coordinates(population):
     """`[V, 2]` column and row of the mouth sheet, from its outline in the UV map; 0 elsewhere."""
     uv = population.uv.astype(np.float64)
-    sheet = np.unique(population.tri[population.face_label == SHEET])
-    rim = np.intersect1d(sheet, population.tri[population.face_label == SKIN])
-    left, right = rim[np.argmax(uv[rim, 0])], rim[np.argmin(uv[rim, 0])]
-    chord = np.interp(uv[rim, 0], uv[[right, left], 0], uv[[right, left], 1])
-    middle = uv[sheet, 1].mean()
-    corner = np.isin(rim, [left, right])
+    triangles = population.tri[population.face_label == SHEET]
+    sheet, rim = np.unique(triangles), head.border_loop(triangles)
+    rim = np.roll(rim, -np.argmin(uv[rim, 0]))
+    turn = np.argmax(uv[rim, 0])
+    right, left = rim[0], rim[turn]
+    arcs = [rim[: turn + 1], np.append(rim[turn:], right)]
     bounds = []
-    for upper in (True, False):
-        level = np.minimum(chord, middle) if upper else np.maximum(chord, middle)
-        part = rim[corner | ((uv[rim, 1] < level) if upper else (uv[rim, 1] >= level))]
-        part = part[np.argsort(uv[part, 0])]
-        bounds.append(np.interp(uv[sheet, 0], uv[part, 0], uv[part, 1]))
+    for arc in sorted(arcs, key=lambda arc: uv[arc, 1].mean()):  # the upper lip first
+        arc = arc[np.argsort(uv[arc, 0])]
+        bounds.append(np.interp(uv[sheet, 0], uv[arc, 0], uv[arc, 1]))
     row = (uv[sheet, 1] - bounds[0]) / np.maximum(bounds[1] - bounds[0], 1e-6)
     result = np.zeros([len(uv), 2], np.float32)
     column = (2 * uv[sheet, 0] - uv[left, 0] - uv[right, 0]) / (uv[left, 0] - uv[right, 0])

@@ -1,12 +1,14 @@
 """`synthetic_faces`: people who do not exist, and everything about their pictures."""
 
 import dataclasses
+import hashlib
+import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets.synthetic_faces import generator
-from tf_nonlinear3dmm import face_model
+from datasets.synthetic_faces import generator, people
+from tf_nonlinear3dmm import crop, face_model
 
 
 @dataclasses.dataclass(eq=False)
@@ -18,6 +20,7 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
         uv_size: (height, width) of the texture maps.
         train_examples, validation_examples, test_examples: pictures of each split.
         seed: of people and pictures.
+        face_model: whose people: an embedded name, or the path of a linear face model.
     """
 
     image_size: int = 112
@@ -26,6 +29,7 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
     validation_examples: int = 256
     test_examples: int = 512
     seed: int = 0
+    face_model: str = "makehuman"
 
     def __post_init__(self):
         self.description = (
@@ -38,21 +42,37 @@ SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 22
 
 
 def named_config(name, **changes):
-    """The config of a size `name`; changed counts or seed become part of its name."""
+    """The config of a size `name`; what differs from it becomes part of its name."""
     if name not in SIZES:
         raise ValueError(f"there is no config `{name}`; give one of {', '.join(SIZES)}")
     image_size, uv_size = SIZES[name]
     config = SyntheticFacesConfig(name=name, image_size=image_size, uv_size=uv_size)
     for key, value in changes.items():
         if value != getattr(config, key):
-            name += f"-{key.removesuffix('_examples')}{value}"
+            name += f"-{key.removesuffix('_examples')}{_in_words(value)}"
     return dataclasses.replace(config, name=name, **changes)
+
+
+def _in_words(value):
+    """A value as part of a file name; a path as its stem and a digest of its place."""
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    path = pathlib.Path(str(value))
+    if len(path.parts) < 2 and not path.suffix:
+        return str(value)
+    return f"_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
 
 
 def configure(request, config):
     """The builder config that a run asks for: `data.Request` and the run's `Config`."""
     counts = ("train_examples", "validation_examples", "test_examples")
-    return named_config(request.config, **{name: getattr(config.data, name) for name in counts})
+    chosen = named_config(
+        request.config,
+        **{name: getattr(config.data, name) for name in counts},
+        uv_size=tuple(config.model.uv_size),
+        face_model=str(config.model.face_model),
+    )
+    return chosen.name if chosen.name in SIZES else chosen  # tfds knows its own by name alone
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -64,9 +84,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         config = self.builder_config
-        side = config.image_size + 2 * (config.image_size // 8)
+        side = crop.stored_size(config.image_size)
         height, width = config.uv_size
-        count = len(face_model.FaceModel.load("makehuman").mean_vertices)
+        face = face_model.FaceModel.load(config.face_model)
+        count, attributes = len(face.mean_vertices), people.attribute_names(face)
         image, tensor = tfds.features.Image, tfds.features.Tensor
 
         def floats(*shape):
@@ -83,7 +104,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "yaw_deg": tfds.features.Scalar(np.float32),
             "albedo": texels(3),
             "illumination": floats(9, 3),
-            "attributes": floats(len(generator.ATTRIBUTES)),
+            "attributes": floats(len(attributes)),
         }
         for prefix in ("", "teacher_"):
             features[prefix + "landmarks"] = floats(68, 2)
@@ -98,10 +119,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             supervised_keys=None,
             disable_shuffling=True,
             metadata=tfds.core.MetadataDict(
-                attributes=list(generator.ATTRIBUTES),
+                attributes=list(attributes),
                 image_size=config.image_size,
                 seed=config.seed,
-                face_model="makehuman",
+                face_model=config.face_model,
             ),
         )
 
@@ -111,7 +132,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split):
         config = self.builder_config
-        studio = generator.make_studio(config.image_size, config.uv_size, config.seed)
+        studio = generator.make_studio(
+            config.image_size, config.uv_size, config.seed, config.face_model
+        )
         count = getattr(config, f"{split}_examples")
         for index, example in enumerate(generator.records(studio, split, count)):
             self.progress(split, index)

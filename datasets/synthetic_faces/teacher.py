@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from datasets.synthetic_faces import albedo, expression, identity, look, surface
-from tf_nonlinear3dmm import camera, face_model
+from datasets.synthetic_faces import people
+from tf_nonlinear3dmm import camera
 
 SCANS, ACTORS, EXPRESSIONS, TEXTURES = 200, 20, 20, 40
 SEED = 2009
-RESIDUAL = 0.01  # dm; how well the model is believed to fit, which sets the ridge
+RESIDUAL_MM = 1.0  # how well the model is believed to fit, which sets the ridge
 ANGLE_NOISE_DEG, SHIFT_NOISE, SCALE_NOISE = 1.5, 1.0 / 112, 0.01
 
 
@@ -50,48 +50,38 @@ class Fit(NamedTuple):
 
 def scan_200(uv_size, modes=160, level=0):
     """Shape and texture `LinearModel` of the embedded face's 200 scans; see the two below."""
-    population = face_model.load_population(level)
-    face = face_model.FaceModel.load(("makehuman", "makehuman-12k")[level])
-    basis = identity.face_basis(population)
-    muscles = expression.muscles(population, basis)
-    return scan_shapes(population, basis, muscles, modes), scan_textures(population, face, uv_size)
+    scanned = people.Population(level, tuple(uv_size))
+    return scan_shapes(scanned, modes), scan_textures(scanned)
 
 
-def scan_shapes(population, basis, muscles, modes=160):
+def scan_shapes(scanned, modes=160):
     """The `LinearModel` of 200 neutral scans and of 20 of these people with 20 expressions.
 
     Args:
-        population: `face_model.Population`.
-        basis: `identity.face_basis(population)`.
-        muscles: `expression.muscles(population, basis)`.
+        scanned: `people.Population` or `people.LinearPeople`.
         modes: how many of the modes of largest variance to keep, of scans and expressions together.
     """
-    scans = identity.neutral(identity.stack(_subjects(population)), population, basis)
-    random, names = np.random.default_rng([SEED, 1]), population.unit_names
-    acts = np.stack([expression.sample(random, names) for _ in range(ACTORS * EXPRESSIONS)])
+    scans = scanned.neutral([scanned.subject(random) for random in _streams(0, SCANS)])
     actors = np.repeat(scans[:ACTORS], EXPRESSIONS, axis=0)
-    offsets = expression.apply(actors, acts, muscles) - actors
+    offsets = scanned.act(actors, _streams(1, len(actors)))[0] - actors
     mean = scans.mean(axis=0)
-    neutral = _modes(scans - mean, SCANS - 1)
-    moving = _modes(offsets, len(names))
-    both = [np.concatenate(pair) for pair in zip(neutral, moving, strict=True)]
+    both = _modes(scans - mean, SCANS - 1)
+    if np.any(offsets):
+        moving = _modes(offsets, len(offsets))
+        both = [np.concatenate(pair) for pair in zip(both, moving, strict=True)]
     order = np.argsort(-both[1], kind="stable")[:modes]
     return LinearModel(mean, both[0][order], both[1][order])
 
 
-def scan_textures(population, face, uv_size):
-    """The `LinearModel` of the 200 people's albedo maps: 40 modes; shaven, without make-up."""
-    random = np.random.default_rng([SEED, 2])
-    skin, noise = surface.measure(population, face, uv_size), albedo.make_noise(uv_size)
-    looks = [look.bare(look.sample(random, person)) for person in _subjects(population)]
-    maps = np.stack([albedo.whole(skin, noise, features, gap=0.0) for features in looks])
-    maps = maps.reshape(len(maps), *uv_size, 3)
+def scan_textures(scanned):
+    """The `LinearModel` of the albedo maps of the same people: 40 modes."""
+    subjects = [scanned.subject(random, painted=True) for random in _streams(0, SCANS)]
+    maps = np.stack([subject.paint.reshape(*scanned.size, 3) for subject in subjects])
     return LinearModel(maps.mean(axis=0), *_modes(maps - maps.mean(axis=0), TEXTURES))
 
 
-def _subjects(population):
-    random = np.random.default_rng([SEED, 0])
-    return [identity.sample_scan(random, population) for _ in range(SCANS)]
+def _streams(kind, count):
+    return [np.random.default_rng([SEED, kind, number]) for number in range(count)]
 
 
 def _modes(samples, count):
@@ -115,10 +105,10 @@ class Fitter(NamedTuple):
     solve: np.ndarray
 
 
-def fitter(model):
-    """The `Fitter` of a shape `LinearModel`."""
+def fitter(model, units):
+    """The `Fitter` of a shape `LinearModel` whose faces measure `units` millimetres per unit."""
     flat = model.basis.reshape(len(model.basis), -1).astype(np.float64)
-    ridge = np.diag((RESIDUAL / model.std.astype(np.float64)) ** 2)
+    ridge = np.diag((RESIDUAL_MM / units / model.std.astype(np.float64)) ** 2)
     solve = np.linalg.solve(flat @ flat.T + ridge, flat)
     return Fitter(model.mean, flat.astype(np.float32), solve.astype(np.float32))
 

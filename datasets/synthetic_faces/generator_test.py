@@ -1,0 +1,213 @@
+"""Laws of records: the same every time, nobody in two splits, labels that agree with each other."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from datasets.synthetic_faces import generator, people, scene
+from tf_nonlinear3dmm import camera, crop, face_model, rasterizer, renderer
+
+SIZE, STORED = 32, 40
+
+
+def decoded(example):
+    return tf.io.decode_jpeg(example["image"]).numpy().astype(np.float32) / 255
+
+
+def column(block, name):
+    return np.stack([example[name] for example in block])
+
+
+def test_a_block_is_the_same_bytes_every_time(studio, block):
+    again = generator.block(studio, "train", 0)
+    for first, second in zip(block, again, strict=True):
+        assert first.keys() == second.keys()
+        for name, value in first.items():
+            assert np.array_equal(value, second[name]), name
+
+
+def test_more_records_only_append_however_many_workers(studio, block):
+    few = list(generator.records(studio, "train", 5, workers=1))
+    many = list(generator.records(studio, "train", 20, workers=3))
+    assert [len(few), len(many)] == [5, 20]
+    for record, longer, whole in zip(few, many, block, strict=False):
+        assert record["image"] == longer["image"] == whole["image"]
+        assert np.array_equal(record["teacher_vertices"], longer["teacher_vertices"])
+
+
+def test_another_seed_is_another_person(studio):
+    other = studio._replace(seed=1)
+    first, second = (generator.person(s, "train", 0).shape.sliders for s in (studio, other))
+    assert not np.array_equal(first, second)
+
+
+def test_nobody_is_in_two_splits(studio):
+    seen = {}
+    for split in generator.SPLITS:
+        for number in range(6):
+            sliders = generator.person(studio, split, number).shape.sliders.tobytes()
+            assert seen.setdefault(sliders, (split, number)) == (split, number)
+
+
+def test_a_person_has_four_pictures_in_train(block):
+    assert column(block, "identity").tolist() == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+    albedo = column(block, "albedo").astype(int)
+    forehead = (slice(3, 7), slice(8, 20))
+    assert np.array_equal(albedo[0][forehead], albedo[3][forehead])
+    assert not np.array_equal(albedo[0][forehead], albedo[4][forehead])
+    assert not np.array_equal(block[0]["vertices"], block[1]["vertices"])  # expressions differ
+    assert len({example["name"] for example in block}) == 16
+
+
+@pytest.mark.parametrize("prefix", ["", "teacher_"])
+def test_landmarks_are_the_projected_vertices(studio, block, prefix):
+    vertices = column(block, prefix + "vertices")[:, studio.stage.landmarks]
+    points = camera.project(
+        tf.constant(vertices), tf.constant(column(block, prefix + "projection"))
+    )
+    np.testing.assert_allclose(
+        column(block, prefix + "landmarks"), points[..., :2], atol=1e-3, rtol=0
+    )
+
+
+def test_the_middle_of_the_picture_is_the_evaluation_crop(block):
+    square = crop.square(tf.constant(column(block, "landmarks")))
+    offset = (STORED - SIZE) / 2
+    np.testing.assert_allclose(square.x0, offset, atol=1e-3)
+    np.testing.assert_allclose(square.y0, offset, atol=1e-3)
+    np.testing.assert_allclose(square.side, SIZE, rtol=1e-4)
+
+
+def test_frames_follow_the_conventions(studio, block):
+    projection = tf.constant(column(block, "projection"))
+    yaw, *_ = camera.decompose(projection)
+    np.testing.assert_allclose(np.degrees(yaw), column(block, "yaw_deg"), atol=1e-2)
+    frontal = np.abs(column(block, "yaw_deg")) < 20
+    assert frontal.any()
+    points = camera.project(tf.constant(column(block, "vertices")), projection).numpy()
+    marks = points[:, studio.stage.landmarks][frontal]
+    assert (marks[:, 30, 2] > marks[:, [0, 16, 36, 45], 2].max(axis=1)).all()  # nose is nearest
+    assert (marks[:, 45, 0] > marks[:, 36, 0]).all()  # the subject's left is to the right
+    assert (marks[:, 27, 1] < marks[:, 8, 1]).all()  # y runs down
+
+
+def test_masks_keep_to_the_face(studio, block):
+    points = camera.project(
+        tf.constant(column(block, "vertices")), tf.constant(column(block, "projection"))
+    )
+    fragments = rasterizer.rasterize(points, studio.face.triangles, (STORED, STORED))
+    inside = fragments.triangle_id.numpy() >= 0
+    outside = ~tf.nn.max_pool2d(inside[..., np.newaxis].astype(np.float32), 3, 1, "SAME").numpy()[
+        ..., 0
+    ].astype(bool)
+    mask = column(block, "face_mask")
+    assert set(np.unique(mask)) <= {0, 255}
+    assert mask[outside].max() == 0
+    assert 0.4 < (mask[..., 0] > 0)[inside].mean() < 1  # hair and things hide some of it
+    covered = column(block, "texture_mask")
+    assert 0.1 < (covered > 0).mean() < 0.8
+    assert column(block, "texture")[covered[..., 0] == 0].max() == 0
+
+
+def test_drawing_the_labels_gives_the_picture(studio, block):
+    """Albedo, light, shape and pose explain the visible face, and none of them can be swapped."""
+    albedo = tf.constant(column(block, "albedo"), tf.float32) / 255
+    arguments = [column(block, name) for name in ("vertices", "projection", "illumination")]
+    vertices, projection, illumination = (tf.constant(value) for value in arguments)
+    images = np.stack([decoded(example) for example in block])
+    mask = tf.nn.erosion2d(
+        column(block, "face_mask").astype(np.float32) / 255,
+        tf.zeros([3, 3, 1]),
+        [1, 1, 1, 1],
+        "SAME",
+        "NHWC",
+        [1, 1, 1, 1],
+    ).numpy()
+
+    def error(albedo, vertices, projection, illumination):
+        drawn = renderer.render(
+            vertices, albedo, projection, illumination, studio.face, (STORED, STORED)
+        )
+        return (np.abs(drawn.image - images) * mask).sum() / (3 * mask.sum())
+
+    right = error(albedo, vertices, projection, illumination)
+    assert right < 0.07
+    assert error(tf.roll(albedo, 4, 0), vertices, projection, illumination) > 1.4 * right
+    assert error(albedo, vertices, tf.roll(projection, 1, 0), illumination) > 1.4 * right
+    assert error(albedo, vertices, projection, tf.roll(illumination, 1, 0)) > 1.4 * right
+
+
+def test_texture_holds_the_picture_s_colours(block):
+    for example in block[:4]:
+        seen = example["texture"][example["texture_mask"][..., 0] > 0].mean(axis=0) / 255
+        face = decoded(example)[example["face_mask"][..., 0] > 0].mean(axis=0)
+        np.testing.assert_allclose(seen, face, atol=0.15)  # texels do not weigh as pixels do
+
+
+def test_attributes_are_named_numbers(studio, block):
+    values = column(block, "attributes")
+    assert values.shape == (16, len(studio.people.attribute_names)) and np.isfinite(values).all()
+    named = dict(zip(studio.people.attribute_names, values.T, strict=True))
+    np.testing.assert_allclose(named["african"] + named["asian"] + named["caucasian"], 1, rtol=1e-5)
+    assert len(set(named["age"][:4])) == 1  # of the person, not of the picture
+
+
+def test_poses_follow_the_stated_mixture():
+    randoms = (np.random.default_rng([1, i]) for i in range(3000))
+    yaw, pitch, roll = np.stack([scene.sample_angles(random) for random in randoms]).T
+    # 60 % N(0, 15), 25 % N(0, 40), 15 % uniform to 85
+    assert abs(np.mean(np.abs(yaw) > 45) - 0.135) < 0.03
+    assert abs(np.mean(np.abs(yaw) < 15) - 0.51) < 0.04
+    assert abs(pitch.std() - 12) < 1 and abs(roll.std() - 8) < 0.7
+    assert np.abs(yaw).max() <= 88
+
+
+def test_light_of_harmonics_is_the_light_of_the_lamps():
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        light = scene.sample_light(random)
+        level = (scene.FRONT @ light.illumination).mean()
+        assert 0.5 < level < 1.4 and light.illumination.shape == (9, 3)
+        np.testing.assert_allclose(np.linalg.norm(light.directions, axis=1), 1, rtol=1e-5)
+
+
+def linear_model(folder):
+    """A saved face model with bases: the embedded mean face and smooth bumps."""
+    face = face_model.FaceModel.load("makehuman")
+    random = np.random.default_rng(0)
+    waves = np.sin(face.mean_vertices @ random.normal(size=(3, 5)) * 2 + random.normal(size=5))
+    bases = waves.T[..., np.newaxis] * random.normal(size=(5, 1, 3)).astype(np.float32)
+    made = dataclasses.replace(
+        face,
+        name="waves",
+        shape_basis=bases[:3].astype(np.float32),
+        shape_std=np.full(3, 0.02, np.float32),
+        expression_basis=bases[3:].astype(np.float32),
+        expression_std=np.full(2, 0.01, np.float32),
+    )
+    made.save(folder / "waves.npz")
+    return str(folder / "waves.npz")
+
+
+def test_people_of_a_linear_face_model(tmp_path):
+    path = linear_model(tmp_path)
+    studio = generator.make_studio(SIZE, (24, 28), 0, path)
+    block = generator.block(studio, "test", 0)
+    vertices = column(block, "vertices")
+    face = face_model.FaceModel.load(path)
+    bases = np.concatenate([face.shape_basis, face.expression_basis]).reshape(5, -1)
+    offsets = (vertices - face.mean_vertices).reshape(16, -1)
+    left = offsets - offsets @ np.linalg.pinv(bases) @ bases
+    assert np.abs(left).max() < 1e-4 < np.abs(offsets).max()  # nothing but the model's bases
+    assert np.abs(column(block, "teacher_vertices") - vertices).mean() < 0.02
+    assert column(block, "attributes").shape[1] == len(studio.people.attribute_names)
+    assert column(block, "face_mask").mean() > 255 * 0.1
+
+
+def test_a_face_model_without_bases_is_refused(tmp_path):
+    face = dataclasses.replace(face_model.FaceModel.load("makehuman"), name="none")
+    face.save(tmp_path / "none.npz")
+    with pytest.raises(ValueError, match="must have a shape basis.*got none"):
+        people.open_people(str(tmp_path / "none.npz"), (48, 56))
