@@ -1,16 +1,18 @@
-"""Image points to fragments: which triangle each pixel sees, and where in it. Plain TensorFlow ops.
+"""Image points to fragments: which triangle each pixel sees, and where in it.
 
-A triangle covers a pixel whose centre lies in it or on its edge. The nearest depth at the pixel
-wins; an exact tie goes to the smaller triangle id. Only triangles that face the camera are drawn:
-those of negative signed area in the image. A triangle without area, or with a corner that is NaN
-or infinite, is never drawn.
+Plain TensorFlow ops. A triangle covers a pixel whose centre lies in it or on its edge. The nearest
+depth at the pixel wins; an exact tie goes to the smaller triangle id. Only triangles that face the
+camera are drawn: those of negative signed area in the image. A triangle without area, or with a
+corner that is NaN or infinite, is never drawn.
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import coverage, packing, shapes
+
+LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
 
 
 class Fragments(NamedTuple):
@@ -27,19 +29,20 @@ class Fragments(NamedTuple):
     depth: tf.Tensor
 
 
-def rasterize(image_points, triangles, image_size):
+def rasterize(image_points, triangles, image_size, int64=True):
     """Finds the triangle that each pixel sees.
 
     Args:
         image_points: `[B, V, 3]` (x, y, depth) pixels, y down, larger depth is nearer.
         triangles: `[T, 3]` int32 vertex ids, counter-clockwise seen from outside in 3D.
         image_size: (height, width).
+        int64: False draws the same without int64 numbers, for devices that lack their kernels.
 
     Returns:
         `Fragments` of `[B, height, width]` images, in the dtype of `image_points`.
 
     Raises:
-        ValueError: if a static shape differs from the above.
+        ValueError: if a static shape differs from the above, or a side exceeds `LARGEST_SIDE`.
 
     Gradients:
         Reach `image_points` from `barycentric` and `depth`, in closed form. None passes
@@ -47,19 +50,23 @@ def rasterize(image_points, triangles, image_size):
     """
     image_points, triangles = tf.convert_to_tensor(image_points), tf.convert_to_tensor(triangles)
     shapes.check(image_points=(image_points, "B V 3"), triangles=(triangles, "T 3"))
-    height, width = image_size
-    triangle_id = _visible(tf.stop_gradient(image_points), triangles, height, width)
-    triangle_id = tf.ensure_shape(triangle_id, [image_points.shape[0], height, width])
-    seen = triangle_id >= 0
-    corners = tf.gather(  # [B, H, W, 3, 3]
-        image_points, tf.gather(triangles, tf.maximum(triangle_id, 0)), batch_dims=1
+    image_size = tuple(image_size)
+    if max(image_size) > LARGEST_SIDE:
+        raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
+    kit = packing.Int64 if int64 else packing.Int32
+    # Two halves of the batch share nothing, so that ops of one thread run side by side.
+    batch = tf.shape(image_points)[0]
+    parts = [image_points]
+    if image_points.shape[0] != 1:
+        parts = tf.split(image_points, [batch // 2, batch - batch // 2], num=2)
+    parts = [_draw(part, triangles, image_size, kit) for part in parts]
+    triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
+    shape = [image_points.shape[0], *image_size]
+    return Fragments(
+        tf.ensure_shape(triangle_id, shape),
+        tf.ensure_shape(barycentric, [*shape, 3]),
+        tf.ensure_shape(depth, shape),
     )
-    y, x = tf.meshgrid(tf.range(height), tf.range(width), indexing="ij")
-    pixels = tf.cast(tf.stack([x, y], axis=-1), image_points.dtype)
-    weights = _barycentric(corners[..., :2], pixels)
-    weights = tf.where(seen[..., tf.newaxis], weights, tf.zeros([], weights.dtype))
-    depths = tf.where(seen[..., tf.newaxis], corners[..., 2], tf.zeros([], weights.dtype))
-    return Fragments(triangle_id, weights, tf.reduce_sum(weights * depths, axis=-1))
 
 
 def interpolate(attributes, triangles, fragments):
@@ -87,14 +94,18 @@ def interpolate(attributes, triangles, fragments):
         barycentric=(fragments.barycentric, "B H W 3"),
         triangle_id=(fragments.triangle_id, "B H W"),
     )
-    vertex_ids = tf.gather(triangles, tf.maximum(fragments.triangle_id, 0))
-    if attributes.shape[0] == 1:
-        corners = tf.gather(attributes[0], vertex_ids)
-    else:
-        corners = tf.gather(attributes, vertex_ids, batch_dims=1)  # [B, H, W, 3, C]
-    seen = (fragments.triangle_id >= 0)[..., tf.newaxis, tf.newaxis]
-    corners = tf.where(seen, corners, tf.zeros([], corners.dtype))
-    return tf.einsum("bhwk,bhwkc->bhwc", fragments.barycentric, corners)
+    shape = tf.shape(fragments.triangle_id)
+    ids = tf.reshape(fragments.triangle_id, [-1])
+    pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
+    vertices = tf.transpose(tf.gather(triangles, tf.gather(ids, pixel)))  # [3, F]
+    if attributes.shape[0] != 1:
+        vertices += pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
+    channels = attributes.shape[2]
+    values = tf.reshape(attributes, [-1, channels or tf.shape(attributes)[2]])
+    weights = tf.reshape(fragments.barycentric, [-1, 3])
+    image = _interpolate(values, weights, pixel, vertices)
+    image = tf.reshape(image, tf.concat([shape, tf.shape(image)[1:]], axis=0))
+    return tf.ensure_shape(image, [*fragments.triangle_id.shape, channels])
 
 
 def uv_fragments(uv, triangles, uv_size):
@@ -126,92 +137,81 @@ def _cross(a, b):
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _visible(points, triangles, height, width):
-    """`[B, H, W]` int32 ids of the triangles that the pixels see, -1 where none."""
-    image, triangle, corners, first, last = _drawn(points, triangles, height, width)
-    box, pixel = _candidates(corners, first, last)
-    ax, ay, az, bx, by, bz, cx, cy, cz = tf.unstack(
-        tf.gather(tf.reshape(corners, [-1, 9]), box), axis=1
+def _draw(points, triangles, image_size, kit):
+    """The fields of `Fragments`."""
+    shape = tf.stack([tf.shape(points)[0], *image_size])
+    triangle_id, terms = coverage.find(tf.stop_gradient(points), triangles, image_size, kit)
+    flat = tf.reshape(points, [-1, 3])
+    return (
+        tf.reshape(triangle_id, shape),
+        tf.reshape(_barycentric(flat, terms, tf.size(triangle_id)), tf.concat([shape, [3]], 0)),
+        tf.reshape(_depth(flat, terms, tf.size(triangle_id)), shape),
     )
-    x, y = tf.unstack(tf.cast(pixel, points.dtype), axis=1)
-    ax, bx, cx, ay, by, cy = ax - x, bx - x, cx - x, ay - y, by - y, cy - y
-    a, b, c = bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx
-    inside = (a <= 0) & (b <= 0) & (c <= 0)
-    depth = (a * az + b * bz + c * cz) / (a + b + c)
-    depth = tf.where(inside, depth, points.dtype.min)
-
-    slot = (tf.gather(image, box) * height + pixel[:, 1]) * width + pixel[:, 0]
-    slots = tf.shape(points)[0] * height * width
-    nearest = tf.gather(tf.math.unsorted_segment_max(depth, slot, slots), slot)
-    none = tf.shape(triangles)[0]
-    triangle = tf.where(inside & (depth >= nearest), tf.gather(triangle, box), none)
-    seen = tf.math.unsorted_segment_min(triangle, slot, slots)
-    return tf.reshape(tf.where(seen < none, seen, -1), [-1, height, width])
 
 
-def _drawn(points, triangles, height, width):
-    """Triangles that face the camera and hold a pixel: image, id, corners, first and last pixel."""
-    corners = tf.gather(points, triangles, axis=1)  # [B, T, 3, 3]
-    limits = tf.constant([width - 1, height - 1], points.dtype)
-    first = tf.maximum(tf.math.ceil(tf.reduce_min(corners[..., :2], axis=2)), 0)
-    last = tf.minimum(tf.floor(tf.reduce_max(corners[..., :2], axis=2)), limits)
-    area = _cross(
-        corners[..., 1, :2] - corners[..., 0, :2], corners[..., 2, :2] - corners[..., 0, :2]
-    )
-    finite = tf.math.is_finite(area + tf.reduce_sum(corners[..., 2], axis=2))
-    drawn = (area < 0) & finite & tf.reduce_all(first <= last, axis=-1)
-    where = tf.cast(tf.where(drawn), tf.int32)
-    corners, first, last = (tf.gather_nd(value, where) for value in (corners, first, last))
-    return where[:, 0], where[:, 1], corners, first, last
+def _barycentric(points, terms, size):
+    """Barycentrics of all pixels, `[size, 3]`; the `terms` are those of `points` `[B V, 3]`."""
+    values = tf.transpose(terms.barycentric)
+
+    @tf.custom_gradient
+    def run(points):
+        def backward(upstream):
+            upstream = packing.collect(terms.pairs, terms.weights, upstream, tf.shape(values)[0])
+            a, b, c = packing.columns(upstream)
+            return _moves(points, terms, b - a, c - a, tf.zeros_like(a))
+
+        return packing.spread(terms.pairs, terms.weights, values, size), backward
+
+    return run(points)
 
 
-def _candidates(corners, first, last):
-    """The pixels that triangles `[N, 3, 3]` may cover, row by row: whose `[M]`, where `[M, 2]`.
+def _depth(points, terms, size):
+    """Depths of all pixels, `[size, 1]`; the `terms` are those of `points` `[B V, 3]`."""
+    values = terms.depth[:, tf.newaxis]
 
-    A row's span is cut out by the edges, a little too wide; the caller tests each pixel exactly.
+    @tf.custom_gradient
+    def run(points):
+        def backward(upstream):
+            upstream = packing.collect(terms.pairs, terms.weights, upstream, tf.shape(values)[0])
+            a, b, c = tf.unstack(tf.gather(points[:, 2], terms.vertices) * upstream[:, 0])
+            return _moves(points, terms, b - a, c - a, upstream[:, 0])
+
+        return packing.spread(terms.pairs, terms.weights, values, size), backward
+
+    return run(points)
+
+
+def _moves(points, terms, b, c, depth):
+    """The points' gradient `[B V, 3]`, given those of the terms' barycentrics b, c and depth `[L]`.
+
+    A corner that moves by d moves all that lies at a pixel by its barycentric times d, which is as
+    if the pixel moved as far the other way.
     """
-    rows = tf.cast(last[:, 1] - first[:, 1], tf.int32) + 1
-    box, row = _count_out(rows)
-    known = tf.concat([tf.reshape(corners[..., :2], [-1, 6]), first, last], axis=1)
-    *edges, low, y, high, _ = tf.unstack(tf.gather(known, box), axis=1)
-    y += tf.cast(row, y.dtype)
-    for k in range(3):
-        x0, y0, x1, y1 = (edges + edges)[2 * k : 2 * k + 4]
-        rise = tf.where(tf.abs(y1 - y0) > 1e-6, y1 - y0, 0)  # a flat edge cuts no row
-        slack = 0.01 + 1e-6 * (tf.abs(x0) + tf.abs(x1))
-        crossing = x0 + (y - y0) * tf.math.divide_no_nan(x1 - x0, rise)
-        low = tf.where(rise > 0, tf.maximum(low, tf.math.ceil(crossing - slack)), low)
-        high = tf.where(rise < 0, tf.minimum(high, tf.floor(crossing + slack)), high)
-    span, column = _count_out(tf.maximum(tf.cast(high - low, tf.int32) + 1, 0))
-    start = tf.cast(tf.stack([low, y], axis=1), tf.int32)
-    pixel = tf.gather(start, span) + tf.pad(column[:, tf.newaxis], [[0, 0], [0, 1]])
-    return tf.gather(box, span), pixel
-
-
-def _count_out(counts):
-    """For `counts` [2, 0, 3]: owners [0, 0, 2, 2, 2] and their numbers [0, 1, 0, 1, 2]."""
-    start = tf.cumsum(counts, exclusive=True)
-    total = tf.reduce_sum(counts)  # not tf.repeat, whose cost grows with the largest count
-    begins = tf.math.unsorted_segment_sum(tf.ones_like(start), start, total + 1)
-    owner = tf.cumsum(begins[:total]) - 1
-    return owner, tf.range(total) - tf.gather(start, owner)
+    b_x, c_x, b_y, c_y = tf.unstack(terms.slopes)
+    moves = packing.rows([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
+    term = tf.broadcast_to(tf.range(tf.size(b)), tf.shape(terms.vertices))
+    pairs = tf.reshape(packing.Int64.pairs(terms.vertices, term), [-1, 2])
+    weights = tf.reshape(terms.barycentric, [-1])
+    return packing.spread(pairs, weights, moves, tf.shape(points)[0])
 
 
 @tf.custom_gradient
-def _barycentric(corners, pixels):
-    """Barycentric coordinates of `pixels` `[H, W, 2]` in triangles `[B, H, W, 3, 2]`."""
-    relative = corners - pixels[:, :, tf.newaxis]
-    a, b, c = tf.unstack(relative, axis=-2)
-    weights = tf.stack([_cross(b, c), _cross(c, a), _cross(a, b)], axis=-1)
-    area = tf.reduce_sum(weights, axis=-1, keepdims=True)
-    result = tf.math.divide_no_nan(weights, area)
-    slopes = tf.math.divide_no_nan(
-        tf.stack([(b - c), (c - a), (a - b)], axis=-2), area[..., tf.newaxis]
-    )
-    slopes = tf.stack([slopes[..., 1], -slopes[..., 0]], axis=-1)  # d result / d pixel
+def _interpolate(values, barycentric, pixel, vertices):
+    """`[size, C]`: at `pixel` `[F]` the `values` `[N, C]` of `vertices` `[3, F]`, elsewhere 0."""
+    size = tf.shape(barycentric)[0]
+    pairs = packing.Int64.pairs(tf.broadcast_to(pixel, tf.shape(vertices)), vertices)
+    pairs = tf.reshape(tf.transpose(pairs, [1, 0, 2]), [-1, 2])
+    weights = tf.reshape(tf.gather(barycentric, pixel), [-1])
 
     def backward(upstream):
-        moved = tf.reduce_sum(upstream[..., tf.newaxis] * slopes, axis=-2, keepdims=True)
-        return -result[..., tf.newaxis] * moved, None
+        by_value = packing.collect(pairs, weights, upstream, tf.shape(values)[0])
+        corners = tf.gather(values, vertices)  # [3, F, C]
+        colours = tf.gather(upstream, pixel)  # [F, C]
+        by_weight = tf.add_n([corners[..., k] * colours[:, k] for k in range(values.shape[1])])
+        at_pixel = packing.Int64.pairs(pixel, tf.range(tf.shape(pixel)[0]))
+        by_weight = packing.spread(
+            at_pixel, tf.ones_like(by_weight[0]), tf.transpose(by_weight), size
+        )
+        return by_value, by_weight, None, None
 
-    return result, backward
+    return packing.spread(pairs, weights, values, size), backward
