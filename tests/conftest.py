@@ -31,7 +31,7 @@ def fake(tmp_path_factory):
 @pytest.fixture(scope="session")
 def basel_files(tmp_path_factory):
     """A folder with generated companion files of 300W-LP, and basel.npz; do not write."""
-    from tests import basel
+    import basel
 
     folder = tmp_path_factory.mktemp("basel")
     basel.convert_face(folder)

@@ -93,6 +93,7 @@ def test_bad_photos_are_skipped_and_named(folder, tmp_path):
     for line in ("nobody.png: no face is", "broken.jpg: not a sound", "empty.jpg: the file is em"):
         assert line in reasons
     assert "d.pts: 68 points (x, y)" in reasons
+    assert "No such file" in reasons and "unreadable.png" in reasons
     with pytest.raises(ValueError, match="broken.jpg"):
         prepare(tmp_path, folder, strict=True)
 

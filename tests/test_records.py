@@ -1,11 +1,11 @@
 import dataclasses
 import threading
 
+import basel
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import basel
 from tf_nonlinear3dmm import camera, configs, crop, data, rasterizer, records, renderer
 from tf_nonlinear3dmm.face_model import FaceModel
 
@@ -28,7 +28,7 @@ def test_the_stored_crop_holds_the_evaluation_crop_in_its_middle():
     landmarks = random.uniform(20, 80, [68, 2]).astype(np.float32)
     projection = random.normal(0, 30, [2, 4]).astype(np.float32)
     square = crop.square(landmarks)
-    found = records.cut(image, square, 32, projection, landmarks=landmarks, other=None)
+    found = records.cut(image, 32, None, projection, landmarks=landmarks, other=None)
     assert found["image"].shape == (40, 40, 3) and "other" not in found
     inner = crop.image(image, square, 32)
     np.testing.assert_allclose(found["image"][4:36, 4:36], inner, atol=0.51)

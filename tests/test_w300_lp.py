@@ -2,13 +2,13 @@ import dataclasses
 import shutil
 import zipfile
 
+import basel
 import numpy as np
 import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
 from datasets.w300_lp import w300_lp_dataset_builder as w300_lp
-from tests import basel
 from tf_nonlinear3dmm import archive, configs, data, metrics, records
 from tf_nonlinear3dmm.data import augment
 from tf_nonlinear3dmm.face_model import FaceModel

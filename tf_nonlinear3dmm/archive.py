@@ -26,7 +26,7 @@ class Tree:
         self.refused = []
         self._zip = None
         if self.path.is_dir():
-            files = (p for p in self.path.rglob("*") if p.is_file())
+            files = (p for p in self.path.rglob("*") if not p.is_dir())
             self.names = sorted(p.relative_to(self.path).as_posix() for p in files)
         elif self.path.is_file():
             if not zipfile.is_zipfile(self.path):

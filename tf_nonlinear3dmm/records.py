@@ -187,30 +187,35 @@ def check_landmarks(landmarks, image, name):
         raise ValueError(f"{name}: {inside} of {len(landmarks)} landmarks lie in the image")
 
 
-def cut(image, square, image_size, projection=None, **points):
+def cut(image, image_size, square=None, projection=None, **points):
     """The stored crop of a photo.
 
     Args:
         image: `[H, W, 3]` uint8.
-        square: `crop.Square` of scalars, the evaluation crop.
-        image_size: its side in pixels.
+        image_size: side of the evaluation crop in pixels.
+        square: `crop.Square` of scalars, the evaluation crop; that of `landmarks` where None.
         projection: `[2, 4]` to pixels of `image`.
         **points: name = `[N, 2]` pixels of `image`.
 
     Returns:
         dict of the same names, in the stored crop; what is None is left out.
     """
-    side = crop.stored_size(image_size)
-    square = crop.Square(*(tf.cast(part, tf.float32) for part in crop.grow(square, crop.STORED)))
+    points = {name: np.float32(values) for name, values in points.items() if values is not None}
+    projection = None if projection is None else np.float32(projection)
+    found = _cut(image, crop.stored_size(image_size), square, projection, points)
+    return {name: value.numpy() for name, value in found.items()}
+
+
+@tf.function(reduce_retracing=True)
+def _cut(image, side, square, projection, points):
+    square = crop.square(points["landmarks"]) if square is None else square
+    square = crop.grow(square, crop.STORED)
     batch = crop.Square(*(part[tf.newaxis] for part in square))
-    found = {"image": _resample(image, square, side).numpy()}
+    found = {"image": _as_bytes(crop.image(image, square, side))}
     for name, values in points.items():
-        if values is not None:
-            moved = crop.points(tf.constant(values, tf.float32)[tf.newaxis], batch, side)
-            found[name] = moved[0].numpy()
+        found[name] = crop.points(values[tf.newaxis], batch, side)[0]
     if projection is not None:
-        moved = tf.constant(projection, tf.float32)[tf.newaxis]
-        found["projection"] = crop.projection(moved, batch, side)[0].numpy()
+        found["projection"] = crop.projection(projection[tf.newaxis], batch, side)[0]
     return found
 
 
@@ -249,8 +254,7 @@ class Fitted:
         """
         check_landmarks(landmarks, image, name)
         projection, vertices = self._geometry(image, parameters, landmarks, name)
-        square = crop.square(np.float32(landmarks))
-        found = cut(image, square, self.image_size, projection, landmarks=landmarks, **points)
+        found = cut(image, self.image_size, None, projection, landmarks=landmarks, **points)
         found["yaw_deg"] = -np.degrees(parameters["Pose_Para"][1])
         if vertices is not None:
             stored = (found[key][np.newaxis] for key in ("image", "projection"))
@@ -383,11 +387,6 @@ def each(names, make, skipped, threads=None):
                 yield from finish()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@tf.function(reduce_retracing=True)
-def _resample(image, square, side):
-    return _as_bytes(crop.image(image, square, side))
 
 
 def _as_bytes(values):

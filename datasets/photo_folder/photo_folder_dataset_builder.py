@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, crop, photos, records
+from tf_nonlinear3dmm import archive, photos, records
 
 LANDMARK_SUFFIXES = (".pts", ".json")
 
@@ -90,8 +90,7 @@ def make_examples(tree, name, config):
         if stem + suffix in tree:
             landmarks = photos.read_landmarks(tree.read(stem + suffix), stem + suffix)
             records.check_landmarks(landmarks, image, stem + suffix)
-            square = crop.square(landmarks)
-            labels = records.cut(image, square, config.image_size, landmarks=landmarks)
+            labels = records.cut(image, config.image_size, landmarks=landmarks)
             box = {"box": np.zeros(4, np.float32), "confidence": 1.0}
             return [records.example(name, name, **labels) | box]
     faces = photos.detect(image)
@@ -99,7 +98,7 @@ def make_examples(tree, name, config):
         raise ValueError(f"{name}: no face is found")
     examples = []
     for number, face in enumerate(faces if config.all_faces else faces[:1]):
-        labels = records.cut(image, photos.face_square(face.box), config.image_size)
+        labels = records.cut(image, config.image_size, photos.face_square(face.box))
         box = {"box": face.box.astype(np.float32), "confidence": face.confidence}
         of_photo = f"{name}#{number}" if number else name
         examples.append(records.example(of_photo, of_photo, **labels) | box)

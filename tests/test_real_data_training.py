@@ -1,0 +1,53 @@
+"""Data sets in the layout of the real ones, from the files to a report."""
+
+import dataclasses
+
+import PIL.Image
+import pytest
+
+from tf_nonlinear3dmm import configs, evaluation, training
+
+skimage_data = pytest.importorskip("skimage.data")
+pytestmark = pytest.mark.slow
+
+
+def train(tmp_path, sources, mix="1"):
+    config = configs.preset("tiny")
+    config = dataclasses.replace(
+        config,
+        pretrain=dataclasses.replace(config.pretrain, steps=2),
+        finetune=dataclasses.replace(config.finetune, steps=2),
+        data=dataclasses.replace(
+            config.data, sources=sources, mix=mix, folder=str(tmp_path / "data")
+        ),
+    )
+    run = tmp_path / "run"
+    assert training.train(config, run).finished
+    return run
+
+
+def evaluate(run, source=None):
+    return evaluation.evaluate(run, source, out=run / "other", say=lambda line: None)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photo = PIL.Image.fromarray(skimage_data.astronaut())
+    for number in range(3):
+        photo.rotate(5 * number).save(folder / f"{number}.png")
+    return folder
+
+
+def test_300w_lp_and_photographs_train_together_and_aflw2000_3d_evaluates(fake, photos, tmp_path):
+    run = train(tmp_path, f"w300_lp:{fake},photo_folder:{photos}", mix="3,1")
+    assert "nan" not in (run / "metrics.jsonl").read_text().lower()
+    report = evaluate(run, f"aflw2000_3d:{fake}")
+    assert report["faces"] == 4 and report["split"] == "test"
+
+
+def test_photographs_alone_train(photos, tmp_path):
+    run = train(tmp_path, f"photo_folder:{photos}")
+    report = evaluate(run)
+    assert report["faces"] == 1 and report["split"] == "validation"
