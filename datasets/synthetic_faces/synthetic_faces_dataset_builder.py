@@ -25,7 +25,7 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
 
     image_size: int = 112
     uv_size: tuple[int, int] = (96, 112)
-    train_examples: int = 6000
+    train_examples: int = 5000
     validation_examples: int = 256
     test_examples: int = 512
     seed: int = 0
