@@ -46,8 +46,13 @@ def folder(model, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def signatures(folder):
-    return tf.saved_model.load(str(folder)).signatures
+def loaded(folder):
+    return tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def signatures(loaded):
+    return loaded.signatures
 
 
 def images(count, seed=0):
@@ -128,10 +133,9 @@ def test_every_weight_is_stored_once(model, folder):
     assert weights < stored < 1.1 * weights
 
 
-def test_the_loaded_model_has_gradients(model, folder):
+def test_the_loaded_model_has_gradients(model, loaded):
     """Codes can be fitted with the SavedModel alone."""
     scene = {n: tf.constant(v) for n, v in expected(model, images(1)).items()}
-    loaded = tf.saved_model.load(str(folder))
     with tf.GradientTape() as tape:
         tape.watch(scene["shape_code"])
         vertices = loaded.decode(scene["shape_code"], scene["albedo_code"])["vertices"]
@@ -319,6 +323,7 @@ def test_malformed_grpc_requests_get_an_error_and_the_server_lives(stub, signatu
     assert stub.Predict(grpc_server.request(NAME, "reconstruct", images=images(1))).outputs
 
 
+@pytest.mark.slow
 def test_the_python_of_the_documentation_runs(folder, tmp_path, monkeypatch, capsys):
     text = (pathlib.Path(__file__).parents[1] / "docs" / "serving.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

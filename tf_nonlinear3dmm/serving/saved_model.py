@@ -54,7 +54,7 @@ def export(model, folder, version=1, name=NAME):
     shutil.rmtree(part, ignore_errors=True)
     module = Module(model)
     tf.saved_model.save(module, str(part), signatures=module.signatures())
-    warmup.write(part, name, examples(model))
+    warmup.write(part, name, examples(module, model.config))
     about = {"face": model.face.name, "licence_of_the_face": model.face.licence}
     about |= {"millimetres_per_face_unit": model.face.units}
     about |= {"image_size": model.config.image_size, "uv_size": model.config.uv_size}
@@ -121,12 +121,10 @@ class Module(tf.Module):
         return {n: getattr(self, n) for n in names} | {"serving_default": self.reconstruct}
 
 
-def examples(model):
+def examples(module, config):
     """One request for each signature: (name, inputs)."""
-    config = model.config
     images = np.full([1, config.image_size, config.image_size, 3], 127, np.uint8)
-    result = _outputs(model.reconstruct(images))
-    result = {name: value.numpy() for name, value in result.items()}
+    result = {name: value.numpy() for name, value in module.reconstruct(images).items()}
     drawn = ("vertices", "albedo", "projection", *["illumination"] * config.lighting)
     return [
         ("reconstruct", {"images": images}),
