@@ -14,6 +14,7 @@ from tf_nonlinear3dmm.experiments import (
     autoencoder,
     claims,
     codes,
+    document,
     expressiveness,
     landmarkers,
     report,
@@ -142,14 +143,14 @@ def test_a_report_says_the_same_in_both_forms(tmp_path):
     made = tiny(tmp_path)
     report.keep_figure(made, "dot", np.zeros((2, 2, 3), np.uint8))
     blocks = [
-        report.Block("heading", "A < B"),
-        report.Block("text", "by `name`"),
-        report.Block("table", [["x", "y"], ["1", "2"]]),
-        report.Block("figure", ("dot", "A dot.")),
+        document.Block("heading", "A < B"),
+        document.Block("text", "by `name`"),
+        document.Block("table", [["x", "y"], ["1", "2"]]),
+        document.Block("figure", ("dot", "A dot.")),
     ]
-    text = report.to_markdown(blocks)
+    text = document.to_markdown(blocks)
     assert text.startswith("# A < B\n") and "| 1 | 2 |" in text and "figures/dot.png" in text
-    page = report.to_html(blocks, tmp_path)
+    page = document.to_html(blocks, tmp_path)
     assert "A &lt; B" in page and "<td>2</td>" in page and "<code>name</code>" in page
     assert "data:image/png;base64," in page and "http" not in page
 

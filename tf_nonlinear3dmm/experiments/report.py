@@ -1,16 +1,13 @@
 """Results -> report.md, report.html (one file, opens offline) and report.json, with figures."""
 
-import base64
-import html
 import json
-import re
-from typing import NamedTuple
 
 import numpy as np
 
 from tf_nonlinear3dmm import configs, data, plots, visualize
 from tf_nonlinear3dmm.evaluation import tables
-from tf_nonlinear3dmm.experiments import alignment, claims, pictures
+from tf_nonlinear3dmm.experiments import alignment, claims, document, pictures
+from tf_nonlinear3dmm.experiments.document import Block
 from tf_nonlinear3dmm.experiments.study import change
 
 MAPPED = ("Linear 3DMM, scan-200", "3DDFA", "Nonlinear, teacher, finetuned", "Nonlinear, truth")
@@ -21,13 +18,6 @@ FIGURES = {
     "swaps": "Shape of the row's person, albedo of the column's.",
     "relighting": "One face under its own light and under a lamp that moves.",
 }
-
-
-class Block(NamedTuple):
-    """A piece of the report: `kind` is heading, text, table, figure or code; see `content`."""
-
-    kind: str
-    content: object
 
 
 def keep(study, name, table):
@@ -90,8 +80,8 @@ def write(study, methods, seconds):
         numbers["aflw2000_3d"] = alignment.tables(real, study.config.train.seed)[0]
     blocks = _blocks(study, numbers)
     study.file("report.json").write_text(json.dumps(_finite(numbers), indent=1) + "\n")
-    study.file("report.md").write_text(to_markdown(blocks))
-    study.file("report.html").write_text(to_html(blocks, study.folder))
+    study.file("report.md").write_text(document.to_markdown(blocks))
+    study.file("report.html").write_text(document.to_html(blocks, study.folder))
 
 
 def _alignment_figures(study, found, solid):
@@ -232,62 +222,6 @@ def _cost_rows(seconds):
 
 def _speed_rows(speed):
     return [["method", "ms per test face"], *([m, f"{ms:.1f}"] for m, ms in speed.items())]
-
-
-def to_markdown(blocks):
-    lines = []
-    for i, (kind, content) in enumerate(blocks):
-        if kind == "heading":
-            lines.append(f"{'##' if i else '#'} {content}")
-        elif kind == "table":
-            lines.append(tables.markdown(content))
-        elif kind == "figure":
-            lines.append(f"{content[1]}\n\n![{content[0]}](figures/{content[0]}.png)")
-        else:
-            lines.append(f"```json\n{content}\n```" if kind == "code" else content)
-    return "\n\n".join(lines) + "\n"
-
-
-STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;"
-    "color:#222}table{border-collapse:collapse;margin:1em 0;font-size:13px;display:block;"
-    "overflow-x:auto}td,th{border:1px solid #ddd;padding:.3em .6em;text-align:left}"
-    "th{background:#f5f5f5}img{max-width:100%}figcaption{color:#555}pre{background:#f5f5f5;"
-    "padding:1em;overflow:auto}"
-)
-
-
-def to_html(blocks, folder):
-    """One file: figures are inside."""
-    body = []
-    for i, (kind, content) in enumerate(blocks):
-        if kind == "heading":
-            body.append(f"<h{2 if i else 1}>{html.escape(content)}</h{2 if i else 1}>")
-        elif kind == "table":
-            body.append(_html_table(content))
-        elif kind == "figure":
-            name, text = content
-            picture = base64.b64encode((folder / f"figures/{name}.png").read_bytes()).decode()
-            image = f'<img alt="{html.escape(name)}" src="data:image/png;base64,{picture}">'
-            body.append(f"<figure>{image}<figcaption>{html.escape(text)}</figcaption></figure>")
-        elif kind == "code":
-            body.append(f"<pre>{html.escape(content)}</pre>")
-        else:
-            body.append(f"<p>{_inline(content)}</p>")
-    head = f'<meta charset="utf-8"><title>{html.escape(blocks[0].content)}</title>'
-    return f"<!doctype html><html lang=en>{head}<style>{STYLE}</style>{''.join(body)}</html>\n"
-
-
-def _inline(text):
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
-
-
-def _html_table(rows):
-    cells = [
-        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
-        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
-    ]
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def _finite(value):

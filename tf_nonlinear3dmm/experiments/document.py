@@ -1,0 +1,77 @@
+"""A list of blocks as Markdown, and as one HTML file that opens offline."""
+
+import base64
+import html
+import re
+from typing import NamedTuple
+
+from tf_nonlinear3dmm.evaluation import tables
+
+
+class Block(NamedTuple):
+    """A piece of a document.
+
+    Attributes:
+        kind: "heading" (the first is the title), "text", "table", "figure" or "code".
+        content: a string; of a table its rows of strings, the first with titles; of a figure
+            (name of figures/<name>.png, caption).
+    """
+
+    kind: str
+    content: object
+
+
+def to_markdown(blocks):
+    lines = []
+    for i, (kind, content) in enumerate(blocks):
+        if kind == "heading":
+            lines.append(f"{'##' if i else '#'} {content}")
+        elif kind == "table":
+            lines.append(tables.markdown(content))
+        elif kind == "figure":
+            lines.append(f"{content[1]}\n\n![{content[0]}](figures/{content[0]}.png)")
+        else:
+            lines.append(f"```json\n{content}\n```" if kind == "code" else content)
+    return "\n\n".join(lines) + "\n"
+
+
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;"
+    "color:#222}table{border-collapse:collapse;margin:1em 0;font-size:13px;display:block;"
+    "overflow-x:auto}td,th{border:1px solid #ddd;padding:.3em .6em;text-align:left}"
+    "th{background:#f5f5f5}img{max-width:100%}figcaption{color:#555}pre{background:#f5f5f5;"
+    "padding:1em;overflow:auto}"
+)
+
+
+def to_html(blocks, folder):
+    """One file: figures are inside."""
+    body = []
+    for i, (kind, content) in enumerate(blocks):
+        if kind == "heading":
+            body.append(f"<h{2 if i else 1}>{html.escape(content)}</h{2 if i else 1}>")
+        elif kind == "table":
+            body.append(_html_table(content))
+        elif kind == "figure":
+            name, text = content
+            picture = base64.b64encode((folder / f"figures/{name}.png").read_bytes()).decode()
+            image = f'<img alt="{html.escape(name)}" src="data:image/png;base64,{picture}">'
+            body.append(f"<figure>{image}<figcaption>{html.escape(text)}</figcaption></figure>")
+        elif kind == "code":
+            body.append(f"<pre>{html.escape(content)}</pre>")
+        else:
+            body.append(f"<p>{_inline(content)}</p>")
+    head = f'<meta charset="utf-8"><title>{html.escape(blocks[0].content)}</title>'
+    return f"<!doctype html><html lang=en>{head}<style>{STYLE}</style>{''.join(body)}</html>\n"
+
+
+def _inline(text):
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
+
+
+def _html_table(rows):
+    cells = [
+        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
+    ]
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
