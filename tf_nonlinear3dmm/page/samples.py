@@ -11,6 +11,7 @@ from tf_nonlinear3dmm import crop, data, directions
 ASSETS = pathlib.Path(__file__).parents[1] / "assets"
 DIRECTIONS, SAMPLES = "directions.npz", "samples.png"
 SAMPLE_SIZE = 112
+MOST_TURNED_DEG = 40
 NAMES = ("Ada", "Ben", "Chidi", "Dana", "Emre", "Fumiko", "Goran", "Hana")
 
 
@@ -35,6 +36,25 @@ def faces(size):
         name: np.round(crop.image(picture, whole, size).numpy()).astype(np.uint8)
         for name, picture in zip(NAMES, pictures, strict=False)
     }
+
+
+def draw_faces(config, path):
+    """Writes the picture that `faces` reads: one test face of each of the first few people.
+
+    Args:
+        config: the run's `Config`; its first source must be `synthetic_faces` at `SAMPLE_SIZE`.
+        path: of the .png file.
+    """
+    request = data.sources.requests(config)[0][0]
+    margin = (crop.stored_size(SAMPLE_SIZE) - SAMPLE_SIZE) // 2
+    chosen = {}
+    for record in data.sources.builder(request, config).as_dataset(split="test"):
+        person = int(record["identity"])
+        if person not in chosen and abs(float(record["yaw_deg"])) < MOST_TURNED_DEG:
+            chosen[person] = record["image"].numpy()[margin:-margin, margin:-margin]
+        if len(chosen) == len(NAMES):
+            break
+    PIL.Image.fromarray(np.concatenate([*chosen.values()], axis=1)).save(path, optimize=True)
 
 
 def find_directions(model, config, path, count=2000):
