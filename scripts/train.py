@@ -29,7 +29,8 @@ def main():
     folder = pathlib.Path(options.out or f"runs/{config.preset}")
     again = shlex.join(["python", *sys.argv])
 
-    from tf_nonlinear3dmm import evaluation, serving, training  # seconds: --help need not wait
+    with command_line.quiet_imports():  # takes seconds: --help need not wait
+        from tf_nonlinear3dmm import evaluation, serving, training
 
     wrong = (evaluation.EvaluationError, serving.ExportError)
     with training.codes(parser.prog, again, *wrong):
