@@ -89,7 +89,8 @@ class Updates:
         kind = "encoder" if is_encoder_step(stage, step) else "all"
         key = (stage_name, kind)
         if key not in self._functions:
-            self._functions[key] = tf.function(functools.partial(self._step, key, stage))
+            function = functools.partial(self._step, key, stage)
+            self._functions[key] = tf.function(function, autograph=False)
         self._set_rate(kind, learning_rate(stage, step))
         seed, stop = tf.constant(seed, tf.int32), tf.constant(float(stop))
         *numbers, bad, stops = self._functions[key](batch, seed, stop).numpy().tolist()
