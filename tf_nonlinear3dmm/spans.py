@@ -97,22 +97,28 @@ def planes(points, spans):
     return Planes(b, c, az + b * bz + c * cz, b_x, c_x, b_y, c_y, b_x * bz + c_x * cz)
 
 
-def _candidates(points, triangles, image_size):
-    """`[B, T]` bool: which triangles face the camera and have a pixel in their bounding box.
+def _by_vertex(points):
+    """x and y of `points` `[B, V, 3]`, as `[V, B]` each.
 
-    Here layout is what counts: with the batch last, one gather moves a whole row of images.
+    With the batch last, one gather moves a whole row of images. x is NaN where any coordinate is
+    NaN, infinite, or so far that products would overflow.
     """
-    height, width = image_size
-    x, y, z = tf.unstack(tf.transpose(points, [2, 1, 0]))  # [V, B]
+    x, y, z = tf.unstack(tf.transpose(points, [2, 1, 0]))
     far = points.dtype.max**0.75
     bad = x * far + y * far + z * far
-    x += bad - bad  # NaN if any is NaN, infinite, or so far that products would overflow
-    cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
+    return x + (bad - bad), y
 
+
+def _candidates(points, triangles, image_size):
+    """`[B, T]` bool: which triangles face the camera and have a pixel in their bounding box."""
+    height, width = image_size
+    x, y = _by_vertex(points)
     a, b, c = tf.unstack(triangles, axis=1)
     ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))
     ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
     facing = (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
+
+    cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
     a, b, c = (tf.gather(cell, corner) for corner in (a, b, c))
     differ = tf.bitwise.bitwise_or(tf.bitwise.bitwise_xor(a, b), tf.bitwise.bitwise_xor(b, c))
     filled = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
