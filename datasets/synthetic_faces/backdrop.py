@@ -33,12 +33,12 @@ def colour(random):
 
 
 def soften(image, sigma):
-    """Gaussian blur of `[H, W, C]`; strong blurs are done on a coarser grid."""
-    if sigma < 3 or image.shape[0] % 2:
-        return scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=2.5)
+    """About a Gaussian blur of `[H, W, C]`; strong blurs are done on a coarser grid."""
+    if sigma < 2 or image.shape[0] % 2:
+        return scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=2)
     coarse = image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2]
     coarse = soften(coarse / 4, sigma / 2)
-    return coarse.repeat(2, axis=0).repeat(2, axis=1)
+    return scipy.ndimage.uniform_filter(coarse.repeat(2, 0).repeat(2, 1), (2, 2, 1))
 
 
 def _ramp(random, x, y):

@@ -47,7 +47,8 @@ class Pixels(NamedTuple):
 
     def where(self, mask):
         """Those of the pixels that `mask` `[N]` keeps."""
-        return Pixels(*(value[..., mask] for value in self))
+        chosen = np.flatnonzero(mask)
+        return Pixels(*(np.take(value, chosen, axis=-1) for value in self))
 
 
 @functools.partial(tf.function, reduce_retracing=True)
@@ -69,16 +70,16 @@ def rasterize(vertices, projection, triangles, normal_triangles, side):
 
 def pixels(buffers, i, triangles):
     """The `Pixels` of image `i`, which saw `triangles` `[T, 3]`."""
-    seen = buffers.triangle_id[i].ravel()
-    index = np.flatnonzero(seen >= 0)
-    triangle = seen[index]
-    corners = np.take(triangles.T, triangle, axis=1)
-    x, y = (index % buffers.triangle_id.shape[2]), (index // buffers.triangle_id.shape[2])
+    seen, width = buffers.triangle_id[i].ravel(), buffers.triangle_id.shape[2]
+    index = np.flatnonzero(seen >= 0).astype(np.int32)
+    triangle, y = seen[index], index // width
+    x = index - y * width
+    corners = np.take(np.ascontiguousarray(triangles.T), triangle, axis=1)
     points = np.take(np.ascontiguousarray(buffers.points[i].T), corners, axis=1)  # [3, 3, N]
     (ax, bx, cx), (ay, by, cy) = points[0] - x.astype("f4"), points[1] - y.astype("f4")
     weights = np.stack([bx * cy - by * cx, cx * ay - cy * ax, ax * by - ay * bx])
-    weights /= weights.sum(axis=0)
-    return Pixels(index, triangle, corners, weights, np.einsum("kn,kn->n", weights, points[2]))
+    weights /= weights[0] + weights[1] + weights[2]
+    return Pixels(index, triangle, corners, weights, (weights * points[2]).sum(axis=0))
 
 
 def spread(attributes, pixels):
@@ -125,4 +126,5 @@ def shade(colour, normals, light, gloss, power):
 
 def unit(vectors):
     """Unit vectors `[3, N]`; 0 stays 0."""
-    return vectors / np.maximum(np.sqrt(np.einsum("cn,cn->n", vectors, vectors)), 1e-8)
+    x, y, z = vectors
+    return vectors / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-8)

@@ -11,9 +11,9 @@ def photograph(random, image):
     """JPEG bytes of an image `[H, W, 3]` of light, as a plain camera would take it."""
     sigma = random.gamma(2.0, 0.22) if random.uniform() < 0.7 else 0.0
     if sigma > 0.15:
-        image = scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=3)
+        image = scipy.ndimage.gaussian_filter(image, (sigma, sigma, 0), truncate=2.5)
     noise = random.gamma(2.0, 0.005)
-    grain = random.normal(size=image.shape).astype(np.float32)
+    grain = random.standard_normal(image.shape, np.float32)
     image = image + noise * np.sqrt(np.clip(image, 0.05, 1)) * grain
     pixels = np.clip(np.round(image * 255), 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
