@@ -232,12 +232,19 @@ def tiny():
 def small():
     """The default, made for two CPU cores: 112-px images, UV 96 x 112, 2.8 M weights.
 
-    Command: `python scripts/train.py`. The networks take 0.22 s a step at batch 16 on 2 cores.
+    Command: `python scripts/train.py`, about 25 minutes on 2 cores with data and evaluation. The
+    networks take 0.22 s a step at batch 16.
+
+    It differs from the paper's code in two things: gradients are clipped, and finetuning keeps the
+    labels as strong as pretraining has them, since the generated ones are true and not the fits of
+    a linear model. Without both, 700 steps of finetuning took the vertex error from 4.5 to 11.4 mm.
     """
+    true_labels = dataclasses.replace(FINETUNE_LOSS, projection=5.0, shape=10.0)
     return Config(
         preset="small",
         pretrain=StageConfig(steps=2000, final_rate=0.1),
-        finetune=StageConfig(steps=700, learning_rate=5e-4, final_rate=0.1, loss=FINETUNE_LOSS),
+        finetune=StageConfig(steps=700, learning_rate=5e-4, final_rate=0.1, loss=true_labels),
+        train=TrainConfig(clip_norm=1.0),
     )
 
 
