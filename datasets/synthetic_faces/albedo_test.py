@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.synthetic_faces import albedo, identity, look, surface
+from datasets.synthetic_faces import albedo, identity, look, openings, surface
 from tf_nonlinear3dmm import face_model
 
 SIZE = (48, 56)
@@ -71,7 +71,7 @@ def test_teeth_keep_their_height_as_the_mouth_opens():
     row = np.linspace(0, 1, 400)
     sheet = np.stack([np.full(400, 0.1), row], axis=1)
     for gap in (0.2, 0.4):
-        bright = albedo.mouth(sheet, gap, drawn(0)).mean(axis=1) > 0.5
+        bright = openings.mouth(sheet, gap, drawn(0)).mean(axis=1) > 0.5
         upper = np.flatnonzero(~bright)[0] / 400 * gap
         assert abs(upper - 0.076) < 0.01
 
@@ -80,7 +80,7 @@ def test_an_eye_is_dark_in_the_middle_and_light_outside():
     angle = np.radians([0.0, 15.0, 40.0])
     directions = np.stack([np.sin(angle), np.zeros(3), np.cos(angle)], axis=1)
     person = drawn(0)._replace(pupil=0.4, iris=np.array([0.3, 0.4, 0.5], np.float32))
-    pupil, iris, white = albedo.eye(directions.astype(np.float32), person)
+    pupil, iris, white = openings.eye(directions.astype(np.float32), person)
     assert pupil.max() < 0.1 < iris.mean() < white.mean()
 
 

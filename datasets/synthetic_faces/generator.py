@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from datasets.synthetic_faces import people, picture, scene, sensor, teacher
+from datasets.synthetic_faces import people, picture, scene, sensor, stage, teacher
 from tf_nonlinear3dmm import crop, renderer
 from tf_nonlinear3dmm import unwrap as unwrapping
 
@@ -31,7 +31,7 @@ class Studio(NamedTuple):
     uv_size: tuple
     people: people.Population | people.LinearPeople
     face: renderer.FaceTensors
-    stage: picture.Stage
+    stage: stage.Stage
     fitter: teacher.Fitter
 
 

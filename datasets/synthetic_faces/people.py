@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, expression, identity, look, picture, surface
+from datasets.synthetic_faces import albedo, expression, identity, look, stage, surface
 from tf_nonlinear3dmm import face_model, renderer
 
 EMBEDDED = ("makehuman", "makehuman-12k")
@@ -55,8 +55,8 @@ class Population:
         self._noise = albedo.make_noise(size)
 
     def stage(self, tensors):
-        """The `picture.Stage` for faces drawn with these `renderer.FaceTensors`."""
-        return picture.make_stage(self._population, tensors, self._noise)
+        """The `stage.Stage` for faces drawn with these `renderer.FaceTensors`."""
+        return stage.make_stage(self._population, tensors, self._noise)
 
     def person(self, random):
         """Draws a `Person`."""
@@ -124,7 +124,7 @@ class LinearPeople:
         self._lips = np.sum(lips[tensors.texel_vertices] * tensors.texel_weights, axis=-1).ravel()
 
     def stage(self, tensors):
-        return picture.bare_stage(self.face, tensors, self._noise)
+        return stage.bare_stage(self.face, tensors, self._noise)
 
     def person(self, random):
         seen = look.bald(look.bare(look.sample(random, identity.sample(random, None))))

@@ -13,87 +13,14 @@ from datasets.synthetic_faces import (
     head,
     look,
     occluder,
+    openings,
     scene,
     surface,
 )
+from datasets.synthetic_faces import stage as stages
 
 SUPERSAMPLING = 2
-HAIR, LINING, RIM, LENS = 0, 1, 2, 3  # labels of what covers the body
 INSIDE = 0.45  # light that reaches the inner side of hair
-
-
-class Mesh(NamedTuple):
-    """Triangles `[T, 3]`, their labels `[T]`, and those `[Tn, 3]` that count for normals."""
-
-    triangles: np.ndarray
-    label: np.ndarray
-    normal_triangles: np.ndarray
-
-
-class Stage(NamedTuple):
-    """Meshes and fields that every picture shares.
-
-    Attributes:
-        face: `renderer.FaceTensors`; the face's vertices come first in the body.
-        mean: `[V, 3]` mean face.
-        landmarks: `[68]` vertex ids.
-        behind: `head.Head`; None: a face alone, and nothing that covers it.
-        body: `Mesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth sheet, 2 and 3
-            eyes, then those of `head`.
-        cover: `Mesh` of hair and glasses; labels HAIR, LINING, RIM, LENS.
-        below: `[V + M, 1]` how far down the neck a vertex of the body lies, 0 to 1.
-        place: `[M, 2]` places of the cover on the hair's shell, 0 for glasses.
-        eye: `[V, 3]` directions in the eyeballs.
-        sheet: `[V, 2]` places in the mouth.
-        noise: `albedo.Noise`.
-    """
-
-    face: object
-    mean: np.ndarray
-    landmarks: np.ndarray
-    noise: albedo.Noise
-    body: Mesh
-    behind: head.Head | None = None
-    cover: Mesh | None = None
-    below: np.ndarray | None = None
-    place: np.ndarray | None = None
-    eye: np.ndarray | None = None
-    sheet: np.ndarray | None = None
-
-
-def make_stage(population, tensors, noise):
-    """The `Stage` around a population's face; `tensors` are its `renderer.FaceTensors`."""
-    behind, shell, count = head.design(population), hair.shell(), len(population.mean)
-    frames, frame_label = eyewear.topology()
-    label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
-    body = Mesh(
-        np.concatenate([tensors.triangles, behind.triangles + count]),
-        np.concatenate([label, behind.labels]),
-        np.concatenate([tensors.normal_triangles, behind.triangles + count]),
-    )
-    one_side = len(shell.triangles) // 2
-    cover = np.concatenate([shell.triangles, frames + len(shell.place)])
-    cover_label = np.concatenate([np.repeat([HAIR, LINING], one_side), RIM + frame_label])
-    return Stage(
-        face=tensors,
-        mean=population.mean,
-        landmarks=population.lm.astype(int),
-        noise=noise,
-        body=body,
-        behind=behind,
-        cover=Mesh(cover, cover_label, cover[cover_label != LINING]),
-        below=np.append(np.zeros(count), behind.turning)[:, np.newaxis],
-        place=np.concatenate([shell.place, np.zeros([eyewear.count(), 2])]),
-        eye=surface.eye_directions(population, population.mean),
-        sheet=surface.sheet_coordinates(population),
-    )
-
-
-def bare_stage(face, tensors, noise):
-    """The `Stage` of a `FaceModel` that head, hair and glasses do not fit."""
-    label = np.full(len(tensors.triangles), surface.SKIN)
-    body = Mesh(tensors.triangles, label, tensors.normal_triangles)
-    return Stage(tensors, face.mean_vertices, face.landmarks, noise, body)
 
 
 class Shot(NamedTuple):
@@ -118,7 +45,7 @@ def compose(stage, vertices, neutral, projection, yaw, shots, side):
     """Pictures before the camera.
 
     Args:
-        stage: `Stage`.
+        stage: `stage.Stage`.
         vertices: `[B, V, 3]` of the faces.
         neutral: `[B, V, 3]` without expression: skull, hair and glasses sit on these.
         projection: `[B, 2, 4]` to pixels of the image.
@@ -209,9 +136,9 @@ def _body(stage, normals, pixels, label, shot):
     if not stage.behind:
         return draw.shade(colour, normals, shot.light, gloss, np.float32(14))
     eye, sheet = (label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE), label == surface.SHEET
-    colour[:, eye] = albedo.eye(draw.spread(stage.eye, pixels.where(eye)).T, person).T
+    colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.where(eye)).T, person).T
     place = draw.spread(stage.sheet, pixels.where(sheet)).T
-    colour[:, sheet] = albedo.mouth(place, shot.gap, person).T
+    colour[:, sheet] = openings.mouth(place, shot.gap, person).T
     skin = albedo.skin_colour(person.melanin, person.haemoglobin, person.warmth)[:, np.newaxis]
     neck = label == head.NECK
     below = draw.spread(stage.below, pixels.where(neck))
@@ -230,14 +157,14 @@ def _cover(stage, normals, pixels, shot):
     normals = draw.unit(draw.spread(normals, pixels))
     normals *= np.where(normals[2] < 0, np.float32(-1), np.float32(1))
     colour, opacity = np.empty_like(normals), np.ones(len(label), np.float32)
-    is_hair = label <= LINING
+    is_hair = label <= stages.LINING
     place = draw.spread(stage.place, pixels.where(is_hair))
     colour[:, is_hair], opacity[is_hair] = _hair(stage.noise, place, shot.look)
-    colour[:, label == LINING] *= INSIDE
+    colour[:, label == stages.LINING] *= INSIDE
     glasses = shot.look.glasses
-    colour[:, label == RIM] = glasses.colour[:, np.newaxis]
-    colour[:, label == LENS] = glasses.lens[:, np.newaxis]
-    opacity[label == LENS] = glasses.tint
+    colour[:, label == stages.RIM] = glasses.colour[:, np.newaxis]
+    colour[:, label == stages.LENS] = glasses.lens[:, np.newaxis]
+    opacity[label == stages.LENS] = glasses.tint
     soft = shot.look.style.kind not in hair.CLOTH
     gloss = np.array([shot.look.hair_gloss * soft, 0, 0.5, 0.6], np.float32)[label]
     power = np.array([9, 9, 40, 40], np.float32)[label]

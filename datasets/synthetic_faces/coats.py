@@ -1,0 +1,83 @@
+"""Hair and make-up that lie on the skin: brows, lashes, beard, scalp, eye shadow, lipstick.
+
+Each function yields coats, from the skin upwards: (cover `[N]`, colour `[3]` or `[N, 3]`).
+"""
+
+import numpy as np
+
+from datasets.synthetic_faces import surface as surface_lib
+from datasets.synthetic_faces.fade import bump, step
+
+
+def lipstick(surface, layers, strands, look):
+    yield look.lipstick * surface.masks["lips"], look.lipstick_colour
+
+
+def around_eyes(surface, layers, strands, look):
+    """(cover `[N]`, colour) of eye shadow, brows, lashes and liner, from the skin upwards."""
+    x, y = np.abs(surface.position[:, 0]), surface.position[:, 1]
+    if look.eye_shadow:
+        lid = bump(surface.upper_lid, 0.06) * (y > 0.17 + 0.02 * (x > 0.4))
+        yield look.eye_shadow * lid, look.eye_shadow_colour
+    yield _brow(surface, strands, layers[4], look), look.brow_colour
+    outwards = 0.5 + 0.5 * step(x, 0.18, 0.4)
+    lashes = look.lashes * outwards * bump(surface.upper_lid, 0.011)
+    liner = look.liner * outwards * bump(surface.upper_lid, 0.017)
+    lower = (0.3 * look.lashes + 0.35 * look.liner) * outwards * bump(surface.lower_lid, 0.009)
+    skin = surface.label == surface_lib.SKIN
+    dark = np.minimum(look.hair * 0.5, np.float32(0.09))
+    yield np.maximum(np.maximum(lashes, liner), lower) * skin, dark
+
+
+def _brow(surface, strands, fine, look):
+    """Cover `[N]` of the eyebrows."""
+    density, width, lift, arch, length, start = look.brow
+    place, above = surface.brow.T
+    inside = np.clip((place - start) / (length - start), 0, 1)
+    rise = lift + arch * np.sin(np.pi * inside**1.3)
+    half = width * (0.75 + 0.5 * np.sin(np.pi * np.clip(inside * 0.9 + 0.1, 0, 1)))
+    half *= 1 - 0.75 * step(inside, 0.55, 1.0)
+    across = 1 - step(np.abs(above - rise), 0.45 * half, 1.15 * half)
+    along = step(place, start - 0.05, start + 0.12) * (1 - step(place, length - 0.1, length))
+    hairs = np.clip(0.85 + 0.22 * strands + 0.12 * fine, 0, 1.1)
+    return density * across * along * hairs
+
+
+def beard(surface, layers, strands, look):
+    """(cover `[N]`, colour) of the beard."""
+    if look.beard == "shaven":
+        return
+    fine = layers[4]
+    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
+    line = np.interp(x, [0.0, 0.22, 0.33, 0.48, 0.6, 0.66], [-0.3, -0.38, -0.42, -0.30, -0.08, 0.1])
+    edge = 0.05 if look.beard == "full" else 0.09
+    below = step(line.astype(np.float32) + look.beard_line - y + 0.02 * fine, -edge, edge)
+    upper_lip = step(-0.25 - y, -0.02, 0.03) * (1 - step(x, 0.20, 0.28)) * (z > 0.7)
+    moustache = upper_lip * (y > -0.5 + 0.4 * np.maximum(0.2 - x, 0))
+    chin = (1 - step(x, 0.20, 0.27)) * step(-0.45 - y, 0.0, 0.1)
+    area = {
+        "moustache": moustache * (y > -0.53),
+        "goatee": np.maximum(moustache, chin * below),
+    }.get(look.beard, np.maximum(below * (z > -0.05), moustache * (y > -0.6)))
+    lips = 1 - surface.masks["lips"]
+    if look.beard in ("shadow", "stubble"):
+        sparse = np.clip(0.75 + 0.3 * fine, 0.2, 1.2)
+    else:
+        sparse = 1 - 0.25 * step(fine, 0.0, 1.5)
+    cover = area * lips * sparse * (surface.masks["ear"] < 0.3) * (surface.label == 0)
+    yield look.beard_density * cover, look.beard_colour * (1 + 0.22 * strands)[:, np.newaxis]
+
+
+def scalp(surface, layers, strands, look):
+    """(cover `[N]`, colour) of hair above the hairline and before and behind the ears."""
+    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
+    height, peak, temples, burns = look.hairline
+    level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.015 * layers[2] - 0.012 * layers[4]
+    level += peak * bump(x, 0.12) - temples * bump(x - 0.38, 0.16)
+    top = step(level, -0.02, 0.035)
+    no_ear = surface.masks["ear"] < 0.2
+    front = 0.36 + 0.012 * layers[4]
+    burn = step(front - z, 0, 0.06) * step(y + burns, -0.02, 0.03) * (z > 0.12) * (x > 0.5)
+    behind = step(0.05 - z, 0, 0.05) * step(y - 0.1, -0.05, 0.1)
+    cover = np.maximum(top, np.maximum(burn, behind) * no_ear)
+    yield look.hair_paint * cover, look.hair * (1 + 0.22 * strands)[:, np.newaxis]

@@ -1,0 +1,84 @@
+"""The meshes and fields that every picture shares."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from datasets.synthetic_faces import albedo, eyewear, hair, head, surface
+from tf_nonlinear3dmm import renderer
+
+HAIR, LINING, RIM, LENS = 0, 1, 2, 3  # labels of what covers the body
+
+
+class Mesh(NamedTuple):
+    """Triangles `[T, 3]`, their labels `[T]`, and those `[Tn, 3]` that count for normals."""
+
+    triangles: np.ndarray
+    label: np.ndarray
+    normal_triangles: np.ndarray
+
+
+class Stage(NamedTuple):
+    """Meshes and fields that every picture shares.
+
+    Attributes:
+        face: `renderer.FaceTensors`; the face's vertices come first in the body.
+        mean: `[V, 3]` mean face.
+        landmarks: `[68]` vertex ids.
+        behind: `head.Head`; None: a face alone, and nothing that covers it.
+        body: `Mesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth sheet, 2 and 3
+            eyes, then those of `head`.
+        cover: `Mesh` of hair and glasses; labels HAIR, LINING, RIM, LENS.
+        below: `[V + M, 1]` how far down the neck a vertex of the body lies, 0 to 1.
+        place: `[M, 2]` places of the cover on the hair's shell, 0 for glasses.
+        eye: `[V, 3]` directions in the eyeballs.
+        sheet: `[V, 2]` places in the mouth.
+        noise: `albedo.Noise`.
+    """
+
+    face: renderer.FaceTensors
+    mean: np.ndarray
+    landmarks: np.ndarray
+    noise: albedo.Noise
+    body: Mesh
+    behind: head.Head | None = None
+    cover: Mesh | None = None
+    below: np.ndarray | None = None
+    place: np.ndarray | None = None
+    eye: np.ndarray | None = None
+    sheet: np.ndarray | None = None
+
+
+def make_stage(population, tensors, noise):
+    """The `Stage` around a population's face; `tensors` are its `renderer.FaceTensors`."""
+    behind, shell, count = head.design(population), hair.shell(), len(population.mean)
+    frames, frame_label = eyewear.topology()
+    label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
+    body = Mesh(
+        np.concatenate([tensors.triangles, behind.triangles + count]),
+        np.concatenate([label, behind.labels]),
+        np.concatenate([tensors.normal_triangles, behind.triangles + count]),
+    )
+    one_side = len(shell.triangles) // 2
+    cover = np.concatenate([shell.triangles, frames + len(shell.place)])
+    cover_label = np.concatenate([np.repeat([HAIR, LINING], one_side), RIM + frame_label])
+    return Stage(
+        face=tensors,
+        mean=population.mean,
+        landmarks=population.lm.astype(int),
+        noise=noise,
+        body=body,
+        behind=behind,
+        cover=Mesh(cover, cover_label, cover[cover_label != LINING]),
+        below=np.append(np.zeros(count), behind.turning)[:, np.newaxis],
+        place=np.concatenate([shell.place, np.zeros([eyewear.count(), 2])]),
+        eye=surface.eye_directions(population, population.mean),
+        sheet=surface.sheet_coordinates(population),
+    )
+
+
+def bare_stage(face, tensors, noise):
+    """The `Stage` of a `FaceModel` that head, hair and glasses do not fit."""
+    label = np.full(len(tensors.triangles), surface.SKIN)
+    body = Mesh(tensors.triangles, label, tensors.normal_triangles)
+    return Stage(tensors, face.mean_vertices, face.landmarks, noise, body)
