@@ -9,7 +9,7 @@ import scipy.io
 import tensorflow_datasets as tfds
 
 from datasets.w300_lp import w300_lp_dataset_builder as w300_lp
-from tf_nonlinear3dmm import archive, configs, data, metrics, records
+from tf_nonlinear3dmm import archive, configs, data, metrics, records, w300
 from tf_nonlinear3dmm.data import augment
 from tf_nonlinear3dmm.face_model import FaceModel
 
@@ -203,7 +203,7 @@ def test_with_the_fitted_face_geometry_and_texture_are_exact(basel_files, tmp_pa
         found = w300_lp.make_example(tree, f"300W_LP/{subset}/AFW_1_{k}", fitted)
         assert found["has_texture"] and found["has_projection"]
         coefficients = (found[key][np.newaxis] for key in ("shape_para", "exp_para"))
-        vertices = records.w300.vertices(*coefficients, face)[0]
+        vertices = w300.vertices(*coefficients, face)[0]
         projection = found["projection"]
         points = vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
         if subset == "AFW":
