@@ -3,6 +3,7 @@ import runpy
 import sys
 
 import numpy as np
+import pytest
 import scipy.io
 
 from tf_nonlinear3dmm import w300
@@ -68,6 +69,7 @@ def test_pose_and_landmarks_of_mirrored_files_agree(fake):
     assert a.x - 1 == 449 - (b.x - 1)
 
 
+@pytest.mark.slow
 def test_the_script_writes_both_trees(tmp_path, monkeypatch):
     flags = ["--photographs", "1", "--images", "1", "--image-size", "32"]
     monkeypatch.setattr(sys, "argv", ["make_fake_300w_lp.py", str(tmp_path), *flags])

@@ -1,8 +1,10 @@
 """Laws of records: the same every time, nobody in two splits, labels that agree with each other."""
 
 import dataclasses
+import io
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 
@@ -34,6 +36,8 @@ def test_more_records_only_append_however_many_workers(studio, block):
     assert [len(few), len(many)] == [5, 20]
     for record, longer, whole in zip(few, many, block, strict=False):
         assert record["image"] == longer["image"] == whole["image"]
+        packed = PIL.Image.open(io.BytesIO(record["albedo"]))
+        np.testing.assert_array_equal(np.asarray(packed), whole["albedo"])
         assert np.array_equal(record["teacher_vertices"], longer["teacher_vertices"])
 
 

@@ -144,7 +144,8 @@ def face_basis(population):
 
     def carry(targets):
         flat = targets.transpose(1, 0, 2).reshape(count, -1) * MILLI
-        return (coarse @ flat).reshape(-1, len(targets), 3).transpose(1, 0, 2)
+        carried = (coarse @ flat).reshape(-1, len(targets), 3).transpose(1, 0, 2)
+        return np.ascontiguousarray(carried, np.float32)
 
     macro = carry(np.concatenate([population.race, population.univ]))
     macro -= macro[:, population.anchor_ids].mean(axis=1, keepdims=True)
@@ -153,8 +154,8 @@ def face_basis(population):
     base = operator @ virtual - population.origin
     return Basis(
         _anchored(base, population).astype(np.float32),
-        np.concatenate([macro, rest]).astype(np.float32),
-        carry(population.unit).astype(np.float32),
+        np.concatenate([macro, rest]),
+        carry(population.unit),
     )
 
 
