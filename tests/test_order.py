@@ -9,7 +9,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
     configs command_line shapes replicas repeatable face_model face_build face_formats mesh_io
     layers encoder decoders discriminator
-    sampling camera packing spans coverage rasterizer antialias lighting renderer unwrap
+    packing sampling camera spans coverage rasterizer antialias lighting renderer unwrap
     crop archive photos w300 records data
     model baselines perceptual losses metrics directions visualize plots training evaluation
     experiments serving page

@@ -14,7 +14,7 @@ import math
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import packing, shapes
 
 SH_CONSTANTS = (
     math.sqrt(1 / (4 * math.pi)),
@@ -46,14 +46,26 @@ def vertex_normals(vertices, triangles, normal_triangles=None):
     triangles = tf.convert_to_tensor(triangles)
     if normal_triangles is not None:
         triangles = tf.boolean_mask(triangles, normal_triangles)
-    by_vertex = tf.transpose(vertices, [1, 0, 2])  # [V, B, 3]: one gather moves a whole batch
-    a, b, c = (tf.gather(by_vertex, triangles[:, k]) for k in range(3))
-    areas = tf.linalg.cross(b - a, c - a)
-    normals = tf.math.unsorted_segment_sum(
-        tf.tile(areas, [3, 1, 1]), tf.reshape(tf.transpose(triangles), [-1]), tf.shape(by_vertex)[0]
+    shape = tf.shape(vertices)
+    by_vertex = tf.reshape(tf.transpose(vertices, [1, 2, 0]), [shape[1], -1])  # [V, 3 B]
+    count = tf.shape(triangles)[0]
+    triangle, one = tf.range(count), tf.ones([count], vertices.dtype)
+    a, b, c = tf.unstack(triangles, axis=1)
+
+    def edge(start, end):  # [T, B] in x, y and z
+        pairs = packing.Int64.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
+        weights = tf.concat([one, -one], axis=0)
+        edges = packing.spread(pairs, weights, by_vertex, count)
+        return tf.unstack(tf.reshape(edges, [count, 3, -1]), axis=1)
+
+    (ux, uy, uz), (vx, vy, vz) = edge(a, b), edge(a, c)
+    areas = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]
+    pairs = packing.Int64.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
+    normals = packing.spread(
+        pairs, tf.tile(one, [3]), tf.reshape(tf.stack(areas, axis=1), [count, -1]), shape[1]
     )
-    normals = tf.ensure_shape(tf.transpose(normals, [1, 0, 2]), vertices.shape)
-    return _unit(normals)
+    normals = tf.transpose(tf.reshape(normals, [shape[1], 3, -1]), [2, 0, 1])
+    return _unit(tf.ensure_shape(normals, vertices.shape))
 
 
 def sh_basis(normals):
@@ -62,20 +74,24 @@ def sh_basis(normals):
     A normal shorter than 1, as interpolation leaves it, is used as it is; 0 sees only the first.
     """
     shapes.check(normals=(normals, "... 3"))
+    return tf.stack(_harmonics(normals), axis=-1)
+
+
+def _harmonics(normals):
+    """The columns of `sh_basis`."""
     x, y, z = tf.unstack(normals, axis=-1)
-    harmonics = [tf.ones_like(x), z, y, x, 2 * z * z - x * x - y * y]
-    harmonics += [y * z, x * z, x * y, x * x - y * y]
-    return tf.stack(harmonics, axis=-1) * tf.constant(SH_CONSTANTS, normals.dtype)
+    polynomials = [tf.ones_like(x), z, y, x, 2 * z * z - x * x - y * y]
+    polynomials += [y * z, x * z, x * y, x * x - y * y]
+    return [p * constant for p, constant in zip(polynomials, SH_CONSTANTS, strict=True)]
 
 
 def shading(normals, illumination):
     """The light that falls on `normals` `[B, ..., 3]` from `illumination` `[B, 9, 3]`: RGB."""
     shapes.check(normals=(normals, "... 3"), illumination=(illumination, "B 9 3"))
-    basis = sh_basis(normals)
-    flat = tf.reshape(basis, [tf.shape(basis)[0], -1, 9])
-    return tf.ensure_shape(
-        tf.reshape(tf.matmul(flat, illumination), tf.shape(normals)), normals.shape
-    )
+    shape = tf.shape(normals)
+    basis = tf.stack(_harmonics(tf.reshape(normals, [shape[0], -1, 3])), axis=1)  # [B, 9, N]
+    light = tf.matmul(illumination, basis, transpose_a=True)  # [B, 3, N]
+    return tf.ensure_shape(tf.reshape(tf.transpose(light, [0, 2, 1]), shape), normals.shape)
 
 
 def shade(albedo, normals, illumination):

@@ -14,7 +14,7 @@ class Int64:
     def pairs(low, high):
         """`[..., 2]` int32 of two `[...]` int32. Bits are only moved; no arithmetic sees them."""
         pair = tf.complex(tf.bitcast(low, tf.float32), tf.bitcast(high, tf.float32))
-        return tf.bitcast(tf.bitcast(pair, tf.int64), tf.int32)
+        return tf.bitcast(pair, tf.int32)
 
     @staticmethod
     def runs(start, count):
@@ -82,6 +82,13 @@ def rows(columns):
     return tf.transpose(tf.stack(columns))
 
 
+def dot(a, b):
+    """The sum of `a * b` over the last axis: of few columns, one by one is faster."""
+    if a.shape[-1] is None or a.shape[-1] > 8:
+        return tf.reduce_sum(a * b, axis=-1)
+    return sum(a[..., k] * b[..., k] for k in range(a.shape[-1]))
+
+
 def spread(pairs, weights, values, size):
     """A sparse matrix times a dense one: `out[row] += weight * values[column]` for every pair.
 
@@ -93,11 +100,23 @@ def spread(pairs, weights, values, size):
 
     Returns:
         `[size, C]`.
+
+    Gradients:
+        Reach `values` alone, by `collect`. On a CPU sums keep the order of the pairs.
     """
-    shape = tf.cast(tf.stack([size, tf.shape(values)[0]]), tf.int64)
-    return tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=pairs, a_values=weights, a_shape=shape, b=values
-    )
+
+    @tf.custom_gradient
+    def run(values):
+        def backward(upstream):
+            return collect(pairs, weights, upstream, tf.shape(values)[0])
+
+        shape = tf.cast(tf.stack([size, tf.shape(values)[0]]), tf.int64)
+        result = tf.raw_ops.SparseTensorDenseMatMul(
+            a_indices=pairs, a_values=weights, a_shape=shape, b=values
+        )
+        return result, backward
+
+    return run(values)
 
 
 def collect(pairs, weights, values, size):
@@ -106,3 +125,22 @@ def collect(pairs, weights, values, size):
     return tf.raw_ops.SparseTensorDenseMatMul(
         a_indices=pairs, a_values=weights, a_shape=shape, b=values, adjoint_a=True
     )
+
+
+def take(values, rows):
+    """`values[rows]` `[N, C]`: a gather whose gradient is dense and summed in a fixed order."""
+
+    @tf.custom_gradient
+    def run(values):
+        def backward(upstream):
+            return put(upstream, rows, tf.shape(values)[0])
+
+        return tf.gather(values, rows), backward
+
+    return run(values)
+
+
+def put(values, rows, size):
+    """`[size, C]` with `values` `[N, C]` added at `rows` `[N]`: the adjoint of `take`."""
+    pairs = Int64.pairs(rows, tf.range(tf.size(rows)))
+    return spread(pairs, tf.ones_like(values[:, 0]), values, size)

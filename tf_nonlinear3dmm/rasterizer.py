@@ -94,19 +94,17 @@ def interpolate(attributes, triangles, fragments):
         barycentric=(fragments.barycentric, "B H W 3"),
         triangle_id=(fragments.triangle_id, "B H W"),
     )
-    if attributes.shape[2] is None:
-        raise ValueError("`attributes` must have a known number of channels, got None.")
     shape = tf.shape(fragments.triangle_id)
     ids = tf.reshape(fragments.triangle_id, [-1])
     pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
     vertices = tf.transpose(tf.gather(triangles, tf.gather(ids, pixel)))  # [3, F]
     if attributes.shape[0] != 1:
         vertices += pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
-    channels = attributes.shape[2]
+    channels = attributes.shape[2] or tf.shape(attributes)[2]
     weights = tf.reshape(fragments.barycentric, [-1, 3])
     image = _interpolate(tf.reshape(attributes, [-1, channels]), weights, pixel, vertices)
     image = tf.reshape(image, tf.concat([shape, [channels]], axis=0))
-    return tf.ensure_shape(image, [*fragments.triangle_id.shape, channels])
+    return tf.ensure_shape(image, [*fragments.triangle_id.shape, attributes.shape[2]])
 
 
 def uv_fragments(uv, triangles, uv_size):
@@ -206,13 +204,7 @@ def _interpolate(values, barycentric, pixel, vertices):
 
     def backward(upstream):
         by_value = packing.collect(pairs, weights, upstream, tf.shape(values)[0])
-        corners = tf.gather(values, vertices)  # [3, F, C]
-        colours = tf.gather(upstream, pixel)  # [F, C]
-        by_weight = sum(corners[..., k] * colours[:, k] for k in range(values.shape[1]))
-        at_pixel = packing.Int64.pairs(pixel, tf.range(tf.shape(pixel)[0]))
-        by_weight = packing.spread(
-            at_pixel, tf.ones_like(by_weight[0]), tf.transpose(by_weight), size
-        )
-        return by_value, by_weight, None, None
+        by_weight = packing.dot(tf.gather(values, vertices), tf.gather(upstream, pixel))  # [3, F]
+        return by_value, packing.put(tf.transpose(by_weight), pixel, size), None, None
 
     return packing.spread(pairs, weights, values, size), backward

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting, rasterizer, sampling, shapes
+from tf_nonlinear3dmm import camera, lighting, packing, rasterizer, sampling, shapes
 
 
 class FaceTensors(NamedTuple):
@@ -74,15 +74,23 @@ def face_tensors(face, uv_size):
 def to_texels(attributes, face):
     """Spreads vertex attributes `[B, V, C]` over the UV map: `[B, Hu, Wu, C]`."""
     shapes.check(attributes=(attributes, "B V C"))
-    by_vertex = tf.transpose(attributes, [1, 0, 2])  # one gather moves a whole batch
-    height, width, _ = face.texel_vertices.shape
-    weights = tf.cast(tf.reshape(face.texel_weights, [-1, 3]), attributes.dtype)
-    ids = tf.reshape(face.texel_vertices, [-1, 3])
-    spread = sum(
-        tf.gather(by_vertex, ids[:, k]) * weights[:, k, tf.newaxis, tf.newaxis] for k in range(3)
-    )
     batch, channels = tf.shape(attributes)[0], attributes.shape[2]
-    return tf.reshape(tf.transpose(spread, [1, 0, 2]), [batch, height, width, channels])
+    height, width, _ = face.texel_vertices.shape
+    spread = _spread_texels(tf.transpose(attributes, [1, 2, 0]), face)  # [Hu Wu, C, B]
+    spread = tf.transpose(spread, [2, 0, 1])
+    return tf.reshape(spread, [batch, height, width, channels])
+
+
+def _spread_texels(attributes, face):
+    """`[V, ...]` to `[Hu Wu, ...]`: a sparse matrix, whose gradient is its transpose."""
+    vertices = tf.reshape(face.texel_vertices, [-1])
+    texel = tf.range(tf.size(vertices)) // 3
+    weights = tf.cast(tf.reshape(face.texel_weights, [-1]), attributes.dtype)
+    flat = tf.reshape(attributes, [tf.shape(attributes)[0], -1])
+    spread = packing.spread(
+        packing.Int64.pairs(texel, vertices), weights, flat, tf.size(vertices) // 3
+    )
+    return tf.reshape(spread, tf.concat([[-1], tf.shape(attributes)[1:]], axis=0))
 
 
 def shading_map(vertices, projection, illumination, face):
@@ -142,15 +150,21 @@ def draw(texture, fragments, face):
     Returns:
         image `[B, H, W, 3]`, 0 where the face is not seen, and mask `[B, H, W, 1]`.
     """
+    shape = tf.shape(fragments.triangle_id)
+    ids = tf.reshape(fragments.triangle_id, [-1])
+    pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
+    corners = tf.reshape(tf.gather(face.uv, face.triangles), [-1, 6])  # u, v of each corner
+    corners = packing.columns(tf.gather(tf.cast(corners, texture.dtype), tf.gather(ids, pixel)))
+    weights = packing.columns(packing.take(tf.reshape(fragments.barycentric, [-1, 3]), pixel))
+    u, v = (sum(w * c for w, c in zip(weights, corners[k::2], strict=True)) for k in (0, 1))
+
+    size = face.texel_triangle.shape
+    points = sampling.texels(packing.rows([u, v]), size)
+    first = pixel // (shape[1] * shape[2]) * (size[0] * size[1])
+    colours = sampling.lookup(tf.reshape(texture, [-1, 3]), points, first, size)
+    image = tf.reshape(packing.put(colours, pixel, tf.size(ids)), tf.concat([shape, [3]], axis=0))
     mask = tf.cast(fragments.triangle_id >= 0, texture.dtype)[..., tf.newaxis]
-    uv = tf.cast(face.uv, texture.dtype)[tf.newaxis]
-    points = sampling.texels(
-        rasterizer.interpolate(uv, face.triangles, fragments), face.texel_triangle.shape
-    )
-    shape = tf.shape(points)
-    flat = tf.reshape(points, [shape[0], shape[1] * shape[2], 2])
-    colours = tf.reshape(sampling.bilinear(texture, flat), tf.concat([shape[:3], [3]], 0))
-    return tf.ensure_shape(colours, [*points.shape[:3], 3]) * mask, mask
+    return tf.ensure_shape(image, [*fragments.triangle_id.shape, 3]), mask
 
 
 def blend(rendering, background, mask=None):

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import packing, shapes
 
 
 def bilinear(image, points):
@@ -23,22 +23,69 @@ def bilinear(image, points):
     """
     shapes.check(image=(image, "B H W C"), points=(points, "... N 2"))
     image, points = tf.convert_to_tensor(image), tf.convert_to_tensor(points)
-    batch, height, width, channels = tf.unstack(tf.shape(image))
+    _, height, width, channels = (k or d for k, d in zip(image.shape, _sizes(image), strict=True))
+    batch, count, _ = (k or d for k, d in zip(points.shape, _sizes(points), strict=True))
+    which = tf.zeros([batch], tf.int32) if image.shape[0] == 1 else tf.range(batch)
+    first = tf.repeat(which * (height * width), count)
+    pixels, points = tf.reshape(image, [-1, channels]), tf.reshape(points, [-1, 2])
+    values = lookup(pixels, points, first, (height, width))
+    return tf.reshape(values, [batch, count, channels])
+
+
+def _sizes(tensor):
+    return tf.unstack(tf.shape(tensor))
+
+
+def lookup(pixels, points, first, size):
+    """Reads many maps of one size between their pixels' centres.
+
+    Args:
+        pixels: `[M, C]` floats, the maps' rows one after the other.
+        points: `[N, 2]` (x, y) pixels; outside, the border's value.
+        first: `[N]` int32, where in `pixels` the point's map begins.
+        size: (height, width) of a map.
+
+    Returns:
+        `[N, C]` in the dtype of `pixels`.
+
+    Gradients:
+        Reach `pixels` and `points`; outside the map the points' gradient is 0.
+    """
+    height, width = size
     last = tf.stack([width - 1, height - 1])
-    points = tf.clip_by_value(points, tf.zeros([], points.dtype), tf.cast(last, points.dtype))
-    corner = tf.clip_by_value(tf.cast(tf.floor(points), tf.int32), 0, tf.maximum(last - 1, 0))
-    fraction = points - tf.cast(corner, points.dtype)
-    right, below = fraction[..., 0, tf.newaxis], fraction[..., 1, tf.newaxis]
     step = tf.minimum(last, 1)  # a map of one row or column has no second one
 
-    first = tf.range(batch)[:, tf.newaxis] * (height * width)
-    index = first + corner[..., 1] * width + corner[..., 0]
-    pixels = tf.reshape(image, [-1, image.shape[3] or channels])
-    upper = tf.gather(pixels, index) * (1 - right) + tf.gather(pixels, index + step[0]) * right
-    index += step[1] * width
-    lower = tf.gather(pixels, index) * (1 - right) + tf.gather(pixels, index + step[0]) * right
-    result = upper * (1 - below) + lower * below
-    return tf.ensure_shape(result, [points.shape[0], points.shape[1], image.shape[3]])
+    @tf.custom_gradient
+    def run(pixels, points):
+        inside = tf.clip_by_value(points, tf.zeros([], points.dtype), tf.cast(last, points.dtype))
+        corner = tf.clip_by_value(tf.cast(tf.floor(inside), tf.int32), 0, tf.maximum(last - 1, 0))
+        right, below = packing.columns(inside - tf.cast(corner, points.dtype))
+        x, y = packing.columns(corner)
+        index = first + y * width + x
+        index = tf.stack([index, index + step[0], index + step[1] * width])
+        index = tf.concat([index, index[2:] + step[0]], axis=0)
+        weights = tf.stack([1 - right, right]) * tf.stack([1 - below, below])[:, tf.newaxis]
+        weights = tf.cast(tf.reshape(weights, [4, -1]), pixels.dtype)
+        corners = tf.gather(pixels, index)  # [4, N, C]
+
+        def backward(upstream):
+            row = tf.broadcast_to(tf.range(tf.size(x)), tf.shape(index))
+            pairs = tf.reshape(packing.Int64.pairs(row, index), [-1, 2])
+            by_pixel = packing.collect(
+                pairs, tf.reshape(weights, [-1]), upstream, tf.shape(pixels)[0]
+            )
+            a, b, c, d = tf.unstack(tf.cast(packing.dot(corners, upstream), points.dtype))
+            slopes = (
+                (1 - below) * (b - a) + below * (d - c),
+                (1 - right) * (c - a) + right * (d - b),
+            )
+            slopes = packing.rows(slopes)
+            return by_pixel, tf.where(tf.equal(points, inside), slopes, tf.zeros_like(slopes))
+
+        a, b, c, d = tf.unstack(corners * weights[..., tf.newaxis])
+        return (a + b) + (c + d), backward
+
+    return run(pixels, points)
 
 
 def texels(uv, uv_size):
