@@ -31,14 +31,14 @@ def main():
 
     from datasets.synthetic_faces import teacher  # seconds: --help need not wait
     from tf_nonlinear3dmm import training
-    from tf_nonlinear3dmm.experiments import schedule, study
+    from tf_nonlinear3dmm.experiments import paper, study
 
     name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
     folder = choice.out or pathlib.Path(f"runs/results-{name}")
     made = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
     again = shlex.join(["python", *sys.argv])
     with training.codes(parser.prog, again, ValueError):
-        if not schedule.follow(made, choice.minutes):
+        if not paper.reproduce(made, choice.minutes):
             print(f"to go on: {again}")
             sys.exit(1)
 

@@ -17,6 +17,7 @@ from tf_nonlinear3dmm.experiments import (
     document,
     expressiveness,
     landmarkers,
+    paper,
     report,
     schedule,
     study,
@@ -176,7 +177,7 @@ def test_a_run_that_goes_on_from_another_has_its_checkpoints(tmp_path):
     assert held == config
 
 
-def test_the_schedule_goes_on_where_it_stopped(tmp_path, monkeypatch):
+def test_the_schedule_goes_on_where_it_stopped(tmp_path):
     done, patience = [], {"b": 1}
 
     def work(name):
@@ -188,30 +189,32 @@ def test_the_schedule_goes_on_where_it_stopped(tmp_path, monkeypatch):
     made = tiny(tmp_path)
     names = ("a", "b", "c")
     steps = [schedule.Part(n, lambda n=n: work(n), trains=n == "b") for n in names]
-    monkeypatch.setattr(schedule, "parts", lambda study: steps)
-    monkeypatch.setattr(report, "write", lambda *_: done.append("report"))
-    lines = []
-    assert not schedule.follow(made, say=lines.append) and done == ["a"]
+
+    def write(seconds):
+        done.append("report")
+
+    def follow(minutes=None):
+        return schedule.follow(made, steps, write, minutes, say=lambda line: None)
+
+    assert not follow() and done == ["a"]
     assert schedule.seconds(made)["b"]["done"] is False
-    assert not schedule.follow(made, minutes=0, say=lines.append) and done == ["a"]
-    assert schedule.follow(made, say=lines.append) and done == ["a", "b", "c", "report"]
-    assert schedule.follow(made, say=lines.append) and done[-1] == "report" and len(done) == 5
+    assert not follow(minutes=0) and done == ["a"]
+    assert follow() and done == ["a", "b", "c", "report"]
+    assert follow() and done[-1] == "report" and len(done) == 5
 
 
-def test_a_folder_of_another_study_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(schedule, "parts", lambda study: [])
-    monkeypatch.setattr(report, "write", lambda *_: None)
-    assert schedule.follow(tiny(tmp_path), say=print)
+def test_a_folder_of_another_study_is_refused(tmp_path):
+    assert schedule.follow(tiny(tmp_path), [], lambda seconds: None)
     with pytest.raises(training.RunError, match="study of another configuration"):
-        schedule.follow(tiny(tmp_path, fit_steps=4), say=print)
+        schedule.follow(tiny(tmp_path, fit_steps=4), [], lambda seconds: None)
 
 
 def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
     for make in (study.tiny, study.quick, study.full):
         made = make(tmp_path, None, "data")
-        names = [part.name for part in schedule.parts(made)]
+        names = [part.name for part in paper.parts(made)]
         assert len(names) == len(set(names))
-        for run in schedule.methods(made).values():
+        for run in paper.methods(made).values():
             assert run is None or names.index(run) < names.index("shape power")
 
 
@@ -262,9 +265,9 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path):
     one = dict(shape_codes=(6,), texture_codes=(6,), image_codes=(6,), mlp_codes=())
     made = study.tiny(tmp_path / "study", teacher.scan_200, str(tmp_path / "data"), **one)
     lines = []
-    assert schedule.follow(made, say=lines.append)
+    assert paper.reproduce(made, say=lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
-    methods = [*schedule.methods(made), "mean face, predicted pose", "mean face, best pose"]
+    methods = [*paper.methods(made), "mean face, predicted pose", "mean face, best pose"]
     assert list(numbers["alignment"]) == methods
     assert all(np.isfinite(row["mean"]).all() for row in numbers["alignment"].values())
     assert set(numbers["texture"]) == {"albedo", "photo"}
@@ -274,4 +277,4 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path):
     figures = list((made.folder / "figures").glob("*.png"))
     assert len(figures) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
     before = len(lines)
-    assert schedule.follow(made, say=lines.append) and len(lines) == before + 1
+    assert paper.reproduce(made, say=lines.append) and len(lines) == before + 1

@@ -53,6 +53,11 @@ class Study:
         """`data.Split` of the first source."""
         return data.open_split(data.requests(self.config)[0][0], self.config, name)
 
+    def make_faces(self):
+        """Generates what is not there yet, and reads it once."""
+        for name in ("train", "validation", "test"):
+            self.split(name).prepare(["image", "landmarks"])
+
     def run(self, name):
         """Folder of a trained model."""
         return self.folder / "runs" / name

@@ -54,6 +54,11 @@ def train(study, name, start=None):
         Whether it is finished.
     """
     config, arrays = configure(study, name)
+    return go_on(study, name, config, start, arrays)
+
+
+def go_on(study, name, config, start=None, arrays=None):
+    """Trains the run `name` of a `Config`; see `train`. `arrays` are those of linear decoders."""
     folder = study.run(name)
     if start and not (folder / "checkpoints").exists():
         begin(study.run(start), folder, config)
