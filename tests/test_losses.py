@@ -320,6 +320,16 @@ def test_total_is_the_weighted_sum_of_every_term():
         assert float(changed) == pytest.approx(float(loss + 2 * terms[name])), name
 
 
+@pytest.mark.parametrize("form", ["released", *configs.DEFECTS])
+def test_a_released_form_changes_its_terms_and_no_other(form):
+    reconstructed, batch = Reconstructed(), example_batch()
+    config = all_weights()
+    _, fixed = total(config, reconstructed, batch)
+    _, terms = total(dataclasses.replace(config, form=form), reconstructed, batch)
+    changed = {name for name in fixed if terms[name] != fixed[name]}
+    assert changed == ({*configs.DEFECTS} if form == "released" else {form})
+
+
 def test_a_term_without_weight_is_not_computed():
     reconstructed, batch = Reconstructed(), example_batch()
     reconstructed.image = reconstructed.mask = None

@@ -59,13 +59,21 @@ class ModelConfig:
         check_choice("albedo_decoder", self.albedo_decoder, ("conv", "linear"))
 
 
+DEFECTS = (
+    "reconstruction",
+    "local_constancy",
+    "white_shading",
+)  # of the paper's code: see `losses`
+
+
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
     """One weight per loss term, of the same name; 0 leaves the term out. See `losses`.
 
     Attributes:
-        form: "fixed", or "released": `reconstruction`, `local_constancy` and `white_shading` as
-            the paper's code computes them, with its three defects, for comparison.
+        form: "fixed"; or "released": `reconstruction`, `local_constancy` and `white_shading` as
+            the paper's code computes them, with its three defects, for comparison; or one of these
+            three names: that term alone as released.
         history: fakes that the discriminator remembers, where `adversarial` is not 0.
         perceptual_weights: file of VGG-Face or VGG-16 weights, where `perceptual` is not 0.
     """
@@ -87,7 +95,7 @@ class LossConfig:
     perceptual_weights: str = ""
 
     def __post_init__(self):
-        check_choice("form", self.form, ("fixed", "released"))
+        check_choice("form", self.form, ("fixed", "released", *DEFECTS))
 
 
 @dataclasses.dataclass(frozen=True)

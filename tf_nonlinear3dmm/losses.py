@@ -6,8 +6,8 @@ them, so that the paper's weights and floors hold. The paper's squared terms hav
 A mean over a mask divides by the mask of all replicas, so that the mean of the replicas' losses is
 the loss of the whole batch.
 
-Three terms of the paper's code do not compute what they mean to; with `form="released"` they
-compute what the code does:
+Three terms of the paper's code do not compute what they mean to (`configs.DEFECTS`); with
+`form="released"` they compute what the code does:
     reconstruction    divides by a mask of three channels: a third of the mean
     local_constancy   sums before it weighs, so that the weights cancel
     white_shading     divides by the coverage of a map of 128 x 128 texels
@@ -287,6 +287,9 @@ def _terms(config, model, batch, constants, seed, critic, features):
         drawn, scales = features(blend(model, batch))
         return perceptual(drawn, features(batch["image"])[0], scales)
 
+    def form(term):
+        return "released" if config.form in ("released", term) else "fixed"
+
     points = _where(batch["has_landmarks"], constants.landmark_exists[np.newaxis])
     texels = _where(batch["has_texture"], batch["texture_mask"])
     image_size = batch["image"].shape[1]
@@ -297,16 +300,18 @@ def _terms(config, model, batch, constants, seed, critic, features):
         "shape": lambda: shape(model.vertices, batch["vertices"], constants.units, has("vertices")),
         "texture": lambda: texture(model.texture, batch["texture"], texels),
         "reconstruction": lambda: reconstruction(
-            model.image, batch["image"], visible(model, batch), config.form
+            model.image, batch["image"], visible(model, batch), form("reconstruction")
         ),
         "landmarks": lambda: landmarks(model.landmarks, batch["landmarks"], points, image_size),
         "symmetry": lambda: symmetry(model.albedo_map),
         "constancy": lambda: constancy(model.albedo_map, constants.skin_texels, seed),
         "local_constancy": lambda: local_constancy(
-            model.albedo_map, batch["texture"], texels, config.form
+            model.albedo_map, batch["texture"], texels, form("local_constancy")
         ),
         "smoothness": lambda: smoothness(model.shape_map, constants.units),
-        "white_shading": lambda: white_shading(model.shading, constants.coverage, config.form),
+        "white_shading": lambda: white_shading(
+            model.shading, constants.coverage, form("white_shading")
+        ),
         "adversarial": lambda: adversarial(critic(blend(model, batch))),
         "perceptual": compare_features,
     }
