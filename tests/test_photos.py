@@ -81,7 +81,7 @@ def test_exif_rotation_is_undone(orientation):
     "contents, message",
     [
         (b"", "a.jpg: the file is empty"),
-        (b"not an image", "a.jpg: not a sound JPEG, PNG or WebP"),
+        (b"not an image", "a.jpg: not a sound JPEG, PNG or WebP image: it begins like none"),
         (encoded(picture(), "JPEG")[:-40], "a.jpg: not a sound .* truncated"),
         (encoded(picture(), "PNG")[:70], "a.jpg: not a sound .* truncated"),
         (encoded(picture(), "GIF"), "a.jpg: not a sound"),

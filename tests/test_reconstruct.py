@@ -180,7 +180,7 @@ def test_photos_of_all_kinds(model, detected, tmp_path):
 @pytest.mark.slow
 def test_a_photo_of_twenty_megapixels(model, detected, tmp_path):
     path = save(tmp_path / "large.jpg", photo(5200, 3900))
-    assert serving.reconstruct([path], model, tmp_path, say=str) == (1, 0)
+    assert serving.reconstruct([path], model, tmp_path / "out", say=str) == (1, 0)
 
 
 def test_what_fails_is_named_and_the_rest_goes_on(model, detected, tmp_path):
@@ -199,16 +199,46 @@ def test_what_fails_is_named_and_the_rest_goes_on(model, detected, tmp_path):
     assert written == sorted(f"good{ending}" for ending in ENDINGS)
 
 
+def test_a_folder_names_what_it_cannot_read_and_passes_over_results(model, detected, tmp_path):
+    (tmp_path / "photos").mkdir()
+    save(tmp_path / "photos" / "good.JPEG", photo())
+    (tmp_path / "photos" / "phone.heic").write_bytes(b"ftypheic")
+    (tmp_path / "photos" / "notes.txt").write_text("nothing to see")
+    for _ in range(2):  # the second time the results lie in the folder too
+        said = []
+        out = tmp_path / "photos" / "faces"
+        result = serving.reconstruct([tmp_path / "photos"], model, out, "lit", say=said.append)
+        assert result == (1, 1) and len(said) == 2
+        assert "phone.heic: not a sound JPEG, PNG or WebP image" in said[1]
+
+
+def test_a_folder_without_photos_is_named(model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    said = []
+    found = serving.reconstruct([tmp_path / "empty"], model, tmp_path / "out", say=said.append)
+    assert found == (0, 1) and "empty: no photo that ends in .jpg" in said[0]
+
+
+def test_results_never_replace_what_lies_beside_a_photo(model, detected, tmp_path):
+    path = save(tmp_path / "me.png", photo())
+    (tmp_path / "me.json").write_text("my own landmarks")
+    said = []
+    assert serving.reconstruct([path], model, tmp_path, "lit", say=said.append) == (0, 1)
+    assert "me.png: lies where the results go" in said[0]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["me.json", "me.png"]
+
+
 def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        save(tmp_path / folder / "me.png", photo())
+    for name in ("a/me", "b/me", "c/me_face1"):
+        (tmp_path / name).parent.mkdir()
+        save(tmp_path / f"{name}.png", photo())
     result = serving.reconstruct(
         [tmp_path], model, tmp_path / "out", "lit", confidence=0.4, say=lambda line: None
     )
-    assert result == (4, 0)
-    names = {path.stem for path in (tmp_path / "out").glob("*.json")}
-    assert names == {"me_face1", "me_face2", "me-2_face1", "me-2_face2"}
+    assert result == (6, 0)
+    names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
+    stems = ("me", "me-2", "me_face1-2")
+    assert names == sorted(f"{stem}_face{k}" for stem in stems for k in (1, 2))
 
 
 def test_the_overview_has_a_picture_per_column(model, detected):
@@ -262,8 +292,8 @@ def test_mtcnn_finds_the_face_in_a_photograph(model, tmp_path):
     path = save(tmp_path / "astronaut.png", astronaut)
     empty = save(tmp_path / "empty.png", np.full([200, 200, 3], 127, np.uint8))
     said = []
-    assert serving.reconstruct([path, empty], model, tmp_path, say=said.append) == (1, 1)
+    assert serving.reconstruct([path, empty], model, tmp_path / "out", say=said.append) == (1, 1)
     assert "no face" in said[1]
-    about = json.loads((tmp_path / "astronaut.json").read_text())
+    about = json.loads((tmp_path / "out" / "astronaut.json").read_text())
     x, y, side = about["crop"]["x0"], about["crop"]["y0"], about["crop"]["side"]
     assert x < 180 < 270 < x + side and y < 80 < 170 < y + side  # eyes to mouth

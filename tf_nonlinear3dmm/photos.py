@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import crop, shapes
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
+OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".tif", ".tiff")  # not read
 FORMATS = ("JPEG", "PNG", "WEBP")
 LARGEST_FILE = 64 * 2**20
 LARGEST_IMAGE = 100_000_000  # pixels
@@ -155,7 +156,10 @@ def _detector():
 def _open(source):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-        return PIL.Image.open(io.BytesIO(source), formats=FORMATS)
+        try:
+            return PIL.Image.open(io.BytesIO(source), formats=FORMATS)
+        except PIL.UnidentifiedImageError:  # its message has an address of memory
+            raise ValueError("it begins like none of them") from None
 
 
 def _as_rgb(image):

@@ -37,30 +37,47 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
 
 
 def expand(paths):
-    """The photos of files and folders, in order; a file is taken whatever its name."""
+    """The photos of files and folders, in order; a file is taken whatever its name.
+
+    Of a folder, pictures of kinds that cannot be read come too, to be refused by name, and the
+    folder itself where it has none; what `portraits.write` left there does not.
+    """
     for path in map(pathlib.Path, paths):
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in photos.SUFFIXES)
-            yield from sorted(inside)
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in _KNOWN)
+            yield from sorted(p for p in inside if not _is_ours(p)) or [path]
         else:
             yield path
 
 
+_KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
+
+
+def _is_ours(path):
+    """Whether a picture is a texture or an overview that an earlier call wrote."""
+    stem = path.stem.removesuffix("_overview")
+    return all(path.with_name(stem + ending).exists() for ending in (".glb", ".mtl"))
+
+
 def _one(path, model, out, texture, confidence, names):
+    if path.is_dir():
+        raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
+    if path.parent.resolve() == out.resolve():  # files of one name would be replaced
+        raise ValueError(f"{path}: lies where the results go; give another folder for these")
     photo = photos.read(path)
     found = portraits.find(model, photo, confidence)
     if not found:
         raise ValueError(f"{path}: no face found")
     stem = _free(path.stem, names)
     for number, portrait in enumerate(found, start=1):
-        name = stem if len(found) == 1 else f"{stem}_face{number}"
+        name = stem if len(found) == 1 else _free(f"{stem}_face{number}", names)
         about = {"photo": path.name, "face": number}
         portraits.write(portrait, photo, model, out / name, texture, about)
     return len(found)
 
 
 def _free(stem, names):
-    """A name that no photo of this call has: photos of one name may lie in several folders."""
+    """A name that no other face of this call has: photos of one name may lie in many folders."""
     name, count = stem, 1
     while name in names:
         count += 1
