@@ -35,11 +35,40 @@ def test_a_wrong_field_is_refused_with_the_nearest():
         (configs.ModelConfig, "shape_decoder", "convolution"),
         (configs.ModelConfig, "albedo_decoder", "mlp"),
         (configs.LossConfig, "form", "fixd"),
+        (configs.DataConfig, "labels", "teachr"),
+        (configs.TrainConfig, "optimizer", "adan"),
     ],
 )
 def test_a_wrong_choice_is_refused(kind, field, value):
     with pytest.raises(ValueError, match=f"`{field}` must be one of .*got '{value}'"):
         kind(**{field: value})
+
+
+@pytest.mark.parametrize(
+    "kind, field, value",
+    [
+        (configs.ModelConfig, "width", 0),
+        (configs.LossConfig, "symmetry", -1.0),
+        (configs.LossConfig, "shape", float("nan")),
+        (configs.LossConfig, "history", 0),
+        (configs.StageConfig, "steps", -1),
+        (configs.StageConfig, "steps", "many"),
+        (configs.StageConfig, "final_rate", 1.5),
+        (configs.DataConfig, "test_examples", 0),
+        (configs.DataConfig, "photometric", 2.0),
+        (configs.TrainConfig, "log_every", 0),
+        (configs.TrainConfig, "ema_decay", 1.1),
+    ],
+)
+def test_a_number_out_of_range_is_refused(kind, field, value):
+    with pytest.raises(ValueError, match=f"`{field}` must be a number .*got {value!r}"):
+        kind(**{field: value})
+
+
+def test_a_run_without_steps_is_refused():
+    with pytest.raises(ValueError, match="`steps` must not be 0 in both stages"):
+        nothing = configs.StageConfig(steps=0)
+        configs.Config(pretrain=nothing, finetune=nothing)
 
 
 def test_stages_have_the_published_weights():

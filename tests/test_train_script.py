@@ -28,11 +28,11 @@ def test_every_field_can_be_set():
     config = parse(
         *("--preset", "tiny", "--model.width", "8", "--model.uv_size", "48,56"),
         *("--finetune.loss.symmetry", "0", "--pretrain.steps=5", "--data.mirror", "false"),
-        *("--labels", "teacher", "--data.folder", "elsewhere", "--train.seed", "-3"),
+        *("--labels", "teacher", "--data.folder", "elsewhere", "--train.seed", "3"),
     )
     assert config.model.width == 8 and config.model.uv_size == (48, 56)
     assert config.finetune.loss.symmetry == 0.0 and config.pretrain.loss.symmetry == 1.0
-    assert config.pretrain.steps == 5 and config.data.mirror is False and config.train.seed == -3
+    assert config.pretrain.steps == 5 and config.data.mirror is False and config.train.seed == 3
     assert config.data.labels == "teacher" and config.data.folder == "elsewhere"
     names = [name for _, _, fields in command_line._groups(configs.Config) for name, _, _ in fields]
 
@@ -64,6 +64,9 @@ def test_a_config_file_repeats_a_run(tmp_path):
         (["--model.width", "wide"], "--model.width must be N, got 'wide'"),
         (["--data.mirror", "maybe"], "--data.mirror must be true|false, got 'maybe'"),
         (["--model.plan", "lite"], "did you mean `light`? got 'lite'"),
+        (["--labels", "teachr"], "did you mean `teacher`? got 'teachr'"),
+        (["--train.seed", "-3"], "`seed` must be a number from 0 to 2147483647, got -3"),
+        (["--pretrain.steps", "0", "--finetune.steps", "0"], "must not be 0 in both stages"),
         (["--config", "nowhere.json"], "no file nowhere.json"),
         (["--config", "a", "--preset", "tiny"], "not both"),
         (["--model.width"], "expected one argument"),
@@ -74,6 +77,17 @@ def test_what_is_wrong_is_said_in_one_line(words, message, capsys):
         parse(*words)
     said = capsys.readouterr().err
     assert end.value.code == 2 and message in said and said.count("\n") == 1
+
+
+def test_help_shows_the_values_of_the_preset_small():
+    words = " ".join(command_line.parser("Trains.").format_help().split())
+    small = configs.preset("small")
+    for name in ("train.clip_norm", "pretrain.steps", "finetune.loss.shape", "model.uv_size"):
+        value = small
+        for part in name.split("."):
+            value = getattr(value, part)
+        _, _, after = words.partition(f"--{name} ")
+        assert after.split("[")[1].startswith(command_line._show(value) + "]"), name
 
 
 def test_help_explains_every_flag_without_waiting_for_tensorflow():

@@ -54,7 +54,7 @@ def parser(description):
     made.add_argument("--config", metavar="FILE", help="a run's config.json instead of a preset")
     for flag, name in SHORT.items():
         made.add_argument(flag, dest=name, metavar="X", help=f"the same as --{name}", default=_NONE)
-    default = configs.to_dict(configs.Config())
+    default = configs.to_dict(configs.preset("small"))
     for title, kind, fields in _groups(configs.Config):
         group = made.add_argument_group(title, _summary(kind))
         for name, hint, text in fields:

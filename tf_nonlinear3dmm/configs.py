@@ -7,6 +7,7 @@ Sizes are (height, width). Weights of losses are those of the paper's code (TPAM
 
 import dataclasses
 import difflib
+import math
 import typing
 
 
@@ -18,6 +19,15 @@ def check_choice(name, value, choices):
     hint = f"did you mean `{near[0]}`? " if near else ""
     offer = ", ".join(f"`{choice}`" for choice in choices)
     raise ValueError(f"`{name}` must be one of {offer}; {hint}got {value!r}.")
+
+
+def check_range(config, low, high, *names):
+    """Raises `ValueError` where a field of `config` is not a number from `low` to `high`."""
+    span = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+    for name in names:
+        value = getattr(config, name)
+        if not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"`{name}` must be a number {span}, got {value!r}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +64,8 @@ class ModelConfig:
     silhouette_gradient: bool = False
 
     def __post_init__(self):
+        sizes = ("image_size", "width", "shape_code_size", "albedo_code_size")
+        check_range(self, 1, math.inf, *sizes)
         check_choice("plan", self.plan, ("full", "light"))
         check_choice("shape_decoder", self.shape_decoder, ("conv", "mlp", "linear"))
         check_choice("albedo_decoder", self.albedo_decoder, ("conv", "linear"))
@@ -71,11 +83,23 @@ class LossConfig:
     """One weight per loss term, of the same name; 0 leaves the term out. See `losses`.
 
     Attributes:
-        form: "fixed"; or "released": `reconstruction`, `local_constancy` and `white_shading` as
-            the paper's code computes them, with its three defects, for comparison; or one of these
-            three names: that term alone as released.
-        history: fakes that the discriminator remembers, where `adversarial` is not 0.
-        perceptual_weights: file of VGG-Face or VGG-16 weights, where `perceptual` is not 0.
+        projection: camera of the label.
+        shape: vertices of the label.
+        texture: colours of the label's unwrapped image.
+        reconstruction: colours of the image itself.
+        landmarks: 68 points in the image.
+        symmetry: left and right albedo are alike.
+        constancy: any two places of the skin have similar albedo.
+        local_constancy: neighbours of one chromaticity have the same albedo.
+        smoothness: of the shape.
+        white_shading: the light has no colour.
+        adversarial: a discriminator takes the drawn face for a photo.
+        perceptual: features of a VGG network are those of the photo.
+        form: "fixed"; "released": reconstruction, local_constancy and white_shading as the paper's
+            code computes them, with its three defects, for comparison; or one of these names: that
+            term alone.
+        history: fakes that the discriminator remembers, where adversarial is not 0.
+        perceptual_weights: file of VGG-Face or VGG-16 weights, where perceptual is not 0.
     """
 
     projection: float = 5.0
@@ -95,6 +119,9 @@ class LossConfig:
     perceptual_weights: str = ""
 
     def __post_init__(self):
+        terms = [field.name for field in dataclasses.fields(self) if field.type is float]
+        check_range(self, 0, math.inf, *terms)
+        check_range(self, 1, math.inf, "history")
         check_choice("form", self.form, ("fixed", "released", *DEFECTS))
 
 
@@ -119,6 +146,10 @@ class StageConfig:
     final_rate: float = 1.0
     alternating: bool = True
     loss: LossConfig = LossConfig()
+
+    def __post_init__(self):
+        check_range(self, 0, math.inf, "steps", "learning_rate", "warmup_steps")
+        check_range(self, 0, 1, "final_rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +181,12 @@ class DataConfig:
     photometric: float = 0.0
     strict: bool = False
 
+    def __post_init__(self):
+        check_choice("labels", self.labels, ("truth", "teacher"))
+        counts = ("train_examples", "validation_examples", "test_examples")
+        check_range(self, 1, math.inf, *counts)
+        check_range(self, 0, 1, "jitter_scale", "jitter_shift", "photometric")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
@@ -178,6 +215,14 @@ class TrainConfig:
     checkpoint_minutes: float = 5.0
     keep_checkpoints: int = 3
 
+    def __post_init__(self):
+        counts = ("batch_size", "log_every", "panel_every", "validate_every", "keep_checkpoints")
+        check_range(self, 1, math.inf, *counts)
+        check_range(self, 0, math.inf, "clip_norm", "checkpoint_minutes")
+        check_range(self, 0, 2**31 - 1, "seed")
+        check_range(self, 0, 1, "ema_decay")
+        check_choice("optimizer", self.optimizer, ("adam", "sgd"))
+
 
 FINETUNE_LOSS = LossConfig(
     projection=0.5, shape=1.0, texture=0.0, reconstruction=10.0, local_constancy=10.0
@@ -194,6 +239,10 @@ class Config:
     finetune: StageConfig = StageConfig(loss=FINETUNE_LOSS)
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
+
+    def __post_init__(self):
+        if not self.pretrain.steps + self.finetune.steps:
+            raise ValueError("`steps` must not be 0 in both stages.")
 
 
 def to_dict(config):
