@@ -70,6 +70,13 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch, call):
     assert store.load_latest()[1]["step"] == 1
 
 
+def test_a_full_disk_under_tensorflow_reads_like_any_other():
+    said = "{{function_node w_device_/job:localhost}} /r/tensorboard/e.v2; No space left [Op:Flush]"
+    with pytest.raises(checkpoints.SaveError, match="^cannot write /r/tensorboard: No space left$"):
+        with checkpoints.writing("/r/tensorboard"):
+            raise tf.errors.ResourceExhaustedError(None, None, said)
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     store = checkpoints.Checkpoints(tmp_path / "file" / "checkpoints", keep=1)

@@ -11,7 +11,7 @@ import tensorflow as tf
 import test_training_updates as small
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.training import checkpoints, progress, records
+from tf_nonlinear3dmm.training import checkpoints, progress, records, updates
 from tf_nonlinear3dmm.training.loop import Loop, Position
 from tf_nonlinear3dmm.training.observer import Observer
 
@@ -45,12 +45,12 @@ class Validation:
         return {"nme": value}, value
 
     def panel(self):
-        return tf.zeros([4, 4, 3], tf.uint8), {"shape_code": tf.zeros([3])}
+        return np.zeros([4, 4, 3], np.uint8), {"shape_code": tf.zeros([3])}
 
 
-def run(folder, before=lambda step: None, config=CONFIG, updates=None):
+def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
     """Trains in `folder` from its last checkpoint; returns the position reached."""
-    made = updates or small.make(optimizer="adam")
+    made = small.make(optimizer="adam")
     store = checkpoints.Checkpoints(folder / "checkpoints", config.train.keep_checkpoints)
     position, held = Position(), store.load_latest()
     if held:
@@ -61,7 +61,7 @@ def run(folder, before=lambda step: None, config=CONFIG, updates=None):
     written = records.Records(folder, position.step)
     observer = Observer(config.train, made, Validation(made.model), terminal, written, store)
     try:
-        return Loop(config, made, Batches(before), observer).run(position)
+        return Loop(config, made, batches(before), observer).run(position)
     finally:
         written.close()
         terminal.close()
@@ -199,6 +199,30 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path, monkeypatch
     with pytest.raises(checkpoints.SaveError):
         run(tmp_path)
     assert Full(tmp_path / "checkpoints", 2).load_latest()[1]["step"] == 4
+
+
+def test_a_step_that_is_not_finite_is_counted_from_the_start_of_the_run(tmp_path):
+    class Bad(Batches):
+        def dataset(self, first, last, *_):
+            for step, batch in enumerate(super().dataset(first, last), first):
+                yield batch | ({"vertices": tf.fill([8, 3], np.nan)} if step == 9 else {})
+
+    with pytest.raises(updates.NonFiniteError, match="step 9: the loss or its gradient") as caught:
+        run(tmp_path, batches=Bad)
+    assert caught.value.step == 9
+    assert checkpoints.Checkpoints(tmp_path / "checkpoints", 2).steps()[-1] == 9
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "tensorboard", "panels", "weights.npz"])
+def test_a_file_that_cannot_be_written_is_named(tmp_path, name):
+    if name == "weights.npz":
+        (tmp_path / "weights.part").mkdir()
+    elif name == "metrics.jsonl":
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_text("")
+    with pytest.raises(checkpoints.SaveError, match=f"cannot write {tmp_path}/{name}.*: [A-Z]"):
+        run(tmp_path)
 
 
 def test_metrics_do_not_depend_on_time_or_machine(whole):

@@ -104,6 +104,24 @@ def test_clipping_bounds_the_step_of_all_weights_together():
     np.testing.assert_allclose(norm, 0.01 * STAGE.learning_rate, rtol=1e-4)
 
 
+def test_clipping_above_the_norm_changes_nothing():
+    plain, clipped = make(), make(clip_norm=1e6)
+    assert run(plain, range(3)) == run(clipped, range(3))
+    for a, b in zip(weights(plain.model), weights(clipped.model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_averaging_changes_the_averages_alone():
+    none, some = (make(optimizer="adam", ema_decay=decay) for decay in (0.0, 0.9))
+    assert run(none, range(3)) == run(some, range(3))
+    differ = {
+        name.split("/")[0]
+        for name, array in none.arrays().items()
+        if (array != some.arrays()[name]).any()
+    }
+    assert differ == {"averaged"}
+
+
 def test_the_learning_rate_warms_up_and_falls():
     stage = configs.StageConfig(steps=100, learning_rate=2.0, warmup_steps=10, final_rate=0.1)
     rates = [updates.learning_rate(stage, step) for step in (0, 4, 50, 100)]
@@ -173,8 +191,3 @@ def test_a_request_to_stop_comes_back():
     _, stop = made.run("pretrain", STAGE, 2, batch(), [0, 2], stop=True)
     assert stop
     assert len(made.traces) == 2 and set(made.traces.values()) == {1}
-
-
-def test_a_wrong_optimizer_is_refused():
-    with pytest.raises(ValueError, match="`optimizer` must be one of adam, sgd, got `adan`"):
-        make(optimizer="adan")

@@ -1,5 +1,7 @@
 """The parts of a run, made from its configuration."""
 
+import keras
+
 from tf_nonlinear3dmm import data, losses, renderer
 from tf_nonlinear3dmm.face_model import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -39,6 +41,7 @@ def assemble(config, strategy, bases=None):
     objective = Objective(losses.constants(face, tensors, statistics[1]), features)
 
     def model():
+        keras.utils.set_random_seed(config.train.seed)  # whatever was made before
         return Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
 
     history = max([term.history for term in terms if term.adversarial], default=0)

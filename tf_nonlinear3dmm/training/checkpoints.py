@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import zipfile
 
 import numpy as np
@@ -66,18 +67,31 @@ def write(path, arrays, state):
     """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
     path = pathlib.Path(path)
     part = path.with_suffix(".part")
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, "wb") as file:
+                np.savez(file, state=np.array(json.dumps(state)), **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+            sync_folder(path.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turns the errors of the system and of TensorFlow into a `SaveError` that names `path`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as file:
-            np.savez(file, state=np.array(json.dumps(state)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-        sync_folder(path.parent)
+        yield
     except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
         raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+    except tf.errors.OpError as error:
+        reason = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", error.message).split(";")[-1].strip()
+        raise SaveError(f"cannot write {path}: {reason}") from error
 
 
 def read(path):

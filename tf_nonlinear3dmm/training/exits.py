@@ -7,6 +7,7 @@ training steps.
 
 import contextlib
 import os
+import re
 import sys
 
 import tensorflow as tf
@@ -15,6 +16,13 @@ from tf_nonlinear3dmm.training.assembly import RunError
 from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
 from tf_nonlinear3dmm.training.updates import NonFiniteError
 
+GONE = (  # what collective operations raise when their partner does not answer
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
 WRONG, NON_FINITE, NOT_WRITTEN, WORKER_GONE, INTERRUPTED = 2, 3, 4, 5, 130
 
 
@@ -36,16 +44,21 @@ def codes(program, again, *wrong):
     except SaveError as error:
         _end(program, f"{error}; the checkpoint before stays. To go on: {again}", NOT_WRITTEN)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or error
-        _end(program, f"cannot read or write {where}{reason}. To go on: {again}", NOT_WRITTEN)
-    except tf.errors.OpError as error:
+        _end(program, f"cannot read or write{where}: {reason}. To go on: {again}", NOT_WRITTEN)
+    except GONE as error:
         if "TF_CONFIG" not in os.environ:
             raise
-        line = str(error).strip().split("\n")[0]
-        _end(program, f"another worker is gone ({line}). On every machine: {again}", WORKER_GONE)
+        _end(program, f"{_who(error)} is gone. On every machine: {again}", WORKER_GONE)
     except KeyboardInterrupt:
         _end(program, f"interrupted. To go on: {again}", INTERRUPTED)
+
+
+def _who(error):
+    """The worker that TensorFlow blames, where it says."""
+    silent = re.search(r"heartbeats\):\s*/job:(\w+)/replica:\d+/task:(\d+)", error.message)
+    return f"{silent[1]} {silent[2]}" if silent else "another worker"
 
 
 def _end(program, message, code):

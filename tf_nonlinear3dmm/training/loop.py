@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tf_nonlinear3dmm.training import strategies
 from tf_nonlinear3dmm.training.records import Window
+from tf_nonlinear3dmm.training.updates import NonFiniteError
 
 
 class Position(NamedTuple):
@@ -82,9 +83,13 @@ class Loop:
         dataset = distribute(self.updates.strategy, self.batches, position.step, last)
         for batch in dataset:
             step, seed = position.step, [self.config.train.seed, position.step]
-            numbers, stop = self.updates.run(
-                name, stage, step - first, batch, seed, stopper.requested
-            )
+            try:
+                numbers, stop = self.updates.run(
+                    name, stage, step - first, batch, seed, stopper.requested
+                )
+            except NonFiniteError as error:
+                error.step = step
+                raise
             window.add(numbers)
             position = position._replace(step=step + 1)
             position = self.observer.after_step(position, name, window, step + 1 == last)

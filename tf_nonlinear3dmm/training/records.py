@@ -4,11 +4,15 @@ metrics.jsonl holds nothing that depends on time or machine, so that a run that 
 on has the file of the unbroken run.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 
 import tensorflow as tf
+
+from tf_nonlinear3dmm import visualize
+from tf_nonlinear3dmm.training.checkpoints import writing
 
 
 class Window:
@@ -37,47 +41,59 @@ class Records:
     Args:
         folder: the run.
         step: the run goes on after this step: later lines of metrics.jsonl are dropped.
+
+    Raises:
+        checkpoints.SaveError: from every method, where a file cannot be written.
     """
 
     def __init__(self, folder, step):
         self.folder = pathlib.Path(folder)
-        self.metrics = self.folder / "metrics.jsonl"
-        _keep_until(self.metrics, step)
-        self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
-        self._board = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
+        self.metrics, self.tensorboard = (self.folder / n for n in ("metrics.jsonl", "tensorboard"))
+        with writing(self.tensorboard):
+            self._board = tf.summary.create_file_writer(str(self.tensorboard))
+        with writing(self.metrics):
+            _keep_until(self.metrics, step)
+            self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
 
     def line(self, step, stage, numbers, kind="training"):
         """One line of metrics.jsonl, and the same numbers for TensorBoard."""
         line = {"step": step, "stage": stage, "kind": kind, **numbers}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with writing(self.metrics):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
         self.scalars(step, numbers, kind)
 
     def scalars(self, step, numbers, kind):
         """Numbers for TensorBoard alone."""
-        with self._board.as_default(step):
+        with writing(self.tensorboard), self._board.as_default(step):
             for name, value in numbers.items():
                 tf.summary.scalar(f"{kind}/{name}", value)
 
     def panel(self, step, picture, histograms):
         """A uint8 `[H, W, 3]` picture as panels/<step>.png; name -> values as histograms."""
         path = self.folder / "panels" / f"{step:08d}.png"
-        path.parent.mkdir(exist_ok=True)
-        tf.io.write_file(str(path), tf.io.encode_png(picture))
-        with self._board.as_default(step):
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+            visualize.save(path, picture)
+        with writing(self.tensorboard), self._board.as_default(step):
             tf.summary.image("panel", picture[tf.newaxis])
             for name, values in histograms.items():
                 tf.summary.histogram(name, values)
 
     def sync(self):
         """Puts everything on the disk; comes before each checkpoint."""
-        self._board.flush()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with writing(self.tensorboard):
+            self._board.flush()
+        with writing(self.metrics):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self):
-        self._board.close()
-        self._file.close()
+        """What counts was synced; an error here would hide the one that ended the run."""
+        with contextlib.suppress(OSError, tf.errors.OpError):
+            self._board.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def read(path):

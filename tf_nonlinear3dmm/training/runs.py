@@ -7,7 +7,6 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from tf_nonlinear3dmm import configs
@@ -72,7 +71,6 @@ def train(config, folder, strategy="one_device", bases=None):
             f"`train.batch_size` must be a multiple of the {scheme.num_replicas_in_sync} replicas, "
             f"got {config.train.batch_size}"
         )
-    keras.utils.set_random_seed(config.train.seed)
     parts = assemble(config, scheme, bases)
     with _lock(folder) if chief else contextlib.nullcontext():
         if chief:
@@ -148,14 +146,17 @@ def _train(config, folder, chief, batches, updates, validation):
         try:
             return Loop(config, updates, batches, observer).run(position)
         except NonFiniteError as error:
-            _name_records(folder, batches, error)
+            if chief:
+                error.where = folder / "nonfinite.json"
+                _name_records(error, batches)
             raise
 
 
-def _name_records(folder, batches, error):
+def _name_records(error, batches):
     """Writes what is known about a step whose numbers are not finite."""
     report = {"step": error.step, "terms": error.terms, "records": batches.names(error.step)}
-    (folder / "nonfinite.json").write_text(json.dumps(report, indent=2))
+    with checkpoints.writing(error.where):
+        error.where.write_text(json.dumps(report, indent=2))
 
 
 def _write_config(config, folder):

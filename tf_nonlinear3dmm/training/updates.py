@@ -17,11 +17,21 @@ from tf_nonlinear3dmm.training import checkpoints
 
 
 class NonFiniteError(Exception):
-    """A loss or gradient is not finite. `terms` holds the step's numbers."""
+    """A loss or gradient is not finite.
+
+    Attributes:
+        step: 0-based; within the stage where a step raises it, within the run where `train` does.
+        terms: the step's numbers.
+        where: what holds the names of the step's records, or "".
+    """
 
     def __init__(self, step, terms):
-        super().__init__(f"step {step}: the loss or its gradient is not finite")
-        self.step, self.terms = step, terms
+        super().__init__(step, terms)
+        self.step, self.terms, self.where = step, terms, ""
+
+    def __str__(self):
+        records = f"; {self.where} names its records" if self.where else ""
+        return f"step {self.step}: the loss or its gradient is not finite{records}"
 
 
 def learning_rate(stage, step):
@@ -194,12 +204,7 @@ class Updates:
 
 
 def _optimizer(name, variables):
-    kinds = {
-        "adam": lambda: keras.optimizers.Adam(beta_1=0.5),
-        "sgd": lambda: keras.optimizers.SGD(),
-    }
-    if name not in kinds:
-        raise ValueError(f"`optimizer` must be one of {', '.join(kinds)}, got `{name}`")
-    optimizer = kinds[name]()
+    adam = name == "adam"
+    optimizer = keras.optimizers.Adam(beta_1=0.5) if adam else keras.optimizers.SGD()
     optimizer.build(variables)
     return optimizer
