@@ -34,10 +34,17 @@ def test_cvpr18_decoder_begins_at_8_by_8_with_two_plain_layers():
     assert decoder.maps[-1] == (128, 128)
 
 
-def test_light_decoder_has_two_convolutions_per_scale():
-    plan = decoders.plan(configs.small().model)
-    assert plan[:2] == [(96, (12, 14))] * 2 and plan[-2:] == [(16, (96, 112))] * 2
-    assert len(plan) == 8
+def test_light_decoder_has_two_convolutions_per_scale_but_the_two_largest():
+    assert decoders.plan(configs.small().model) == [
+        (96, (12, 14)), (96, (12, 14)), (64, (24, 28)), (64, (24, 28)),
+        (32, (48, 56)), (16, (96, 112)),
+    ]  # fmt: skip
+
+
+def test_a_light_decoder_starts_with_seeds_of_variance_1():
+    decoder = decoders.ShapeDecoder(configs.small().model)
+    codes = np.random.default_rng(1).normal(size=[50, 80]).astype(np.float32)
+    assert np.std(decoder.seed(codes)) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("uv_size", [(24, 28), (25, 31), (13, 40), (10, 7), (32, 32)])

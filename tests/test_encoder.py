@@ -31,11 +31,22 @@ def test_paper_encoder_has_the_published_layers():
 
 def test_light_encoder_has_two_convolutions_per_scale():
     assert plan(configs.small().model) == [
-        (16, 7, 2), (16, 3, 1), (32, 3, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1),
+        (16, 3, 2), (16, 3, 1), (32, 3, 2), (32, 3, 1), (64, 3, 2), (64, 3, 1),
         (128, 3, 2), (128, 3, 1), (160, 3, 2), (160, 3, 1),
     ]  # fmt: skip
     encoder = Encoder(TINY, MEAN, STD)
     assert encoder.trunk.get_layer("heads").output.shape[1:3] == (4, 4)
+
+
+def test_light_encoder_weighs_places_and_keeps_the_variance():
+    encoder = Encoder(configs.small().model, MEAN, STD)
+    pooling = encoder.trunk.get_layer("pooling")
+    assert pooling.kernel.shape == (4, 4, 32 + 32 + 80 + 80, 1)
+    noise = np.random.default_rng(0).normal(size=[30, 4, 4, 224]).astype(np.float32)
+    assert np.std(pooling(noise)) == pytest.approx(1, abs=0.1)
+    here = np.zeros([1, 4, 4, 224], np.float32)
+    here[:, 1, 2] = 1
+    np.testing.assert_array_equal(pooling(here)[0, 0, 0], pooling.kernel[1, 2, :, 0])
 
 
 def test_codes_of_a_batch():

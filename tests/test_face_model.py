@@ -110,7 +110,15 @@ def test_regions_are_where_their_names_say(face):
     assert abs(centre("brows")[1] - marks[17:27, 1].mean()) < 0.03
     assert centre("ear")[0] > 0.65 and centre("nostril")[2] > 0.9
     assert face.regions["ao"][face.landmarks[30]] > 0.9 > face.regions["ao"][face.landmarks[62]]
-    assert np.all(face.regions["constancy"] <= face.regions["skin"])
+
+
+def test_slow_albedo_is_where_beards_and_hairlines_do_not_reach(face):
+    slow = face.regions["constancy"]
+    assert np.all(slow <= face.regions["skin"]) and np.array_equal(slow, slow[face.mirror])
+    assert (
+        not np.any(slow[face.landmarks[[*range(17), *range(48, 68)]]]) and slow[face.landmarks[30]]
+    )
+    assert not np.any(slow * face.regions["ear"]) and 0.1 < slow.mean() < 0.4
 
 
 def test_the_stitches_between_eyes_and_lids_do_not_count_for_normals(face):

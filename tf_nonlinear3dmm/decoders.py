@@ -16,8 +16,9 @@ SEED = 10  # channels of the smallest map, in multiples of `width`
 # Channels in multiples of `width` after each transposed convolution, one row per scale; the first
 # of a row doubles the map. FConv52 ... FConv12 of the paper; FConv11 makes the three outputs.
 FULL = ((5, 8), (8, 4, 6), (6, 3, 4), (4, 2, 2), (2, 1))
-# Two transposed convolutions per scale, for CPUs; a small map uses the last rows only.
-LIGHT = ((8, 8), (6, 6), (4, 4), (2, 2), (1, 1))
+# For CPUs: two transposed convolutions per scale, one at the two largest, where they cost most; a
+# small map uses the last rows only.
+LIGHT = ((8, 8), (6, 6), (4, 4), (2,), (1,))
 
 
 def sizes(uv_size):
@@ -55,7 +56,10 @@ class UvDecoder(keras.layers.Layer):
         super().__init__(name=name)
         self.code_size = code_size
         self.seed_shape = [-1, *sizes(config.uv_size)[0], SEED * config.width]
-        self.seed = dense(int(np.prod(self.seed_shape[1:])), name="seed")
+        # A code that is small beside the biases that training adds would hardly matter after the
+        # normalisation: the light plan starts with a seed of variance 1.
+        spread = 0.02 if config.plan == "full" else code_size**-0.5
+        self.seed = dense(int(np.prod(self.seed_shape[1:])), spread, name="seed")
         self.seed_norm = BatchNorm(name="seed_norm")
         bias = config.plan == "full"  # superfluous before a batch norm, but the paper's code has it
         self.maps, self.stages = [], []
@@ -67,6 +71,12 @@ class UvDecoder(keras.layers.Layer):
             self.maps.append(size)
             before = size
         self.last = deconvolution(3, name="last")
+        # What all faces share, as the mean of a linear model; filters alone learn it slowly.
+        self.mean = None
+        if config.plan == "light":
+            self.mean = self.add_weight(
+                name="mean", shape=(*config.uv_size, 3), initializer="zeros"
+            )
         self._build()
 
     def _build(self):
@@ -86,7 +96,8 @@ class UvDecoder(keras.layers.Layer):
         features = keras.activations.elu(self.seed_norm(features, training=training))
         for (height, width), stage in zip(self.maps, self.stages, strict=True):
             features = stage(features, training=training)[:, :height, :width]
-        return tf.tanh(self.last(features))
+        outputs = self.last(features)
+        return tf.tanh(outputs if self.mean is None else outputs + self.mean.value)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

@@ -68,10 +68,10 @@ def deconvolution(channels, stride=1, bias=True, name=None):
     )
 
 
-def dense(units, name=None):
-    """A fully connected layer, initialised as in the paper's code (normal, 0.02)."""
+def dense(units, spread=0.02, name=None):
+    """A fully connected layer of normal weights; 0.02 is the `spread` of the paper's code."""
     return keras.layers.Dense(
-        units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.02), name=name
+        units, kernel_initializer=keras.initializers.RandomNormal(stddev=spread), name=name
     )
 
 

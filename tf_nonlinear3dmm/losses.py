@@ -194,6 +194,35 @@ def white_shading(shading, coverage, form="fixed"):
     return 0.5 * tf.reduce_mean((mean - WHITE) ** 2)
 
 
+def tone(shading, albedo_map, coverage, skin_texels):
+    """Half the mean squared spread, over the batch, of skin colours and of strengths of light.
+
+    An image does not tell dark skin from dim light: of all splits this prefers the one in which
+    neither varies more than it must. Both are relative to their means over the batch. Not in the
+    paper, where nothing decides the split.
+
+    Args:
+        shading, albedo_map: `[B, Hu, Wu, 3]`.
+        coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
+        skin_texels: `[N]` int32 indices of bare skin, row by row.
+    """
+    shapes.check(
+        shading=(shading, "B Hu Wu 3"),
+        albedo_map=(albedo_map, "B Hu Wu 3"),
+        coverage=(coverage, "Hu Wu 1"),
+        skin_texels=(skin_texels, "N"),
+    )
+    light = tf.reduce_mean(shading * coverage, axis=[1, 2])
+    skin = tf.reshape(albedo_map, [tf.shape(albedo_map)[0], -1, 3])
+    skin = tf.reduce_mean(tf.gather(skin, skin_texels, axis=1), axis=1)
+    return sum(0.5 * tf.reduce_mean((_relative(colours) - 1) ** 2) for colours in (light, skin))
+
+
+def _relative(colours):
+    """`colours` `[B, 3]` over their mean, that of all replicas."""
+    return tf.math.divide_no_nan(colours, replicas.mean(tf.reduce_mean(colours, axis=0)))
+
+
 def adversarial(fake_logits):
     """What the model pays when the discriminator sees that its pictures are drawn."""
     return 0.5 * tf.reduce_mean((fake_logits - 1) ** 2)
@@ -311,6 +340,9 @@ def _terms(config, model, batch, constants, seed, critic, features):
         "smoothness": lambda: smoothness(model.shape_map, constants.units),
         "white_shading": lambda: white_shading(
             model.shading, constants.coverage, form("white_shading")
+        ),
+        "tone": lambda: tone(
+            model.shading, model.albedo_map, constants.coverage, constants.skin_texels
         ),
         "adversarial": lambda: adversarial(critic(blend(model, batch))),
         "perceptual": compare_features,

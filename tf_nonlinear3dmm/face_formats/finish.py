@@ -5,7 +5,7 @@ import scipy.spatial
 
 from tf_nonlinear3dmm.face_build import relaxation
 from tf_nonlinear3dmm.face_formats import maps
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face_model import FaceModel, zone
 
 UV_MAPS = ("source", "cylinder", "relaxed")
 HEIGHTS = (80.0, 500.0)  # mm, of anything from a face mask to a head with its neck
@@ -113,8 +113,8 @@ def _map(source, mean, triangles, kind, path):
 
 
 def _constancy(mean, landmarks):
-    """`[V]`: 0 on lips, eyes and brows as the landmarks outline them, else 1."""
-    bare = np.ones(len(mean))
+    """`[V]`: 1 on forehead, nose and cheeks, without the eyes and brows of the landmarks."""
+    bare = zone.slow_albedo(mean, landmarks).astype(float)
     if np.any(landmarks[17:60] < 0):
         return bare
     marks = mean[landmarks]
