@@ -95,6 +95,7 @@ class LossConfig:
         local_constancy: neighbours of one chromaticity have the same albedo.
         smoothness: of the shape.
         white_shading: the light has no colour.
+        tone: neither skin nor light varies more from face to face than it must.
         adversarial: a discriminator takes the drawn face for a photo.
         perceptual: features of a VGG network are those of the photo.
         form: "fixed"; "released": reconstruction, local_constancy and white_shading as the paper's
