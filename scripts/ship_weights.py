@@ -1,6 +1,7 @@
-"""Puts a trained run into the package: weights, named directions and sample faces.
+"""Puts a trained run into the package: weights, named directions, sample faces and a card.
 
 python scripts/ship_weights.py --run runs/small
+python scripts/ship_weights.py --run runs/small --out elsewhere --note "Two hours on two cores."
 """
 
 import pathlib
@@ -14,20 +15,24 @@ from tf_nonlinear3dmm import command_line  # noqa: E402
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
+    parser.add_argument("--out", help="folder; what is there is replaced [in the package]")
     parser.add_argument("--faces", type=int, default=2000, help="for the directions [%(default)s]")
+    parser.add_argument("--samples", default="s224", choices=("s32", "s112", "s224"), help="size")
+    parser.add_argument("--note", default="", help="a sentence for the card: how long, on what")
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm import serving, training
-        from tf_nonlinear3dmm.page import samples
+        from datasets.synthetic_faces import contact_sheet, generator
+        from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
+        from tf_nonlinear3dmm import serving, shipped
 
     try:
-        model, config = training.load(flags.run)
-    except (training.RunError, training.LoadError) as error:
+        folder = flags.out or serving.SHIPPED
+        studio = generator.make_studio(*SIZES[flags.samples])
+        crops = contact_sheet.portraits(studio, len(shipped.NAMES))
+        for path in shipped.ship(flags.run, crops, folder, flags.faces, flags.note):
+            print(f"wrote {path}")
+    except (shipped.ShipError, ValueError, OSError) as error:
         parser.error(str(error))
-    serving.save(serving.weights.SHIPPED, model)
-    samples.find_directions(model, config, samples.ASSETS / samples.DIRECTIONS, flags.faces)
-    samples.draw_faces(config, samples.ASSETS / samples.SAMPLES)
-    print(f"wrote {serving.weights.SHIPPED}, {samples.DIRECTIONS} and {samples.SAMPLES}")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,13 @@ class FakeFaces(tfds.core.GeneratorBasedBuilder):
             "teacher_landmarks": tfds.features.Tensor(shape=(68, 2), dtype=np.float32),
             "name": tfds.features.Text(),
             "has_vertices": np.bool_,
+            "attributes": tfds.features.Tensor(shape=(2,), dtype=np.float32),
         }
-        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(features),
+            metadata=tfds.core.MetadataDict(attributes=["age", "yaw"]),
+        )
 
     def _split_generators(self, dl_manager):
         return {name: self._generate_examples(name) for name in self.counts}
@@ -62,7 +67,7 @@ def example(split, i, bad=False):
         ]
     )
     points = vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
-    light = np.linspace(60, 200, STORED)[None, :, None]
+    light = np.linspace(60, 200, STORED)[None, :, None] - 40 * random.random()
     image = light + random.uniform(0, 55, [STORED, STORED, 3])
     return {
         "image": image.astype(np.uint8),
@@ -76,4 +81,5 @@ def example(split, i, bad=False):
         "teacher_landmarks": points.astype(np.float32) + 1,
         "name": f"{split}-{i}",
         "has_vertices": True,
+        "attributes": np.array([light.mean() / 255, turn], np.float32),
     }

@@ -50,6 +50,15 @@ def test_a_config_file_repeats_a_run(tmp_path):
     assert parse("--config", str(path), "--train.seed", "9").train.seed == 9
 
 
+@pytest.mark.parametrize("preset", configs.PRESETS)
+def test_a_config_in_words_is_read_as_the_same(preset):
+    assert parse(*command_line.words(configs.preset(preset))) == configs.preset(preset)
+    changes = ("--model.uv_size", "48,56", "--data.mirror", "false", "--finetune.steps", "7")
+    config = parse("--preset", preset, *changes, "--train.seed", "3", "--data", "a:/b/c")
+    assert parse(*command_line.words(config)) == config
+    assert {*changes} <= {*command_line.words(config)}
+
+
 @pytest.mark.parametrize(
     "words, message",
     [

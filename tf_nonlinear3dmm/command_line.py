@@ -87,6 +87,17 @@ def config(parser, options):
         parser.error(str(error))
 
 
+def words(config):
+    """The flags that `config` reads as this `Config`: its preset, and what differs from that."""
+    made, own = (configs.to_dict(c) for c in (configs.preset(config.preset), config))
+    found = [] if config.preset == configs.Config().preset else ["--preset", config.preset]
+    for _, _, fields in _groups(configs.Config):
+        for name, _, _ in fields:
+            if _look_up(own, name) != _look_up(made, name):
+                found += [f"--{name}", _show(_look_up(own, name))]
+    return found
+
+
 @contextlib.contextmanager
 def quiet_imports():
     """Hides what TensorFlow's libraries print while they load, so that an error is one line.

@@ -15,9 +15,10 @@ GROUPS = {
     "expression": ("Expression", ("jaw_open", "smile", "blink", "brow_raise")),
     "albedo": (
         "Skin and hair",
-        ("melanin", "beard", "make_up", "freckles", "wrinkles", "hair_lightness", "age", "male"),
+        ("melanin", "beard", "make_up", "freckles", "wrinkles", "hair_lightness", "age"),
     ),
 }
+LABELS = {"male": "masculine", "make_up": "make-up"}  # where the name in words is not good enough
 
 
 class Direction(NamedTuple):
@@ -79,7 +80,7 @@ def fit(shape_codes, albedo_codes, attributes, names):
     return [
         Direction(
             f"{group}_{name}",
-            name.replace("_", " "),
+            LABELS.get(name, name.replace("_", " ")),
             title,
             "albedo" if group == "albedo" else "shape",
             steps["albedo" if group == "albedo" else "shape"][names.index(name)],

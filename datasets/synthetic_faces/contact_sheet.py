@@ -34,6 +34,29 @@ def draw(studio, split, count, columns=8, first=0, labels=False):
     return PIL.Image.fromarray(np.vstack(rows))
 
 
+def portraits(studio, count, split="test", turned_deg=35.0, hidden=5):
+    """The evaluation crops `[S, S, 3]` uint8 of the first `count` people who are easily seen.
+
+    Args:
+        studio: `generator.Studio`.
+        count: how many; one picture of each.
+        split: "train", "validation" or "test".
+        turned_deg: the yaw is at most this.
+        hidden: at most so many of the 51 landmarks inside the face lie behind something.
+    """
+    found, number = {}, 0
+    margin = (studio.stored_size - studio.image_size) // 2
+    while len(found) < count:
+        for example in generator.block(studio, split, number):
+            x, y = np.clip(np.round(example["landmarks"][17:]), 0, studio.stored_size - 1).T
+            behind = np.sum(example["face_mask"][y.astype(int), x.astype(int), 0] == 0)
+            if abs(example["yaw_deg"]) <= turned_deg and behind <= hidden:
+                crop = photograph(example)[margin:, margin:][: studio.image_size]
+                found.setdefault(example["identity"], crop[:, : studio.image_size])
+        number += 1
+    return [*found.values()][:count]
+
+
 def photograph(example):
     """The picture `[R, R, 3]` of a record as it is stored."""
     return np.asarray(PIL.Image.open(io.BytesIO(example["image"])).convert("RGB"))

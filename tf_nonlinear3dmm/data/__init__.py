@@ -8,7 +8,7 @@ colours in [0, 1].
 from tf_nonlinear3dmm.data.arrays import NoSplitError, Split
 from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
 from tf_nonlinear3dmm.data.evaluation import in_order
-from tf_nonlinear3dmm.data.sources import open_split, open_training, prepare, requests
+from tf_nonlinear3dmm.data.sources import is_prepared, open_split, open_training, prepare, requests
 
 __all__ = [
     "Batches",
@@ -16,6 +16,7 @@ __all__ = [
     "NoSplitError",
     "Split",
     "in_order",
+    "is_prepared",
     "open_split",
     "open_training",
     "prepare",

@@ -95,6 +95,15 @@ def builder(request, config, say=print):
     return made
 
 
+def is_prepared(request, config):
+    """Whether the data set of a source is there, so that `builder` need not make it."""
+    folder = pathlib.Path(config.data.folder)
+    made = _builder_from_code(request, config, folder)
+    if made is None:
+        return any((folder / request.name / request.config).glob("*/dataset_info.json"))
+    return pathlib.Path(made.data_path).exists()
+
+
 @contextlib.contextmanager
 def _alone(folder):
     folder.mkdir(parents=True, exist_ok=True)

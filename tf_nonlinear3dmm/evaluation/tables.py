@@ -71,8 +71,11 @@ def measures_markdown(measures):
 
 
 def with_interval(numbers):
-    """(value, low, high, ...) as `4.21 (4.02 to 4.40)`; a dash where there is none."""
-    if not np.isfinite(numbers[0]):
+    """(value, low, high, ...) as `4.21 (4.02 to 4.40)`; a dash where there is none.
+
+    NaN in a report, null in its report.json.
+    """
+    if numbers[0] is None or not np.isfinite(numbers[0]):
         return "-"
     value, low, high = (f"{x:.3g}" if abs(x) < 1 else f"{x:.2f}" for x in numbers[:3])
     return f"{value} ({low} to {high})"

@@ -5,9 +5,9 @@ import pathlib
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export
-from tf_nonlinear3dmm.serving.weights import load, save
+from tf_nonlinear3dmm.serving.weights import FILE, SHIPPED, load, save
 
-__all__ = ["ExportError", "export", "load", "reconstruct", "save", "write"]
+__all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
 
 
 def write(model, form, folder, version=1):
@@ -28,7 +28,7 @@ def write(model, form, folder, version=1):
     folder = pathlib.Path(folder)
     if form == "saved_model":
         return [export(model, folder, version)]
-    names = {"weights": ["weights.npz"], "litert": ["model.tflite"]}
+    names = {"weights": [FILE], "litert": ["model.tflite"]}
     names["onnx"] = ["encode.onnx", "decode.onnx"]
     paths = [folder / name for name in names[form]]
     for path in paths:

@@ -15,15 +15,16 @@ import numpy as np
 from tf_nonlinear3dmm import configs, training
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
-SHIPPED = pathlib.Path(__file__).parents[1] / "assets" / "small.npz"
+SHIPPED = pathlib.Path(__file__).parents[1] / "assets" / "trained"
+FILE = "weights.npz"
 
 
 def load(path=None):
     """A trained model.
 
     Args:
-        path: folder of a run, or a file of `save`; the weights that come with the package where
-            None.
+        path: folder of a run, or a file of `save` or its folder; the weights that come with the
+            package where None.
 
     Returns:
         `model.Nonlinear3DMM`; `model.reconstruct(images)` is its door.
@@ -33,6 +34,8 @@ def load(path=None):
         ValueError: a damaged file, or of another model.
     """
     path = SHIPPED if path is None else pathlib.Path(path)
+    if not (path / "config.json").exists() and (path / FILE).exists():
+        path = path / FILE
     if path.is_dir():
         try:
             return training.load(path)[0]
