@@ -1,6 +1,7 @@
 """The page: what its server answers, and what a person sees in a browser."""
 
 import base64
+import dataclasses
 import io
 import shutil
 import threading
@@ -32,7 +33,7 @@ def explorer():
             weight.assign(4.0 * weight)
     random = np.random.default_rng(0)
     step = random.normal(0, 3.0, [config.shape_code_size]).astype(np.float32)
-    noise = random.integers(0, 255, [config.image_size, config.image_size, 3], np.uint8)
+    noise = random.integers(0, 255, [45, 45, 3], np.uint8)  # any size
     moves = [Direction("shape_age", "age", "Shape", "shape", step)]
     return page.Explorer(model, moves, {"Ada": noise})
 
@@ -41,7 +42,7 @@ def explorer():
 def client(explorer):
     import fastapi.testclient
 
-    return fastapi.testclient.TestClient(server.application(explorer))
+    return fastapi.testclient.TestClient(server.application(explorer), "http://127.0.0.1")
 
 
 def decoded(client, face, **more):
@@ -106,8 +107,9 @@ def test_a_glb_holds_the_mesh_that_is_shown(client, explorer, face):
     "change, said",
     [
         ({"sliders": {"shape_agee": 1.0}}, "no slider `shape_agee`"),
-        ({"surface": "gold"}, "lit, albedo or clay"),
+        ({"surface": "gold"}, "one of lit, albedo, clay, got `gold`"),
         ({"face": {"shape_code": [[1.0]]}}, "malformed"),
+        ({"sliders": {"shape_age": "much"}}, "malformed"),
     ],
 )
 def test_a_wrong_request_is_refused_by_name(client, face, change, said):
@@ -115,9 +117,38 @@ def test_a_wrong_request_is_refused_by_name(client, face, change, said):
     assert answer.status_code in (400, 422) and said in answer.json()["detail"]
 
 
-def test_codes_of_another_size_are_refused(client, face):
-    answer = client.post("/api/decode", json={"face": {**face, "shape_code": [[1.0, 2.0]]}})
-    assert answer.status_code == 400 and "`shape_code` must be" in answer.json()["detail"]
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ([[1.0, 2.0]], "`shape_code` must be finite, of shape [1, 16], got shape [1, 2]"),
+        ([[1.0], [1.0, 2.0]], "`shape_code` must be lists of equal lengths"),
+        ([[1e39] * 16], "`shape_code` must be finite"),
+    ],
+)
+def test_other_codes_are_refused(client, face, code, said):
+    answer = client.post("/api/decode", json={"face": {**face, "shape_code": code}})
+    assert answer.status_code == 400 and said in answer.json()["detail"]
+
+
+def test_names_of_other_sites_do_not_reach_the_server(client):
+    assert client.get("/", headers={"Host": "127.0.0.1:8080"}).status_code == 200
+    assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+
+
+def test_a_model_without_light_has_no_light_sliders():
+    config = dataclasses.replace(configs.preset("tiny").model, lighting=False)
+    model = Nonlinear3DMM(config, np.zeros(8, np.float32), np.ones(8, np.float32))
+    import fastapi.testclient
+
+    app = server.application(page.Explorer(model))
+    client = fastapi.testclient.TestClient(app, "http://127.0.0.1")
+    assert client.get("/api/model").json()["groups"] == []
+    face = client.post("/api/sample", json={"name": "mean"}).json()["face"]
+    assert face["illumination"] is None
+    flat, shaded = (
+        picture_of(decoded(client, face, surface=s)["overlay"]) for s in ("lit", "clay")
+    )
+    assert shaded[shaded[..., 3] > 0][:, 0].std() > 5 + flat[flat[..., 3] > 0][:, 0].std()
 
 
 @pytest.mark.parametrize("contents", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + bytes(50)])
@@ -162,39 +193,85 @@ def address(explorer):
     listener.close()
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-def test_a_person_opens_the_page_moves_a_slider_and_downloads(address, tmp_path):
+@pytest.fixture
+def tab(address):
+    """A window of headless Chromium that has loaded the page; `asked` lists its requests."""
     browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
-        pytest.skip("needs Chromium")
+        pytest.skip("needs Chromium: no chromium or google-chrome on the PATH")
+    with browsers.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        made = browser.new_page(viewport={"width": 1280, "height": 800})
+        made.asked, made.wrong = [], []
+        made.on("request", lambda request: made.asked.append(request.url))
+        made.on("pageerror", lambda error: made.wrong.append(str(error)))
+        made.goto(address)
+        made.wait_for_function("document.body.dataset.drawn >= 1", timeout=60_000)
+        yield made
+        assert not made.wrong
+        assert all(url.startswith((address, "data:", "blob:")) for url in made.asked)
+        browser.close()
+
+
+CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
+
+
+def said(tab, text):
+    return tab.locator("#status", has_text=text).wait_for(timeout=120_000)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_person_opens_the_page_moves_a_slider_and_downloads(tab, tmp_path):
+    canvas = tab.locator("#viewer canvas")
+    before = canvas.screenshot(), tab.locator("#overlay").get_attribute("src")
+    tab.locator("input[name=shape_age]").fill("3")
+    tab.wait_for_function("document.body.dataset.drawn >= 2", timeout=60_000)
+    tab.wait_for_timeout(300)
+    after = canvas.screenshot(), tab.locator("#overlay").get_attribute("src")
+    assert before[0] != after[0] and before[1] != after[1]
+    print(f"a slider: {tab.evaluate('document.body.dataset.milliseconds')} ms")
+    box = canvas.bounding_box()
+    tab.mouse.move(box["x"] + 150, box["y"] + 200)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 250, box["y"] + 200, steps=3)
+    tab.mouse.up()
+    tab.wait_for_timeout(300)
+    assert canvas.screenshot() != after[0]  # the face was turned
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    download.value.save_as(tmp_path / "face.glb")
+    assert len(trimesh.load(tmp_path / "face.glb", force="mesh").vertices) > 3000
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_person_uploads_a_photo_and_what_is_none(tab, tmp_path):
     skimage_data = pytest.importorskip("skimage.data", reason="the photo comes from scikit-image")
     pytest.importorskip("mtcnn", reason="finding the face in the photo")
     PIL.Image.fromarray(skimage_data.astronaut()).save(tmp_path / "photo.png")
-    with browsers.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-background-networking", "--use-gl=swiftshader"],
-        )
-        tab = browser.new_page(viewport={"width": 1280, "height": 760})
-        asked = []
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.goto(address)
-        tab.wait_for_function("document.body.dataset.drawn >= 1", timeout=60_000)
-        canvas = tab.locator("#viewer canvas")
-        before = canvas.screenshot()
-        tab.locator("input[name=shape_age]").fill("3")
-        tab.wait_for_function("document.body.dataset.drawn >= 2", timeout=60_000)
-        tab.wait_for_timeout(300)
-        assert canvas.screenshot() != before
-        tab.locator("#file").set_input_files(tmp_path / "photo.png")
-        tab.wait_for_function(
-            "document.getElementById('status').textContent == 'One face'", timeout=120_000
-        )
-        with tab.expect_download() as download:
-            tab.locator("#download").click()
-        download.value.save_as(tmp_path / "face.glb")
-        browser.close()
-    assert len(trimesh.load(tmp_path / "face.glb", force="mesh").vertices) > 3000
-    assert all(url.startswith((address, "data:", "blob:")) for url in asked)
+    (tmp_path / "notes.txt").write_text("no photo")
+    (tmp_path / "large.png").write_bytes(bytes(server.LARGEST_UPLOAD + 1))
+    choose = tab.locator("#file").set_input_files
+    before = tab.locator("#photo").get_attribute("src")
+    choose(tmp_path / "notes.txt")
+    said(tab, "not a sound JPEG, PNG or WebP image")
+    choose(tmp_path / "large.png")
+    said(tab, "large.png has 17 MB; at most 16 MB are taken.")
+    assert tab.locator("#photo").get_attribute("src") == before
+    choose(tmp_path / "photo.png")
+    said(tab, "One face found")
+    assert tab.locator("#photo").get_attribute("src") != before
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_everything_can_be_reached_on_a_phone(tab):
+    tab.set_viewport_size({"width": 360, "height": 740})
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    reset = tab.locator("#reset")
+    reset.scroll_into_view_if_needed()
+    assert reset.bounding_box()["y"] < 740
+    view = tab.locator("#viewer").bounding_box()
+    assert 0 <= view["y"] < 10 and view["width"] == 360  # the face stays in sight

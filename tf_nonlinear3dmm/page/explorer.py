@@ -1,5 +1,6 @@
 """What the page can do with a model, free of anything about the web."""
 
+import contextlib
 import io
 from typing import NamedTuple
 
@@ -7,9 +8,10 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop, lighting, photos, renderer
+from tf_nonlinear3dmm import camera, crop, lighting, photos, renderer, visualize
 
 PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
+SURFACES = ("lit", "albedo", "clay")
 
 
 class Slider(NamedTuple):
@@ -19,6 +21,7 @@ class Slider(NamedTuple):
         name: key in requests.
         label: what the page writes beside it.
         low, high, start: its range and where it starts.
+        unit: written behind the value.
     """
 
     name: str
@@ -26,13 +29,14 @@ class Slider(NamedTuple):
     low: float = -3.0
     high: float = 3.0
     start: float = 0.0
+    unit: str = ""
 
 
 LIGHT_SLIDERS = (
-    Slider("light_ambient", "own light", 0.0, 2.0, 1.0),
+    Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
     Slider("light_strength", "lamp", 0.0, 2.0, 0.0),
-    Slider("light_azimuth", "lamp left - right", -90.0, 90.0, 45.0),
-    Slider("light_elevation", "lamp height", -60.0, 90.0, 20.0),
+    Slider("light_azimuth", "lamp side", -90.0, 90.0, 45.0, "°"),
+    Slider("light_elevation", "lamp height", -60.0, 90.0, 20.0, "°"),
 )
 
 
@@ -41,7 +45,7 @@ class Face(NamedTuple):
 
     shape_code: np.ndarray
     albedo_code: np.ndarray
-    illumination: np.ndarray
+    illumination: np.ndarray | None
     projection: np.ndarray
 
 
@@ -49,23 +53,27 @@ class Explorer:
     """Reconstructs photos, and decodes faces moved along named directions and under new light.
 
     Args:
-        model: `Nonlinear3DMM` with lighting.
+        model: `Nonlinear3DMM`.
         directions: list of `directions.Direction`.
-        samples: dict name -> `[S, S, 3]` uint8 crops of faces to start from.
+        samples: dict name -> `[N, N, 3]` uint8 crops of faces to start from.
     """
 
     def __init__(self, model, directions=(), samples=None):
         self.model, self.directions = model, list(directions)
         self.samples = dict(samples or {})
-        self.triangles = np.asarray(model.face.triangles, np.int32)
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
         self._decode = tf.function(self._draw)
 
     def warm_up(self):
         """Traces the graphs, so that the first request is as fast as the others."""
-        size = self.model.config.image_size
-        face, _ = self.reconstruct_crop(np.zeros([size, size, 3], np.uint8))
-        self.decode(face, {})
+        for surface in SURFACES:
+            self.decode(self.mean_face(), {}, surface)
+        self.reconstruct_crop(np.zeros([8, 8, 3], np.uint8))
+
+    def warm_up_detector(self):
+        """Loads the face detector, which the first photo need not wait for then."""
+        with contextlib.suppress(ImportError):  # said when a photo comes
+            photos.detect(np.zeros([64, 64, 3], np.uint8))
 
     def slider_groups(self):
         """list of (title, list of `Slider`)."""
@@ -73,30 +81,18 @@ class Explorer:
         for direction in self.directions:
             slider = Slider(direction.name, direction.label)
             groups.setdefault(direction.group, []).append(slider)
-        return [*groups.items(), ("Light", list(LIGHT_SLIDERS))]
+        light = [("Light", list(LIGHT_SLIDERS))] if self.model.config.lighting else []
+        return [*light, *groups.items()]
 
     def mean_face(self):
         """The face of zero codes, frontal and under plain light."""
         config = self.model.config
-        size = config.image_size
-        face = self.model.face
-        height = np.ptp(face.mean_vertices[:, 1])
-        angle = tf.zeros([1])
-        projection = camera.compose(
-            angle,
-            angle,
-            angle,
-            tf.constant([0.8 * size / height], tf.float32),
-            tf.constant([[(size - 1) / 2, (size - 1) / 2]], tf.float32),
-        )
-        plain = _directional_light(0.0, 20.0) * 0.5
-        plain[0] += 0.6 / lighting.SH_CONSTANTS[0]
-        return Face(
-            np.zeros([1, config.shape_code_size], np.float32),
-            np.zeros([1, config.albedo_code_size], np.float32),
-            plain[np.newaxis].astype(np.float32),
-            projection.numpy(),
-        )
+        sizes = config.shape_code_size, config.albedo_code_size
+        codes = (np.zeros([1, size], np.float32) for size in sizes)
+        light = _plain_light() if config.lighting else None
+        mean = tf.constant(self.model.face.mean_vertices[np.newaxis], tf.float32)
+        projection = visualize.frontal(mean, config.image_size).numpy()
+        return Face(*codes, light, projection)
 
     def reconstruct(self, contents):
         """The largest face of a photo.
@@ -114,18 +110,12 @@ class Explorer:
         found = photos.detect(image)
         if not found:
             raise ValueError("no face was found in the photo: a larger or more frontal one may do")
-        size = self.model.config.image_size
-        square = photos.face_square(found[0].box)
-        picture = crop.image(image, square, size * PICTURE_SCALE)
-        face, _ = self.reconstruct_crop(crop.image(image, square, size))
-        return face, _as_uint8(picture / 255.0), len(found)
+        return *self._reconstruct(image, photos.face_square(found[0].box)), len(found)
 
     def reconstruct_crop(self, image):
-        """(`Face`, the crop itself) of a crop `[S, S, 3]` in 0 to 255."""
-        image = tf.cast(image, tf.float32)
-        result = self._encode(image[tf.newaxis] / 255.0)
-        face = Face(*(getattr(result, name).numpy() for name in Face._fields))
-        return face, _as_uint8(image / 255.0)
+        """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
+        side = tf.constant(len(image), tf.float32)
+        return self._reconstruct(image, crop.around(tf.stack([side - 1, side - 1]) / 2, side))
 
     def decode(self, face, sliders, surface="lit"):
         """The face moved by `sliders` (name -> value).
@@ -140,30 +130,32 @@ class Explorer:
             `[P, P, 4]` uint8 with alpha.
         """
         face = self._moved(face, sliders)
-        light = self._relit(face.illumination, sliders)
-        vertices, albedo, texture, image, mask = self._decode(
-            *(tf.constant(part, tf.float32) for part in face._replace(illumination=light)),
-            tf.constant(surface == "albedo"),
-            tf.constant(surface == "clay"),
-        )
+        if surface == "clay" and face.illumination is None:  # only light shows its form
+            face = face._replace(illumination=_plain_light())
+        face = face._replace(illumination=self._relit(face.illumination, sliders))
+        codes = (None if part is None else tf.constant(part, tf.float32) for part in face)
+        vertices, texture, image, mask = self._decode(*codes, surface)
         drawn = np.concatenate([_as_uint8(image[0]), _as_uint8(mask[0])], axis=-1)
-        return (
-            vertices[0].numpy(),
-            _as_uint8((albedo if surface == "albedo" else texture)[0]),
-            drawn,
-        )
+        return vertices[0].numpy(), _as_uint8(texture[0]), drawn
 
-    def _draw(self, shape_code, albedo_code, illumination, projection, plain, clay):
+    def _reconstruct(self, image, square):
+        size = self.model.config.image_size
+        seen = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
+        result = self._encode(seen[tf.newaxis])
+        parts = (getattr(result, name) for name in Face._fields)
+        face = Face(*(None if part is None else part.numpy() for part in parts))
+        return face, _as_uint8(crop.image(image, square, size * PICTURE_SCALE) / 255)
+
+    def _draw(self, shape_code, albedo_code, illumination, projection, surface):
         _, vertices = self.model.decode_shape(shape_code)
         albedo = self.model.decode_albedo(albedo_code)
-        albedo = tf.where(clay, tf.fill(tf.shape(albedo), 0.75), albedo)
+        if surface == "clay":
+            albedo = tf.fill(tf.shape(albedo), 0.75)
         size = self.model.config.image_size * PICTURE_SCALE
         larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
-        drawn = renderer.render(
-            vertices, albedo, larger, illumination, self.model.tensors, (size, size)
-        )
-        flat, _ = renderer.draw(albedo, drawn.fragments, self.model.tensors)
-        return vertices, albedo, drawn.texture, tf.where(plain, flat, drawn.image), drawn.mask
+        light = None if surface == "albedo" else illumination
+        drawn = renderer.render(vertices, albedo, larger, light, self.model.tensors, (size, size))
+        return vertices, drawn.texture, drawn.image, drawn.mask
 
     def _moved(self, face, sliders):
         codes = {"shape": face.shape_code.copy(), "albedo": face.albedo_code.copy()}
@@ -172,8 +164,12 @@ class Explorer:
         return face._replace(shape_code=codes["shape"], albedo_code=codes["albedo"])
 
     def _relit(self, illumination, sliders):
+        if illumination is None:
+            return None
         value = {s.name: sliders.get(s.name, s.start) for s in LIGHT_SLIDERS}
-        lamp = _directional_light(value["light_azimuth"], value["light_elevation"])
+        side, up = np.radians([value["light_azimuth"], value["light_elevation"]])
+        towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
+        lamp = lighting.directional(tf.constant([towards], tf.float32)).numpy()
         return illumination * value["light_ambient"] + lamp * value["light_strength"]
 
 
@@ -184,21 +180,11 @@ def png(image):
     return buffer.getvalue()
 
 
-def _directional_light(azimuth_deg, elevation_deg):
-    """`[9, 3]` harmonics of white light from one side, 1 where a surface faces it."""
-    azimuth, elevation = np.radians([azimuth_deg, elevation_deg])
-    towards = np.array(
-        [
-            np.sin(azimuth) * np.cos(elevation),
-            np.sin(elevation),
-            np.cos(azimuth) * np.cos(elevation),
-        ]
-    )
-    normals = np.random.default_rng(0).normal(size=[2000, 3]).astype(np.float32)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    basis = lighting.sh_basis(tf.constant(normals)).numpy()
-    coefficients = np.linalg.lstsq(basis, np.maximum(normals @ towards, 0), rcond=None)[0]
-    return np.repeat(coefficients[:, np.newaxis], 3, axis=1)
+def _plain_light():
+    """`[1, 9, 3]`: white, from all around and a little from above."""
+    light = lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.5).numpy()
+    light[:, 0] += 0.6 / lighting.SH_CONSTANTS[0]
+    return light
 
 
 def _as_uint8(image):

@@ -10,6 +10,7 @@ import fastapi.responses
 import fastapi.staticfiles
 import numpy as np
 import pydantic
+from starlette.middleware import trustedhost
 
 from tf_nonlinear3dmm import mesh_io
 from tf_nonlinear3dmm.page import explorer as explorers
@@ -23,7 +24,7 @@ class FaceCodes(pydantic.BaseModel):
 
     shape_code: list[list[float]]
     albedo_code: list[list[float]]
-    illumination: list[list[list[float]]]
+    illumination: list[list[list[float]]] | None
     projection: list[list[list[float]]]
 
 
@@ -43,12 +44,12 @@ def application(explorer):
 
     @app.exception_handler(ValueError)
     def refuse(_, error):
-        return fastapi.responses.JSONResponse({"detail": str(error)}, status_code=400)
+        return _refusal(400, str(error))
 
     @app.exception_handler(fastapi.exceptions.RequestValidationError)
     def refuse_malformed(_, error):
         where = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
-        return fastapi.responses.JSONResponse({"detail": f"malformed: {where}"}, status_code=422)
+        return _refusal(422, f"malformed: {where}")
 
     @app.get("/")
     def page():
@@ -58,6 +59,7 @@ def application(explorer):
     def model():
         face = explorer.model.face
         return {
+            "largest_upload_mb": LARGEST_UPLOAD >> 20,
             "triangles": _base64(face.triangles.astype(np.uint32)),
             "uv": _base64(_edge_uv(face.uv, explorer.model.config.uv_size)),
             "groups": [
@@ -71,23 +73,23 @@ def application(explorer):
         }
 
     @app.post("/api/photo")
-    def photo(request: fastapi.Request, photo: fastapi.UploadFile):
-        if photo.size is None or photo.size > LARGEST_UPLOAD:
-            raise fastapi.HTTPException(
-                413, f"at most {LARGEST_UPLOAD >> 20} MB, got a larger file"
-            )
-        face, picture, count = explorer.reconstruct(photo.file.read(LARGEST_UPLOAD))
-        message = "One face" if count == 1 else f"The largest of {count} faces"
+    def photo(photo: fastapi.UploadFile):
+        face, picture, count = explorer.reconstruct(photo.file.read())
+        message = "One face found" if count == 1 else f"The largest of {count} faces"
         return {"face": _listed(face), "photo": _data_url(picture), "message": message}
 
     @app.post("/api/sample")
     def sample(request: SampleRequest):
         if request.name == "mean":
-            return {"face": _listed(explorer.mean_face()), "photo": None, "message": "Mean face"}
+            return {
+                "face": _listed(explorer.mean_face()),
+                "photo": None,
+                "message": "The model's mean face",
+            }
         if request.name not in explorer.samples:
             raise ValueError(f"no sample is called `{request.name}`")
         face, picture = explorer.reconstruct_crop(explorer.samples[request.name])
-        message = f"Sample: {request.name}"
+        message = f"{request.name.capitalize()}: nobody, and in no training picture"
         return {"face": _listed(face), "photo": _data_url(picture), "message": message}
 
     @app.post("/api/decode")
@@ -112,38 +114,58 @@ def application(explorer):
     async def refuse_large(request, call_next):
         length = request.headers.get("content-length", "")
         if request.method == "POST" and not length.isdigit():
-            return fastapi.responses.JSONResponse({"detail": "no content length"}, status_code=411)
+            return _refusal(411, "no content length")
         if length.isdigit() and int(length) > LARGEST_UPLOAD + 2**16:
             detail = f"at most {LARGEST_UPLOAD >> 20} MB are taken, got {int(length) >> 20} MB"
-            return fastapi.responses.JSONResponse({"detail": detail}, status_code=413)
+            return _refusal(413, detail)
         return await call_next(request)
 
+    # Other sites must not reach this server through a name that leads here.
+    app.add_middleware(trustedhost.TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     app.mount("/static", fastapi.staticfiles.StaticFiles(directory=STATIC))
     return app
 
 
+def _refusal(status, detail):
+    return fastapi.responses.JSONResponse({"detail": detail}, status_code=status)
+
+
 def _decode(explorer, request):
-    face = explorers.Face(
-        *(np.array(getattr(request.face, name), np.float32) for name in explorers.Face._fields)
-    )
-    config = explorer.model.config
-    wanted = explorers.Face(
-        (1, config.shape_code_size), (1, config.albedo_code_size), (1, 9, 3), (1, 2, 4)
-    )
-    for name, part, shape in zip(face._fields, face, wanted, strict=True):
-        if part.shape != shape or not np.isfinite(part).all():
-            raise ValueError(f"`{name}` must be finite, of shape {shape}, got {part.shape}")
+    """What `explorer.decode` says to a request, once every part of it is known to be sound."""
     known = {s.name for _, sliders in explorer.slider_groups() for s in sliders}
     for name, value in request.sliders.items():
         if name not in known or not math.isfinite(value):
             raise ValueError(f"no slider `{name}` with value {value}")
-    if request.surface not in ("lit", "albedo", "clay"):
-        raise ValueError(f"`surface` must be lit, albedo or clay, got `{request.surface}`")
-    return explorer.decode(face, request.sliders, request.surface)
+    if request.surface not in explorers.SURFACES:
+        offer = ", ".join(explorers.SURFACES)
+        raise ValueError(f"`surface` must be one of {offer}, got `{request.surface}`")
+    return explorer.decode(_face(request.face, explorer), request.sliders, request.surface)
+
+
+def _face(codes, explorer):
+    """`FaceCodes` as an `explorers.Face` for this model; others raise `ValueError`."""
+    shapes = explorer.mean_face()
+    parts = {}
+    for name, like in shapes._asdict().items():
+        given = getattr(codes, name)
+        part = None if given is None else _array(name, given)
+        if np.shape(part) != np.shape(like) or (part is not None and not np.isfinite(part).all()):
+            wanted = "null" if like is None else f"finite, of shape {list(like.shape)}"
+            raise ValueError(f"`{name}` must be {wanted}, got shape {list(np.shape(part))}")
+        parts[name] = part
+    return explorers.Face(**parts)
+
+
+def _array(name, lists):
+    try:
+        with np.errstate(over="ignore"):  # infinity is refused with the rest
+            return np.array(lists, np.float32)
+    except ValueError:
+        raise ValueError(f"`{name}` must be lists of equal lengths") from None
 
 
 def _listed(face):
-    return {name: part.tolist() for name, part in face._asdict().items()}
+    return {n: None if part is None else part.tolist() for n, part in face._asdict().items()}
 
 
 def _base64(array):

@@ -1,30 +1,32 @@
 // The 3D view: a mesh whose vertices and texture can be replaced, turned with the mouse or a finger.
 import {
-  BufferAttribute, BufferGeometry, CanvasTexture, Color, DirectionalLight, DoubleSide,
+  BackSide, BufferAttribute, BufferGeometry, CanvasTexture, DirectionalLight, FrontSide,
   HemisphereLight, Mesh, MeshBasicMaterial, MeshStandardMaterial, PerspectiveCamera, Scene,
   SRGBColorSpace, Vector3, WebGLRenderer,
 } from 'three';
 import { OrbitControls } from 'three/addons/controls/OrbitControls.js';
 
 export class Viewer {
-  constructor(container) {
+  // Fills `container`; calls `onTurn` when a person turns the face. Throws where there is no WebGL.
+  constructor(container, onTurn = () => {}) {
     this.container = container;
-    this.renderer = new WebGLRenderer({ antialias: true, preserveDrawingBuffer: true });
+    this.renderer = new WebGLRenderer({ antialias: true, alpha: true, preserveDrawingBuffer: true });
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, 2));
     container.appendChild(this.renderer.domElement);
     this.scene = new Scene();
-    this.scene.background = new Color(0x1b1e24);
     this.camera = new PerspectiveCamera(22, 1, 0.1, 100);
     this.controls = new OrbitControls(this.camera, this.renderer.domElement);
     this.controls.enablePan = false;
     this.controls.enableDamping = true;
     this.controls.addEventListener('change', () => this.draw());
+    this.controls.addEventListener('start', onTurn);
     const key = new DirectionalLight(0xffffff, 2.2);
     key.position.set(1, 1.5, 3);
     this.camera.add(key);
     this.scene.add(this.camera, new HemisphereLight(0xffffff, 0x55504a, 1.1));
-    this.textured = new MeshBasicMaterial({ side: DoubleSide });
-    this.clay = new MeshStandardMaterial({ color: 0xc9bfb2, roughness: 0.75, side: DoubleSide });
+    this.textured = new MeshBasicMaterial({ side: FrontSide });
+    this.clay = new MeshStandardMaterial({ color: 0xc9bfb2, roughness: 0.75, side: FrontSide });
+    this.inside = new MeshBasicMaterial({ color: 0x3a3d44, side: BackSide });
     new ResizeObserver(() => this.resize()).observe(container);
     const tick = () => { this.controls.update(); requestAnimationFrame(tick); };
     tick();
@@ -35,13 +37,14 @@ export class Viewer {
     this.geometry.setIndex(new BufferAttribute(triangles, 1));
     this.geometry.setAttribute('uv', new BufferAttribute(uv, 2));
     this.mesh = new Mesh(this.geometry, this.textured);
-    this.scene.add(this.mesh);
+    this.scene.add(this.mesh, new Mesh(this.geometry, this.inside));
   }
 
   setVertices(vertices) {
     const first = !this.geometry.getAttribute('position');
     this.geometry.setAttribute('position', new BufferAttribute(vertices, 3));
     this.geometry.computeVertexNormals();
+    this.geometry.computeBoundingSphere();
     if (first) this.frontView();
     this.draw();
   }
@@ -68,7 +71,8 @@ export class Viewer {
     const size = this.geometry.boundingBox.getSize(new Vector3());
     this.geometry.boundingBox.getCenter(this.controls.target);
     this.controls.target.z -= size.z * 0.1;
-    this.camera.position.copy(this.controls.target).add(new Vector3(0, 0, size.y * 3.2));
+    const far = 3.1 * Math.max(size.y, size.x / Math.min(this.camera.aspect, 1));
+    this.camera.position.copy(this.controls.target).add(new Vector3(0, 0, far));
     this.controls.update();
     this.draw();
   }
