@@ -1,4 +1,5 @@
 import json
+import pathlib
 import runpy
 import sys
 
@@ -297,3 +298,33 @@ def test_mtcnn_finds_the_face_in_a_photograph(model, tmp_path):
     about = json.loads((tmp_path / "out" / "astronaut.json").read_text())
     x, y, side = about["crop"]["x0"], about["crop"]["y0"], about["crop"]["side"]
     assert x < 180 < 270 < x + side and y < 80 < 170 < y + side  # eyes to mouth
+
+
+SHEET, CELL = pathlib.Path(__file__).parents[1] / "docs" / "faces.jpg", 140
+
+
+@pytest.mark.slow
+def test_faces_in_a_turned_group_photo_are_found_where_they_are(model, tmp_path, monkeypatch):
+    """Generated faces of several sizes on a backdrop, stored sideways as a phone does."""
+    monkeypatch.setattr(pictures, "FINE", 1)
+    sheet = np.asarray(PIL.Image.open(SHEET).convert("RGB"))
+    group, wanted = photo(600, 900), []
+    for column, size, x, y in ((3, 300, 20, 40), (6, 200, 380, 300), (4, 260, 620, 60)):
+        cell = sheet[CELL : 2 * CELL, column * CELL :][:, :CELL]
+        place = group[y : y + size, x : x + size]
+        place[:] = np.array(PIL.Image.fromarray(cell).resize((size, size), PIL.Image.BICUBIC))
+        wanted.append([x + size / 2, y + size / 2, size / 1.25])  # cells have a margin
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    path = save(
+        tmp_path / "group.jpg", np.ascontiguousarray(np.rot90(group)), exif=exif, quality=95
+    )
+    said = []
+    assert serving.reconstruct([path], model, tmp_path / "out", "lit", say=said.append) == (3, 0)
+    assert "group.jpg: 3 faces" in said[0]
+    for number, (x, y, side) in enumerate(sorted(wanted, key=lambda w: -w[2]), start=1):
+        about = json.loads((tmp_path / "out" / f"group_face{number}.json").read_text())
+        found, corner = about["crop"], about["crop"]["side"] / 2 - 0.5
+        assert about["photo_size"] == {"height": 600, "width": 900}
+        assert abs(found["side"] / side - 1) < 0.25
+        assert np.hypot(found["x0"] + corner - x, found["y0"] + corner - y) < 0.15 * side

@@ -2,6 +2,7 @@ import base64
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -288,6 +289,23 @@ def test_a_hundred_megabytes_of_noise_get_an_error_and_the_server_lives(rest):
     content = {"signature_name": "reconstruct_bytes", "instances": [{"b64": noise}]}
     assert post(rest, content)[0] == 400
     assert post(rest, {"instances": images(1).tolist()})[0] == 200
+
+
+@pytest.mark.slow
+def test_the_request_of_the_documentation_is_answered(model, rest, tmp_path):
+    """The curl command as it stands there, but for the port."""
+    if not shutil.which("curl"):
+        pytest.skip("needs curl")
+    text = (pathlib.Path(__file__).parents[1] / "docs" / "serving.md").read_text()
+    command = re.search(r"^    (curl .*?)\n\n", text, re.DOTALL | re.MULTILINE)[1]
+    command, count = re.subn(r"http://localhost:8501/v1/models/nonlinear_3dmm", rest, command)
+    assert count == 1
+    (tmp_path / "face.jpg").write_bytes(tf.io.encode_jpeg(images(1)[0], quality=100).numpy())
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=True)
+    [prediction] = json.loads(done.stdout)["predictions"]
+    decoded = tf.io.decode_jpeg((tmp_path / "face.jpg").read_bytes()).numpy()
+    wanted = model.reconstruct(decoded[np.newaxis]).landmarks[0]
+    np.testing.assert_allclose(prediction["landmarks"], wanted, **TOLERANCE)
 
 
 @pytest.fixture(scope="module")
