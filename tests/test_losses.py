@@ -178,30 +178,24 @@ def test_white_shading_released_divides_by_another_maps_coverage():
 
 
 def test_tone_by_hand():
-    coverage = np.zeros([H, W, 1])
-    coverage[1:4, 2:4] = 1
     skin = np.int32([8, 9])  # of row 1
-    albedo, shading = np.full([B, H, W, 3], 0.5), np.full([B, H, W, 3], 9.0)
-    shading[0, 1:4, 2:4], shading[1, 1:4, 2:4] = 0.6, [0.6, 0.6, 1.0]  # blue: 0.8 -+ 25 %
-    assert float(losses.tone(shading, albedo, coverage, skin)) == pytest.approx(0.5 * 0.25**2 / 3)
+    albedo, shading = np.full([B, H, W, 3], 0.5), RNG.random([B, H, W, 3])
+    shading[0, 1, 2:4], shading[1, 1, 2:4] = 0.6, [0.6, 0.6, 1.0]  # blue: 0.8 -+ 25 %
+    assert float(losses.tone(shading, albedo, skin)) == pytest.approx(0.5 * 0.25**2 / 3)
     albedo[0, 1, 2:4], albedo[1, 1, 2:4] = 0.9, 0.3  # 0.6 -+ 50 %
-    assert float(losses.tone(shading, albedo, coverage, skin)) == pytest.approx(
-        0.5 * (0.25**2 / 3 + 0.5**2)
-    )
+    assert float(losses.tone(shading, albedo, skin)) == pytest.approx(0.5 * (0.25**2 / 3 + 0.5**2))
 
 
 def test_tone_prefers_to_share_what_the_product_leaves_open():
-    coverage, skin = np.ones([H, W, 1]), np.arange(H * W, dtype=np.int32)
+    skin = np.arange(H * W, dtype=np.int32)
     image = np.ones([B, H, W, 3]) * np.reshape([0.4, 0.6], [B, 1, 1, 1])
 
     def split(share):  # of the differences that is skin's
         albedo = image**share
-        return float(losses.tone(image / albedo, albedo, coverage, skin))
+        return float(losses.tone(image / albedo, albedo, skin))
 
     assert split(0.5) < 0.6 * min(split(0.0), split(1.0))
-    assert split(0.5) == pytest.approx(
-        float(losses.tone(7 * image**0.5, 0.2 * image**0.5, coverage, skin))
-    )
+    assert split(0.5) == pytest.approx(float(losses.tone(7 * image**0.5, 0.2 * image**0.5, skin)))
 
 
 def test_least_squares_adversary():
@@ -233,7 +227,7 @@ def test_gradients_are_the_finite_differences(form):
         assert_gradient(losses.symmetry, image)
         assert_gradient(lambda x: losses.constancy(x, skin, SEED), image)
         assert_gradient(lambda x: losses.smoothness(x, 100.0), image)
-        assert_gradient(lambda x, y: losses.tone(x, y, coverage, skin), image, label)
+        assert_gradient(lambda x, y: losses.tone(x, y, skin), image, label)
         points = random(B, K, 2)
         assert_gradient(
             lambda x: losses.landmarks(x, 0 * points, np.ones([B, K]), 112), random(B, K, 2)

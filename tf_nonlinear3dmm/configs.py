@@ -301,7 +301,7 @@ def small():
     (with the paper's weights, 700 steps of finetuning took the vertex error from 4.5 to 11.4 mm);
     and skin and light share what an image leaves open between them (`tone`).
     """
-    changes = dict(projection=5.0, shape=50.0, tone=1.0)
+    changes = dict(projection=5.0, shape=50.0, tone=3.0)
     pretrain = LossConfig(**changes, texture=3.0)
     finetune = dataclasses.replace(FINETUNE_LOSS, **changes)
     return Config(

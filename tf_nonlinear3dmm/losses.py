@@ -194,8 +194,8 @@ def white_shading(shading, coverage, form="fixed"):
     return 0.5 * tf.reduce_mean((mean - WHITE) ** 2)
 
 
-def tone(shading, albedo_map, coverage, skin_texels):
-    """Half the mean squared spread, over the batch, of skin colours and of strengths of light.
+def tone(shading, albedo_map, skin_texels):
+    """Half the mean squared spread, over the batch, of skin colours and of the light on them.
 
     An image does not tell dark skin from dim light: of all splits this prefers the one in which
     neither varies more than it must. Both are relative to their means over the batch. Not in the
@@ -203,19 +203,20 @@ def tone(shading, albedo_map, coverage, skin_texels):
 
     Args:
         shading, albedo_map: `[B, Hu, Wu, 3]`.
-        coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
         skin_texels: `[N]` int32 indices of bare skin, row by row.
     """
     shapes.check(
         shading=(shading, "B Hu Wu 3"),
         albedo_map=(albedo_map, "B Hu Wu 3"),
-        coverage=(coverage, "Hu Wu 1"),
         skin_texels=(skin_texels, "N"),
     )
-    light = tf.reduce_mean(shading * coverage, axis=[1, 2])
-    skin = tf.reshape(albedo_map, [tf.shape(albedo_map)[0], -1, 3])
-    skin = tf.reduce_mean(tf.gather(skin, skin_texels, axis=1), axis=1)
-    return sum(0.5 * tf.reduce_mean((_relative(colours) - 1) ** 2) for colours in (light, skin))
+
+    def spread(colours):
+        texels = tf.reshape(colours, [tf.shape(colours)[0], -1, 3])
+        means = tf.reduce_mean(tf.gather(texels, skin_texels, axis=1), axis=1)
+        return 0.5 * tf.reduce_mean((_relative(means) - 1) ** 2)
+
+    return spread(shading) + spread(albedo_map)
 
 
 def _relative(colours):
@@ -341,9 +342,7 @@ def _terms(config, model, batch, constants, seed, critic, features):
         "white_shading": lambda: white_shading(
             model.shading, constants.coverage, form("white_shading")
         ),
-        "tone": lambda: tone(
-            model.shading, model.albedo_map, constants.coverage, constants.skin_texels
-        ),
+        "tone": lambda: tone(model.shading, model.albedo_map, constants.skin_texels),
         "adversarial": lambda: adversarial(critic(blend(model, batch))),
         "perceptual": compare_features,
     }
