@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 
 import numpy as np
@@ -237,3 +238,18 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
     line = capsys.readouterr().out
     assert line.startswith("pretrain 101/200  loss 1.23  nme 7  ") and line.endswith(" left\n")
     assert "images/s" in line
+
+
+def test_a_bar_on_a_narrow_terminal_shows_everything(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = progress.Terminal(200, 100, 8)
+    terminal.advance(101, "finetune")
+    numbers = {name: 0.0123456 for name in progress.SHOWN}
+    terminal.show("finetune", numbers | {"symmetry": 1.0})
+    terminal.say("a line above")
+    terminal.close()
+    said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out)
+    for words in ("finetune", "101/200", "images/s", "left", "a line above"):
+        assert words in said
+    assert all(f"{name} 0.0123" in said for name in progress.SHOWN)

@@ -4,8 +4,19 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-SHOWN = ("loss", "encoder_loss", "reconstruction", "shape", "landmarks", "nme")
+SHOWN = ("loss", "encoder_loss", "nme", "landmarks", "shape", "reconstruction")
+
+
+class _Bar(Progress):
+    """A bar, and below it a line of numbers, which may be long."""
+
+    numbers = ""
+
+    def get_renderables(self):
+        yield self.make_tasks_table(self.tasks)
+        yield Text(self.numbers)
 
 
 class Terminal:
@@ -20,7 +31,7 @@ class Terminal:
 
     def __init__(self, total, first, batch_size, quiet=False):
         self.total, self.step, self.batch_size, self.quiet = total, first, batch_size, quiet
-        self.console = Console(quiet=quiet, soft_wrap=True, highlight=False)
+        self.console = Console(quiet=quiet, highlight=False)
         self._marks = [(time.monotonic(), first)]
         self._bar = None
         if self.console.is_terminal and not quiet:
@@ -28,16 +39,17 @@ class Terminal:
                 TextColumn("[bold]{task.fields[stage]}"),
                 BarColumn(bar_width=None),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[numbers]}"),
-                TimeRemainingColumn(compact=True),
+                TextColumn("{task.fields[speed]}"),
+                TimeRemainingColumn(),
+                TextColumn("left"),
             )
-            self._bar = Progress(*columns, console=self.console, speed_estimate_period=120)
-            self._task = self._bar.add_task("", total=total, completed=first, stage="", numbers="")
+            self._bar = _Bar(*columns, console=self.console, expand=True, speed_estimate_period=120)
+            self._task = self._bar.add_task("", total=total, completed=first, stage="", speed="")
             self._bar.start()
 
     def say(self, line):
         """Prints a line above the bar."""
-        self.console.print(line, markup=False)
+        self.console.print(line, markup=False, soft_wrap=True)
 
     def advance(self, step, stage):
         """One more step is done."""
@@ -47,11 +59,12 @@ class Terminal:
 
     def show(self, stage, numbers):
         """The means of the last steps, a dict."""
-        text = f"{_line(numbers)}  {self.speed():.1f} images/s"
+        text, speed = _line(numbers), f"{self.speed():.1f} images/s"
         if self._bar:
-            self._bar.update(self._task, numbers=text)
+            self._bar.numbers = text
+            self._bar.update(self._task, speed=speed)
         else:
-            self.say(f"{stage} {self.step}/{self.total}  {text}  {self._left()} left")
+            self.say(f"{stage} {self.step}/{self.total}  {text}  {speed}  {self._left()} left")
 
     def speed(self):
         """Images per second over the last minutes; also starts the next measurement."""
