@@ -195,11 +195,10 @@ def white_shading(shading, coverage, form="fixed"):
 
 
 def tone(shading, albedo_map, skin_texels):
-    """Half the mean squared spread, over the batch, of skin colours and of the light on them.
+    """Half the variance, over the batch, of skin colours and of the light on them.
 
     An image does not tell dark skin from dim light: of all splits this prefers the one in which
-    neither varies more than it must. Both are relative to their means over the batch. Not in the
-    paper, where nothing decides the split.
+    neither varies more than it must. Not in the paper, where nothing decides the split.
 
     Args:
         shading, albedo_map: `[B, Hu, Wu, 3]`.
@@ -211,17 +210,12 @@ def tone(shading, albedo_map, skin_texels):
         skin_texels=(skin_texels, "N"),
     )
 
-    def spread(colours):
+    def variance(colours):
         texels = tf.reshape(colours, [tf.shape(colours)[0], -1, 3])
         means = tf.reduce_mean(tf.gather(texels, skin_texels, axis=1), axis=1)
-        return 0.5 * tf.reduce_mean((_relative(means) - 1) ** 2)
+        return tf.reduce_mean((means - replicas.mean(tf.reduce_mean(means, axis=0))) ** 2)
 
-    return spread(shading) + spread(albedo_map)
-
-
-def _relative(colours):
-    """`colours` `[B, 3]` over their mean, that of all replicas."""
-    return tf.math.divide_no_nan(colours, replicas.mean(tf.reduce_mean(colours, axis=0)))
+    return 0.5 * (variance(shading) + variance(2 * albedo_map))
 
 
 def adversarial(fake_logits):
