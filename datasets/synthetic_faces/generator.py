@@ -175,7 +175,7 @@ def _labels(studio, vertices, projection, photos, masks, randoms):
     return result
 
 
-@functools.partial(tf.function, reduce_retracing=True)
+@tf.function
 def _unwrap(image, vertices, projection, face, mask):
     return unwrapping.unwrap(image, vertices, projection, face, mask)
 
