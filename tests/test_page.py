@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 import trimesh
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm import configs, photos
 from tf_nonlinear3dmm.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -169,6 +169,17 @@ def test_a_photo_without_a_face_says_so(client):
     PIL.Image.new("RGB", (80, 60), (90, 120, 90)).save(blank, "PNG")
     answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})
     assert answer.status_code == 400 and "no face was found" in answer.json()["detail"]
+
+
+def test_without_the_detector_a_photo_says_what_to_install(client, monkeypatch):
+    def missing():
+        raise ImportError("finding faces needs mtcnn")
+
+    monkeypatch.setattr(photos, "_detector", missing)
+    blank = io.BytesIO()
+    PIL.Image.new("RGB", (80, 60)).save(blank, "PNG")
+    answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})
+    assert answer.status_code == 501 and "needs mtcnn" in answer.json()["detail"]
 
 
 def test_the_page_asks_nothing_of_other_hosts(client):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pathlib
 import runpy
@@ -145,6 +146,16 @@ def test_albedo_is_a_choice_and_others_are_refused(model, detected):
     np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
     with pytest.raises(ValueError, match="must be one of photo, albedo, lit, got 'skin'"):
         portraits.texture_map(portrait, photo(), model, "skin")
+
+
+def test_a_model_without_light_writes_the_same_files(detected, tmp_path):
+    config = dataclasses.replace(configs.preset("tiny").model, lighting=False)
+    mean = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
+    model = Nonlinear3DMM(config, mean, np.full(8, 0.5, np.float32))
+    portrait = found(model, photo())
+    portraits.write(portrait, photo(), model, tmp_path / "face")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"face{e}" for e in ENDINGS)
+    assert json.loads((tmp_path / "face.json").read_text())["illumination"] is None
 
 
 def save(path, image, **options):

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import json
 import pathlib
 import re
@@ -99,6 +100,20 @@ def test_every_signature_agrees_with_the_eager_model(model, signatures, count):
     same(signatures["decode"](**codes), {n: wanted[n] for n in ("vertices", "albedo")})
     scene = {n: wanted[n] for n in ("vertices", "albedo", "projection", "illumination")}
     same(signatures["render"](**scene), {n: wanted[n] for n in ("image", "mask")})
+
+
+@pytest.mark.slow
+def test_a_model_without_light_has_no_illumination(tmp_path):
+    """The variant of CVPR 2018: a texture, and vertices instead of a map."""
+    model = make(dataclasses.replace(CONFIG, lighting=False, shape_decoder="mlp"))
+    signatures = tf.saved_model.load(str(serving.export(model, tmp_path))).signatures
+    pictures = images(2)
+    found = signatures["reconstruct"](images=pictures)
+    assert "illumination" not in found
+    np.testing.assert_array_equal(found["texture"], found["albedo"])
+    np.testing.assert_allclose(found["vertices"], model.reconstruct(pictures).vertices, atol=1e-4)
+    drawn = signatures["render"](**{n: found[n] for n in ("vertices", "albedo", "projection")})
+    assert np.mean(drawn["image"] == found["image"]) > 0.99
 
 
 @pytest.mark.slow

@@ -46,6 +46,10 @@ def application(explorer):
     def refuse(_, error):
         return _refusal(400, str(error))
 
+    @app.exception_handler(ImportError)
+    def refuse_for_lack_of_a_package(_, error):
+        return _refusal(501, str(error))
+
     @app.exception_handler(fastapi.exceptions.RequestValidationError)
     def refuse_malformed(_, error):
         where = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())

@@ -25,11 +25,10 @@ landmarks by {pixels:.3f} px and vertices by {millimetres:.3f} mm (means over 64
 
 ## How it was made
 
-{note}
     {command}
 
 {faces} training faces of `{sources}`, {pretrain} steps of pretraining and {finetune} of finetuning
-at batch {batch}, seed {seed}.
+at batch {batch}, seed {seed}.{note}
 
 ![Training: losses and errors by step](curves.png)
 
@@ -78,7 +77,7 @@ def write(folder, run, config, report, size, rounding, note=""):
         pixels=rounding[0],
         millimetres=rounding[1],
         image_size=config.model.image_size,
-        note=f"{note}\n" if note else "",
+        note=f" {note}" if note else "",
         command=shlex.join(["python", "scripts/train.py", *command_line.words(config)]),
         faces=config.data.train_examples,
         sources=config.data.sources,
