@@ -12,7 +12,7 @@ ORDER = """
     packing sampling camera spans coverage rasterizer antialias lighting renderer unwrap
     crop archive photos w300 records data
     model baselines perceptual losses metrics directions visualize plots training evaluation
-    experiments serving shipped page
+    experiments serving shipped page benchmark
 """.split()
 
 

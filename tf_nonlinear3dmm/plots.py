@@ -1,4 +1,4 @@
-"""Numbers as figures: error maps, cumulative errors, training curves, as uint8 RGB arrays.
+"""Numbers as figures: error maps, cumulative errors, curves, as uint8 RGB arrays.
 
 Drawn without a display and without global state.
 """
@@ -95,6 +95,27 @@ def curves(records, columns=4):
         spot.tick_params(labelsize=7)
     for spot in axes[len(plots) :]:
         spot.axis("off")
+    return _pixels(figure)
+
+
+def growth(panels, unit):
+    """How something grows with sizes, on logarithmic axes; dotted: linear growth.
+
+    Args:
+        panels: dict from a size's name to a dict from a curve's name to its [(size, value)].
+        unit: of the values.
+    """
+    figure = _figure(3.6 * len(panels), 3.2)
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for spot, (size, lines) in zip(axes, panels.items(), strict=True):
+        for name, points in lines.items():
+            x, y = np.array(points, np.float64).T
+            (line,) = spot.loglog(x, y, marker="o", linewidth=1.8, label=name)
+            spot.loglog(x, y[0] * x / x[0], linestyle=":", linewidth=1, color=line.get_color())
+        spot.set_xticks(x, labels=[f"{value:,.0f}" for value in x])
+        spot.minorticks_off()
+        spot.set(xlabel=size, ylabel=unit if spot is axes[0] else None)
+        spot.legend(frameon=False, fontsize=9)
     return _pixels(figure)
 
 

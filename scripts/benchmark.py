@@ -1,0 +1,69 @@
+"""Measures speed and memory, and prints tables.
+
+    python scripts/benchmark.py                                 every section, about half an hour
+    python scripts/benchmark.py rasterizer --plot growth.png
+    python scripts/benchmark.py step data --json numbers.json
+    python scripts/benchmark.py --quick --preset tiny           does it run?
+
+Sections: rasterizer, renderer, step, data, reconstruct, memory.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from tf_nonlinear3dmm import command_line, configs  # noqa: E402
+
+
+def main():
+    parser = command_line.Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
+    parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
+    parser.add_argument("--runs", type=int, help="to take the median of [15; with --quick 2]")
+    parser.add_argument("--quick", action="store_true", help="smaller work, few runs")
+    parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the tables here")
+    parser.add_argument("--plot", type=pathlib.Path, metavar="FILE", help="growth curves, a PNG")
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm import benchmark
+        from tf_nonlinear3dmm.benchmark import growth
+
+    setting = benchmark.Setting(
+        flags.preset, flags.data, flags.runs or (2 if flags.quick else 15), flags.quick, progress
+    )
+    sections = flags.sections or [*benchmark.SECTIONS]
+    tables, device = [], benchmark.device()
+    try:
+        configs.preset(flags.preset)
+        if flags.plot and "rasterizer" not in sections:
+            raise ValueError("--plot needs the section `rasterizer`")
+        print(f"Measured on: {device}.\n", flush=True)
+        output = sys.stdout
+        with contextlib.redirect_stdout(sys.stderr):  # for what libraries print
+            for table in benchmark.run(sections, setting):
+                tables.append(table)
+                print(benchmark.markdown(table) + "\n", file=output, flush=True)
+        if flags.json:
+            found = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
+            flags.json.write_text(json.dumps(found, indent=2) + "\n")
+        if flags.plot:
+            growth.write(flags.plot, tables)
+    except (ValueError, RuntimeError, OSError) as error:
+        parser.error(str(error))
+
+
+def progress(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
