@@ -141,4 +141,4 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield index, example
 
     def progress(self, split, index):
-        """Called before each record is written; `prepare` listens here."""
+        """Called before each record is written; `data` listens here."""

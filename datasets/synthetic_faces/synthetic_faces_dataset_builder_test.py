@@ -1,10 +1,14 @@
-"""The tfds builder, and making the data set from a script."""
+"""The tfds builder, and making the data set for a run."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from datasets.synthetic_faces import generator, prepare, synthetic_faces_dataset_builder
+from datasets.synthetic_faces import generator, synthetic_faces_dataset_builder
+from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm.data import sources
 
 FEW = dict(train_examples=6, validation_examples=2, test_examples=3)
 
@@ -17,10 +21,19 @@ class SyntheticFacesTest(tfds.testing.DatasetBuilderTestCase):
     SKIP_CHECKSUMS = True
 
 
-def test_prepare_makes_it_once_and_tells_how_far_it_is(tmp_path):
+def request(folder, **counts):
+    """A run's `Request` and `Config` for few faces of 32 pixels in `folder`."""
+    config = configs.preset("tiny")
+    changed = dataclasses.replace(config.data, folder=str(folder), **counts)
+    config = dataclasses.replace(config, data=changed)
+    return data.requests(config)[0][0], config
+
+
+def test_it_is_made_once_and_says_how_far_it_is(tmp_path):
     said = []
-    made = prepare.prepare(tmp_path, "s32", lambda *counts: said.append(counts), **FEW)
-    assert said == [(i, 11) for i in range(1, 12)]
+    made = sources.builder(*request(tmp_path, **FEW), said.append)
+    assert made.builder_config.name == "s32-train6-validation2-test3"
+    assert f"making it in {made.data_path}" in said[0] and "records/s" in said[1]
     records = list(made.as_dataset(split="train").as_numpy_iterator())
     assert [r["name"].decode() for r in records] == [f"train-{i:06d}" for i in range(6)]
     expected = generator.block(generator.make_studio(32, (24, 28)), "train", 0)[0]
@@ -28,26 +41,34 @@ def test_prepare_makes_it_once_and_tells_how_far_it_is(tmp_path):
         np.testing.assert_array_equal(records[0][name], expected[name])
     assert records[0]["image"].shape == (40, 40, 3) and records[0]["has_texture"]
     assert made.info.metadata["attributes"][0] == "age"
-    again = prepare.prepare(tmp_path, "s32", lambda *counts: pytest.fail("made twice"), **FEW)
+    again = sources.builder(*request(tmp_path, **FEW), lambda line: pytest.fail("made twice"))
     assert again.data_path == made.data_path
 
 
-def test_an_interrupted_run_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
-    def stop(made, total):
-        if made == 4:
+def test_an_interrupted_run_leaves_nothing_that_looks_whole_or_stays(tmp_path, monkeypatch):
+    def stop(split, index):
+        if (split, index) == ("train", 3):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        prepare.prepare(tmp_path, "s32", stop, **FEW)
-    assert not list(tmp_path.rglob("dataset_info.json"))
-    half = next(tmp_path.rglob("1.0.0"), tmp_path / "synthetic_faces" / "none")
-    assert not half.exists()
-    left = tmp_path / "synthetic_faces" / "s32-train6-validation2-test3" / "incomplete.X_1.0.0"
-    left.mkdir(parents=True, exist_ok=True)
-    (left / "half").touch()
-    monkeypatch.setattr(prepare, "ABANDONED", -1)
-    assert prepare.prepare(tmp_path, "s32", **FEW).info.splits["train"].num_examples == 6
-    assert not left.exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "_Counter", lambda builder, say: stop)
+        with pytest.raises(KeyboardInterrupt):
+            sources.builder(*request(tmp_path, **FEW))
+    folder = tmp_path / "synthetic_faces" / "s32-train6-validation2-test3"
+    assert not (folder / "1.0.0").exists()
+    killed = folder / "incomplete.X_1.0.0"  # nobody is left to clean up
+    killed.mkdir(parents=True)
+    (killed / "half").touch()
+    made = sources.builder(*request(tmp_path, **FEW), lambda line: None)
+    assert made.info.splits["train"].num_examples == 6
+    assert [path.name for path in folder.iterdir()] == ["1.0.0"]
+
+
+def test_the_counts_that_tfds_knows_have_its_own_name(tmp_path):
+    counts = {"train_examples": 5000, "validation_examples": 256, "test_examples": 512}
+    configure = synthetic_faces_dataset_builder.configure
+    assert configure(*request(tmp_path, **counts)) == "s32"
+    assert synthetic_faces_dataset_builder.Builder(data_dir=str(tmp_path), config="s32")
 
 
 def test_names_tell_configurations_apart():

@@ -10,6 +10,7 @@ import difflib
 import fcntl
 import importlib
 import pathlib
+import shutil
 import time
 from typing import NamedTuple
 
@@ -85,6 +86,7 @@ def builder(request, config, say=print):
     with _alone(folder):  # of the processes that want it, one makes it
         if pathlib.Path(made.data_path).exists():
             return made
+        _sweep(pathlib.Path(made.data_path))
         tfds.disable_progress_bar()
         made.progress = _Counter(made, say)
         made.download_and_prepare(
@@ -110,6 +112,12 @@ def _alone(folder):
     with open(folder / ".lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _sweep(place):
+    """Removes what interrupted runs left beside `place`; whoever makes it now is alone."""
+    for left in place.parent.glob(f"incomplete*_{place.name}"):
+        shutil.rmtree(left)
 
 
 class _Counter:
