@@ -42,6 +42,14 @@ def test_every_field_can_be_set():
     assert len(names) == leaves(configs.to_dict(config)) - 1  # all but `preset`
 
 
+def test_a_field_that_is_true_or_false_needs_no_value():
+    assert not parse().data.strict
+    for words in (["--strict"], ["--data.strict"], ["--strict", "true", "--mix", "1"]):
+        assert parse(*words).data.strict
+    assert not parse("--strict", "false").data.strict
+    assert parse("--strict", "--mix", "2,1").data.mix == "2,1"
+
+
 def test_a_config_file_repeats_a_run(tmp_path):
     config = parse("--preset", "tiny", "--model.width", "8")
     path = tmp_path / "config.json"

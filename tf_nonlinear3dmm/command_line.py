@@ -23,6 +23,7 @@ SHORT = {  # flag -> field
     "--data": "data.sources",
     "--mix": "data.mix",
     "--labels": "data.labels",
+    "--strict": "data.strict",
 }
 
 
@@ -52,16 +53,15 @@ def parser(description):
     presets = ", ".join(configs.PRESETS)
     made.add_argument("--preset", metavar="NAME", help=f"{presets} (default small)")
     made.add_argument("--config", metavar="FILE", help="a run's config.json instead of a preset")
+    hints = _hints()
     for flag, name in SHORT.items():
-        made.add_argument(flag, dest=name, metavar="X", help=f"the same as --{name}", default=_NONE)
+        _add(made, flag, name, hints[name], f"the same as --{name}")
     default = configs.to_dict(configs.preset("small"))
     for title, kind, fields in _groups(configs.Config):
         group = made.add_argument_group(title, _summary(kind))
         for name, hint, text in fields:
             text = f"{text} [{_show(_look_up(default, name))}]".lstrip()
-            group.add_argument(
-                f"--{name}", dest=name, metavar=_metavar(hint), help=text, default=_NONE
-            )
+            _add(group, f"--{name}", name, hint, text)
     return made
 
 
@@ -75,7 +75,7 @@ def config(parser, options):
         else:
             base = configs.preset(options.preset or "small")
         values = configs.to_dict(base)
-        hints = {name: hint for _, _, fields in _groups(configs.Config) for name, hint, _ in fields}
+        hints = _hints()
         for name, text in vars(options).items():
             if name in hints:
                 parent, _, last = name.rpartition(".")
@@ -119,6 +119,17 @@ def quiet_imports():
 
 
 _NONE = argparse.SUPPRESS
+
+
+def _add(group, flag, name, hint, text):
+    """Adds a flag of a field; one that is true or false needs no value to be true."""
+    alone = {"nargs": "?", "const": "true"} if hint is bool else {}
+    group.add_argument(flag, dest=name, metavar=_metavar(hint), help=text, default=_NONE, **alone)
+
+
+def _hints():
+    """Dotted name of a field -> its type."""
+    return {name: hint for _, _, fields in _groups(configs.Config) for name, hint, _ in fields}
 
 
 def _groups(kind, prefix=""):
