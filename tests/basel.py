@@ -6,7 +6,7 @@ import scipy.ndimage
 import tensorflow as tf
 
 from datasets.w300_lp import fake
-from tf_nonlinear3dmm import camera, face_formats, renderer
+from tf_nonlinear3dmm import camera, face_formats, rasterizer, renderer
 from tf_nonlinear3dmm.face_model import FaceModel
 
 
@@ -27,7 +27,6 @@ def convert_face(folder):
         "w_exp": 500 * modes[:, 199:],
         "sigma_exp": np.ones([29, 1]),
     }
-    expression["sigma_exp"] = np.ones([29, 1])
     info = {"tri": face.triangles[:, ::-1].T + 1, "keypoints": face.landmarks[np.newaxis] + 1}
     for name, arrays in (("Shape", shape), ("Exp", expression), ("info", info)):
         scipy.io.savemat(folder / f"Model_{name}.mat", arrays)
@@ -49,6 +48,24 @@ def pose(yaw_deg, side, pitch_deg=5.0, roll_deg=-8.0, units=100.0):
     angles = (tf.constant([np.radians(a)], tf.float32) for a in (yaw_deg, pitch_deg, roll_deg))
     middle = tf.constant([[side / 2, side / 2 - 0.06 * side]], tf.float32)
     return camera.compose(*angles, tf.constant([0.0033 * side * units]), middle)
+
+
+def truly_visible(face, vertices, projection, side, uv_size):
+    """`[Hu, Wu]`: texels whose own triangle is seen at their place in an image 4 times as large.
+
+    Args:
+        face: `FaceModel`; vertices `[1, V, 3]`; projection `[1, 2, 4]` to `side` pixels.
+    """
+    factor = 4
+    fine = projection * factor + np.array([0, 0, 0, (factor - 1) / 2], np.float32)
+    points = camera.project(vertices, fine)
+    ids = rasterizer.rasterize(points, face.triangles, (side * factor,) * 2).triangle_id[0].numpy()
+    tensors = renderer.face_tensors(face, uv_size)
+    texels = renderer.to_texels(points, tensors)[0].numpy()
+    x, y = (np.round(texels[..., k]).astype(int) for k in (0, 1))
+    steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+    own = np.asarray(tensors.texel_triangle)
+    return np.any([ids[y + dy, x + dx] == own for dx, dy in steps], axis=0) & (own >= 0)
 
 
 def write_record(root, name, face, texture, yaw_deg, seed):

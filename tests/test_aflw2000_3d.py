@@ -96,6 +96,12 @@ def test_bad_records_are_skipped_and_strict_stops(copy, tmp_path):
         prepare(tmp_path, copy, strict=True)
 
 
+def test_a_folder_without_images_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: there is no .jpg"):
+        prepare(tmp_path, tmp_path / "empty")
+
+
 def test_the_real_records(shared, tmp_path):
     (tmp_path / "real").mkdir()
     for path in (shared / "real_faces" / "aflw2000").iterdir():

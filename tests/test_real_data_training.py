@@ -5,16 +5,17 @@ import dataclasses
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import configs, evaluation, training
+from tf_nonlinear3dmm import configs, evaluation, face_formats, training
 
 skimage_data = pytest.importorskip("skimage.data")
 pytestmark = pytest.mark.slow
 
 
-def train(tmp_path, sources, mix="1"):
+def train(tmp_path, sources, mix="1", face_model="makehuman"):
     config = configs.preset("tiny")
     config = dataclasses.replace(
         config,
+        model=dataclasses.replace(config.model, face_model=str(face_model)),
         pretrain=dataclasses.replace(config.pretrain, steps=2),
         finetune=dataclasses.replace(config.finetune, steps=2),
         data=dataclasses.replace(
@@ -51,3 +52,14 @@ def test_photographs_alone_train(photos, tmp_path):
     run = train(tmp_path, f"photo_folder:{photos}")
     report = evaluate(run)
     assert report["faces"] == 1 and report["split"] == "validation"
+
+
+def test_another_face_model_is_converted_sampled_trained_and_evaluated(shared, tmp_path):
+    face, _ = face_formats.convert(shared / "real_faces" / "ict_face_f16.npz", name="ict")
+    face.save(tmp_path / "ict.npz")
+    run = train(tmp_path, "synthetic_faces", face_model=tmp_path / "ict.npz")
+    assert "nan" not in (run / "metrics.jsonl").read_text().lower()
+    report = evaluate(run)
+    assert report["faces"] == 16 and report["split"] == "test"
+    model, _ = training.load(run)
+    assert model.face.name == "ict" and len(model.face.mean_vertices) == 9409

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, crop, data, rasterizer, records, renderer
+from tf_nonlinear3dmm import camera, configs, crop, data, records, renderer
 from tf_nonlinear3dmm.face_model import FaceModel
 
 SIZE, UV = 112, (96, 112)
@@ -124,20 +124,6 @@ def test_another_face_uv_size_or_folder_is_another_data_set(tmp_path):
     assert len({"s112", a, b}) == 3
 
 
-def truly_visible(face, vertices, projection, side, uv_size):
-    """`[Hu, Wu]`: texels whose own triangle is seen at their place in an image 4 times as large."""
-    factor = 4
-    fine = projection * factor + np.array([0, 0, 0, (factor - 1) / 2], np.float32)
-    points = camera.project(vertices, fine)
-    ids = rasterizer.rasterize(points, face.triangles, (side * factor,) * 2).triangle_id[0].numpy()
-    tensors = renderer.face_tensors(face, uv_size)
-    texels = renderer.to_texels(points, tensors)[0].numpy()
-    x, y = (np.round(texels[..., k]).astype(int) for k in (0, 1))
-    steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-    own = np.asarray(tensors.texel_triangle)
-    return np.any([ids[y + dy, x + dx] == own for dx, dy in steps], axis=0) & (own >= 0)
-
-
 @pytest.mark.parametrize("yaw_deg", [0.0, 25.0, -60.0])
 def test_unwrapping_a_drawn_face_gives_back_its_texture(yaw_deg):
     face = FaceModel.load("makehuman")
@@ -152,7 +138,7 @@ def test_unwrapping_a_drawn_face_gives_back_its_texture(yaw_deg):
     found, mask = next(iter(pairs))
     kept = mask[0, ..., 0].numpy() > 0
     error = np.abs(found[0].numpy() / 255.0 - texture[0]).mean(-1)[kept].mean()
-    visible = truly_visible(face, vertices, projection, side, UV)
+    visible = basel.truly_visible(face, vertices, projection, side, UV)
     share = (kept & visible).sum() / (kept | visible).sum()
     assert error < 0.03, error
     assert share >= 0.9, share
