@@ -1,9 +1,8 @@
 """Image to UV texture: what the camera saw of the face, laid out flat."""
 
-import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, rasterizer, renderer, shapes
+from tf_nonlinear3dmm import camera, packing, rasterizer, renderer, shapes
 
 
 def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
@@ -38,10 +37,13 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     texels = tf.reshape(renderer.to_texels(points, face), [*flat, 3])
 
     facing, slope = _facing(points, face)
-    image_mask = tf.ones_like(image[..., :1]) if face_mask is None else face_mask
-    layers = tf.concat([image, tf.cast(image_mask > 0.999, image.dtype)], axis=-1)
+    shown = fragments.triangle_id >= 0
+    if face_mask is not None:
+        shown &= face_mask[..., 0] > 0.999
+    hidden = fragments.depth.dtype.max / 8  # so near that nothing behind it counts as seen
+    nearest = tf.where(shown, fragments.depth, hidden)
     tolerance = tolerance * max(height, width)
-    colours, weight = _visible_mean(layers, texels, slope, fragments, tolerance)
+    colours, weight = _visible_mean(image, nearest, texels, slope, tolerance)
     seen = facing & tf.reshape(face.texel_triangle >= 0, [1, -1]) & (weight > 0.5)
     limits = tf.constant([width - 1, height - 1], texels.dtype)
     seen &= tf.reduce_all((texels[..., :2] >= 0) & (texels[..., :2] <= limits), axis=-1)
@@ -53,36 +55,39 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     )
 
 
-def _visible_mean(layers, texels, slope, fragments, tolerance):
+def _visible_mean(image, nearest, texels, slope, tolerance):
     """Bilinear colours at the texels' points `[B, N, 3]`, from the pixels that see them alone.
 
-    A pixel counts where the last of `layers` `[B, H, W, 4]` is 1 and nothing nearer covers it: the
-    texel's triangle is continued as a plane, of depth `slope` `[B, N, 2]` per pixel, to the pixel's
-    centre, so that a slanted surface does not hide itself. Returns the colours `[B, N, 3]`, 0 where
+    A pixel counts where nothing is nearer than it: the texel's triangle is continued as a plane, of
+    depth `slope` `[B, N, 2]` per pixel, to the pixel's centre, so that a slanted surface does not
+    hide itself; `nearest` `[B, H, W]` is the depth there. Returns the colours `[B, N, 3]`, 0 where
     no pixel counts, and the bilinear weight `[B, N]` of the pixels that do.
     """
-    height, width = fragments.triangle_id.shape[1:]
-    limits = tf.constant([width - 1, height - 1])
-    corner = tf.floor(texels[..., :2])
-    fraction = texels[..., :2] - corner
-    nothing = fragments.depth.dtype.max / 8  # an empty pixel counts as hidden: no background
-    nearest = tf.where(fragments.triangle_id < 0, nothing, fragments.depth)
-    nearest = tf.reshape(nearest, [tf.shape(nearest)[0], -1])
-    layers = tf.reshape(layers, [tf.shape(layers)[0], -1, 4])
+    shape, (height, width) = tf.shape(texels), nearest.shape[1:]
+    x, y, depth = packing.columns(tf.reshape(texels, [-1, 3]))
+    by_x, by_y = packing.columns(tf.reshape(slope, [-1, 2]))
+    image, nearest = tf.reshape(image, [-1, 3]), tf.reshape(nearest, [-1])
+    first = tf.repeat(tf.range(shape[0]) * (height * width), shape[1])
     colours, total = 0.0, 0.0
-    for step in [(0, 0), (1, 0), (0, 1), (1, 1)]:
-        pixel = tf.clip_by_value(tf.cast(corner, tf.int32) + step, 0, limits)
-        offset = tf.cast(pixel, texels.dtype) - texels[..., :2]
-        own = texels[..., 2] + tf.reduce_sum(slope * offset, axis=-1)
-        index = pixel[..., 1] * width + pixel[..., 0]
-        found = tf.gather(layers, index, batch_dims=1)
-        weight = tf.reduce_prod(tf.where(np.array(step) == 1, fraction, 1 - fraction), axis=-1)
-        weight = tf.cast(weight, layers.dtype) * found[..., 3]
-        visible = own >= tf.gather(nearest, index, batch_dims=1) - tolerance
-        weight = tf.where(visible, weight, tf.zeros_like(weight))
-        colours += tf.math.multiply_no_nan(found[..., :3], weight[..., tf.newaxis])
-        total += weight
-    return tf.math.divide_no_nan(colours, total[..., tf.newaxis]), total
+    for row, down in _neighbours(y, height):
+        for column, across in _neighbours(x, width):
+            pixel = first + row * width + column
+            own = by_x * (tf.cast(column, x.dtype) - x) + by_y * (tf.cast(row, y.dtype) - y)
+            visible = depth + own >= tf.gather(nearest, pixel) - tolerance
+            weight = tf.where(visible, across * down, tf.zeros_like(across))
+            weight = tf.cast(weight, image.dtype)
+            colours += tf.math.multiply_no_nan(tf.gather(image, pixel), weight[:, tf.newaxis])
+            total += weight
+    colours = tf.math.divide_no_nan(colours, total[:, tf.newaxis])
+    return tf.reshape(colours, shape), tf.reshape(total, shape[:2])
+
+
+def _neighbours(x, size):
+    """The two pixels around `x` `[N]` among `size`, each with its bilinear weight."""
+    low = tf.floor(x)
+    pixel = tf.cast(low, tf.int32)
+    yield tf.clip_by_value(pixel, 0, size - 1), 1 - (x - low)
+    yield tf.clip_by_value(pixel + 1, 0, size - 1), x - low
 
 
 def _facing(points, face):

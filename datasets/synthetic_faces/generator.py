@@ -44,6 +44,8 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
     fineness = 4 if uv_size[0] < 48 else 2
     cast = people.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
     face = renderer.face_tensors(cast.face, uv_size)
+    with one_blas_thread():
+        fitter = teacher.fitter(teacher.scan_shapes(cast), cast.face.units)
     return Studio(
         seed=seed,
         image_size=image_size,
@@ -52,8 +54,16 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
         people=cast,
         face=face,
         stage=cast.stage(face),
-        fitter=teacher.fitter(teacher.scan_shapes(cast), cast.face.units),
+        fitter=fitter,
     )
+
+
+def one_blas_thread():
+    """A context in which BLAS sums alike on any number of cores.
+
+    Its threads would also wait in busy loops and take half the time of the workers.
+    """
+    return threadpoolctl.threadpool_limits(1, "blas")
 
 
 def person(studio, split, number):
@@ -68,11 +78,7 @@ def _stream(studio, split, kind, number):
 def records(studio, split, count, workers=2):
     """Yields the first `count` examples of a split, their maps as PNG; threads make the blocks."""
     blocks = range(-(-count // BLOCK))
-    # BLAS threads wait in busy loops: they would take half the time of the workers.
-    with (
-        threadpoolctl.threadpool_limits(1, "blas"),
-        concurrent.futures.ThreadPoolExecutor(workers) as pool,
-    ):
+    with one_blas_thread(), concurrent.futures.ThreadPoolExecutor(workers) as pool:
         waiting = []
         for number in blocks:
             waiting.append(pool.submit(_packed_block, studio, split, number))
