@@ -41,15 +41,22 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
 SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 224))}
 
 
+READY = {
+    name: SyntheticFacesConfig(name=name, image_size=image_size, uv_size=uv_size)
+    for name, (image_size, uv_size) in SIZES.items()
+}
+
+
 def named_config(name, **changes):
     """The config of a size `name`; what differs from it becomes part of its name."""
-    if name not in SIZES:
-        raise ValueError(f"there is no config `{name}`; give one of {', '.join(SIZES)}")
-    image_size, uv_size = SIZES[name]
-    config = SyntheticFacesConfig(name=name, image_size=image_size, uv_size=uv_size)
+    if name not in READY:
+        raise ValueError(f"there is no config `{name}`; give one of {', '.join(READY)}")
+    config = READY[name]
+    changes = {key: value for key, value in changes.items() if value != getattr(config, key)}
+    if not changes:
+        return config
     for key, value in changes.items():
-        if value != getattr(config, key):
-            name += f"-{key.removesuffix('_examples')}{_in_words(value)}"
+        name += f"-{key.removesuffix('_examples')}{_in_words(value)}"
     return dataclasses.replace(config, name=name, **changes)
 
 
@@ -66,13 +73,12 @@ def _in_words(value):
 def configure(request, config):
     """The builder config that a run asks for: `data.Request` and the run's `Config`."""
     counts = ("train_examples", "validation_examples", "test_examples")
-    chosen = named_config(
+    return named_config(
         request.config,
         **{name: getattr(config.data, name) for name in counts},
         uv_size=tuple(config.model.uv_size),
         face_model=str(config.model.face_model),
     )
-    return chosen.name if chosen.name in SIZES else chosen  # tfds knows its own by name alone
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -80,7 +86,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    BUILDER_CONFIGS = [named_config(name) for name in SIZES]
+    BUILDER_CONFIGS = [*READY.values()]
 
     def _info(self):
         config = self.builder_config

@@ -65,11 +65,11 @@ def test_an_interrupted_run_leaves_nothing_that_looks_whole_or_stays(tmp_path, m
     assert [path.name for path in folder.iterdir()] == ["1.0.0"]
 
 
-def test_the_counts_that_tfds_knows_have_its_own_name(tmp_path):
+def test_counts_that_change_nothing_are_the_config_that_tfds_knows(tmp_path):
     counts = {"train_examples": 5000, "validation_examples": 256, "test_examples": 512}
-    configure = synthetic_faces_dataset_builder.configure
-    assert configure(*request(tmp_path, **counts)) == "s32"
-    assert synthetic_faces_dataset_builder.Builder(data_dir=str(tmp_path), config="s32")
+    config = synthetic_faces_dataset_builder.configure(*request(tmp_path, **counts))
+    builder = synthetic_faces_dataset_builder.Builder(data_dir=str(tmp_path), config=config)
+    assert builder.builder_config.name == "s32"
 
 
 def test_names_tell_configurations_apart():
