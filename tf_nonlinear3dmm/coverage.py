@@ -31,12 +31,13 @@ class Terms(NamedTuple):
     vertices: tf.Tensor
 
 
-def find(points, triangles, image_size, kit):
+def find(points, triangles, chosen, image_size, kit):
     """What the pixels of all images see.
 
     Args:
         points: `[B, V, 3]` (x, y, depth) pixels.
         triangles: `[T, 3]` int32.
+        chosen: `[B, T]` bool, of `spans.candidates`.
         image_size: (height, width).
         kit: `packing.Int64` or `packing.Int32`.
 
@@ -44,17 +45,17 @@ def find(points, triangles, image_size, kit):
         triangle ids `[B H W]` int32, -1 where nothing is seen, and `Terms`.
     """
     height, width = image_size
-    found = spans.find(points, triangles, image_size, kit)
-    planes = spans.planes(points, found)
-    longer = tf.cast(tf.where(found.more > 0)[:, 0], tf.int32)
-    more = tf.gather(found.more, longer)
-    columns = [planes.b_x, planes.c_x, planes.b_y, planes.c_y, planes.depth_x]
-    *slopes, depth_x = packing.columns(tf.gather(packing.rows(columns), longer))
+    found = spans.find(points, triangles, chosen, image_size, kit)
+    planes = spans.planes(found)
+    longer = packing.places(found.more > 0)
+    more, depth_x = packing.pick(found.more, longer), packing.pick(planes.depth_x, longer)
+    columns = [planes.b_x, planes.c_x, planes.b_y, planes.c_y]
+    slopes = packing.columns(packing.pick(packing.rows(columns), longer))
 
     # The first pixels of all spans, then the further ones: (pixel, span) and (place, slopes' term).
     pixel = (found.image * height + found.y) * width + found.x
     first = kit.pairs(pixel, tf.range(tf.size(pixel)))
-    further = kit.runs(tf.gather(first, longer), more)
+    further = kit.runs(packing.pick(first, longer), more)
     start = kit.pairs(tf.zeros_like(longer), tf.size(pixel) + tf.range(tf.size(longer)))
     place, term = packing.columns(kit.runs(start, more))
     further_pixel, span = packing.columns(further)
@@ -62,23 +63,24 @@ def find(points, triangles, image_size, kit):
     place = tf.cast(place, points.dtype)
     pairs = [first, further, kit.pairs(further_pixel, term)]
 
-    triangle = tf.concat([found.triangle, tf.gather(found.triangle, span)], axis=0)
+    triangle = tf.concat([found.triangle, packing.pick(found.triangle, span)], axis=0)
     depth = _ranks(points, found.image, planes, span, place)
     triangle_id = kit.smallest(
         kit.pairs(triangle, depth), pixel, tf.shape(points)[0] * height * width
     )
-    seen = tf.cast(tf.equal(tf.gather(triangle_id, pixel), triangle), points.dtype)
+    seen = tf.cast(tf.equal(packing.pick(triangle_id, pixel), triangle), points.dtype)
     weights = [seen, seen[tf.size(found.more) :] * place]
     b_x, c_x = slopes[:2]
     barycentric = [tf.stack([1 - planes.b - planes.c, planes.b, planes.c])]
     barycentric += [tf.stack([-b_x - c_x, b_x, c_x])]
+    owner = [tf.concat([k, packing.pick(k, longer)], axis=0) for k in found[:2]]
     return triangle_id, Terms(
         pairs=tf.concat(pairs, axis=0),
         weights=tf.concat(weights, axis=0),
         barycentric=tf.concat(barycentric, axis=1),
         depth=tf.concat([planes.depth, depth_x], axis=0),
-        slopes=tf.concat([tf.stack(columns[:4]), tf.stack(slopes)], axis=1),
-        vertices=tf.concat([found.vertices, tf.gather(found.vertices, longer, axis=1)], axis=1),
+        slopes=tf.concat([tf.stack(columns), tf.stack(slopes)], axis=1),
+        vertices=tf.stack(spans.vertices(points, triangles, *owner)),
     )
 
 
@@ -93,8 +95,8 @@ def _ranks(points, image, planes, span, place):
     largest = tf.maximum(tf.reduce_max(largest, axis=1), 1e-20)
     two = tf.constant(2, points.dtype)
     unit = tf.pow(two, tf.math.ceil(tf.math.log(largest) / tf.math.log(two)) - 29)
-    scale = tf.gather(-1 / unit, image)
+    scale = packing.pick(-1 / unit, image)
     lines = packing.rows([planes.depth * scale, planes.depth_x * scale])
-    start, slope = packing.columns(tf.gather(lines, span))
+    start, slope = packing.columns(packing.pick(lines, span))
     depth = tf.concat([planes.depth * scale, start + place * slope], axis=0)
     return tf.cast(tf.round(tf.clip_by_value(depth, -(2.0**30), 2.0**30)), tf.int32)

@@ -12,9 +12,8 @@ class Int64:
 
     @staticmethod
     def pairs(low, high):
-        """`[..., 2]` int32 of two `[...]` int32. Bits are only moved; no arithmetic sees them."""
-        pair = tf.complex(tf.bitcast(low, tf.float32), tf.bitcast(high, tf.float32))
-        return tf.bitcast(pair, tf.int32)
+        """`[..., 2]` int32 of two `[...]` int32."""
+        return _weave([low, high])
 
     @staticmethod
     def runs(start, count):
@@ -59,27 +58,54 @@ class Int32:
     @staticmethod
     def runs(start, count):
         row = tf.repeat(tf.range(tf.size(count)), count)
-        place = tf.range(tf.size(row)) - tf.gather(tf.cumsum(count, exclusive=True), row)
-        low, high = tf.unstack(tf.gather(start, row), axis=1)
+        place = tf.range(tf.size(row)) - pick(tf.cumsum(count, exclusive=True), row)
+        low, high = columns(pick(start, row))
         return tf.stack([low + place + 1, high], axis=1)
 
     @staticmethod
     def smallest(pairs, where, size):
         low, high = tf.unstack(pairs, axis=1)
         least = tf.math.unsorted_segment_min(high, where, size)
-        low = tf.where(high > tf.gather(least, where), tf.int32.max, low)
+        low = tf.where(high > pick(least, where), tf.int32.max, low)
         least = tf.math.unsorted_segment_min(low, where, size)
         return tf.where(least < tf.int32.max, least, -1)
 
 
+def places(condition):
+    """The places `[N]` int32 where `condition` `[M]` holds."""
+    return tf.reshape(tf.cast(tf.where(condition), tf.int32), [-1])
+
+
+def pick(values, rows):
+    """`values[rows]`: `tf.gather` in 0.6 of its time, but its gradient is slow (see `take`)."""
+    return tf.gather_nd(values, rows[..., tf.newaxis])
+
+
 def columns(rows):
     """The columns of `[N, K]`, each `[N]`."""
-    return tf.unstack(tf.transpose(rows))
+    return tf.unstack(rows, axis=1)
 
 
 def rows(columns):
-    """`[N, K]` of K columns `[N]`."""
-    return tf.transpose(tf.stack(columns))
+    """`[N, K]` of K columns `[N]`: two or four of 32 bits are woven, which is much faster."""
+    if len(columns) not in (2, 4) or columns[0].dtype.size != 4:
+        return tf.transpose(tf.stack(columns))
+
+    @tf.custom_gradient
+    def run(*columns):
+        return _weave(columns), lambda upstream: tf.unstack(upstream, axis=1)
+
+    return run(*columns)
+
+
+def _weave(columns):
+    """Two or four columns of 32 bits side by side. Bits are only moved; no arithmetic sees them."""
+    parts = [tf.bitcast(column, tf.float32) for column in columns]
+    while len(parts) > 1:
+        parts = [tf.complex(*parts[k : k + 2]) for k in range(0, len(parts), 2)]
+        if len(parts) > 1:
+            parts = [tf.bitcast(part, tf.float64) for part in parts]
+    return tf.bitcast(parts[0], columns[0].dtype)
 
 
 def dot(a, b):
@@ -119,6 +145,14 @@ def spread(pairs, weights, values, size):
     return run(values)
 
 
+def spread_columns(pairs, weights, columns, size):
+    """`spread` of values `[C, K]`, column by column; without gradient."""
+    shape = tf.cast(tf.stack([size, tf.shape(columns)[1]]), tf.int64)
+    return tf.raw_ops.SparseTensorDenseMatMul(
+        a_indices=pairs, a_values=weights, a_shape=shape, b=columns, adjoint_b=True
+    )
+
+
 def collect(pairs, weights, values, size):
     """The adjoint of `spread`: `out[column] += weight * values[row]`, `[size, C]`."""
     shape = tf.cast(tf.stack([tf.shape(values)[0], size]), tf.int64)
@@ -135,7 +169,7 @@ def take(values, rows):
         def backward(upstream):
             return put(upstream, rows, tf.shape(values)[0])
 
-        return tf.gather(values, rows), backward
+        return pick(values, rows), backward
 
     return run(values)
 

@@ -4,13 +4,30 @@ Plain TensorFlow ops. A triangle covers a pixel whose centre lies in it or on it
 depth at the pixel wins; an exact tie goes to the smaller triangle id. Only triangles that face the
 camera are drawn: those of negative signed area in the image. A triangle without area, or with a
 corner that is NaN or infinite, is never drawn.
+
+The way: triangles that face the camera and have a pixel in their bounding box (`spans`), the rows
+of pixels they cover, the nearest at each pixel, barycentrics and depth (`coverage`), as few and as
+long columns of numbers. What was tried, and what won:
+
+    covered pixels   row spans; bounding boxes test twice the pixels
+    nearest          one `unsorted_segment_min` of int64 pairs (depth, triangle); depth first and
+                     then triangle takes twice as long, `tensor_scatter_nd_max` four times
+    barycentrics     one product of a sparse matrix, pixels by spans; per pixel takes twice as long
+    gradients        the same matrix transposed; sums by segment take five times as long
+    gathers          `gather_nd` for `gather`, few wide rows for many columns; columns are woven to
+                     rows by `complex`, four times faster than a transpose
+    batch            culled at once with the batch last, so that a row of images moves at a time;
+                     the rest in two halves, side by side; four parts gain nothing
+    XLA              wants fixed sizes, and every size here depends on the view
+
+Kernels: a GPU has them all but those of `RaggedRange`, which runs on the host (see docs).
 """
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import coverage, packing, shapes
+from tf_nonlinear3dmm import coverage, packing, shapes, spans
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
 
@@ -54,12 +71,14 @@ def rasterize(image_points, triangles, image_size, int64=True):
     if max(image_size) > LARGEST_SIDE:
         raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
     kit = packing.Int64 if int64 else packing.Int32
-    # Two halves of the batch share nothing, so that ops of one thread run side by side.
-    batch = tf.shape(image_points)[0]
-    parts = [image_points]
+    chosen = spans.candidates(tf.stop_gradient(image_points), triangles, image_size)
+    parts = [image_points], [chosen]
     if image_points.shape[0] != 1:
-        parts = tf.split(image_points, [batch // 2, batch - batch // 2], num=2)
-    parts = [_draw(part, triangles, image_size, kit) for part in parts]
+        # Two halves of the batch share nothing, so that ops of one thread run side by side.
+        batch = tf.shape(image_points)[0]
+        sizes = [batch // 2, batch - batch // 2]
+        parts = (tf.split(part, sizes, num=2) for part in (image_points, chosen))
+    parts = [_draw(*part, triangles, image_size, kit) for part in zip(*parts, strict=True)]
     triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
     shape = [image_points.shape[0], *image_size]
     return Fragments(
@@ -96,13 +115,14 @@ def interpolate(attributes, triangles, fragments):
     )
     shape = tf.shape(fragments.triangle_id)
     ids = tf.reshape(fragments.triangle_id, [-1])
-    pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
-    vertices = tf.transpose(tf.gather(triangles, tf.gather(ids, pixel)))  # [3, F]
+    pixel = packing.places(ids >= 0)
+    corners = packing.columns(packing.pick(triangles, packing.pick(ids, pixel)))
     if attributes.shape[0] != 1:
-        vertices += pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
+        first = pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
+        corners = [first + corner for corner in corners]
     channels = attributes.shape[2] or tf.shape(attributes)[2]
     weights = tf.reshape(fragments.barycentric, [-1, 3])
-    image = _interpolate(tf.reshape(attributes, [-1, channels]), weights, pixel, vertices)
+    image = _mix(tf.reshape(attributes, [-1, channels]), weights, pixel, tf.stack(corners))
     image = tf.reshape(image, tf.concat([shape, [channels]], axis=0))
     return tf.ensure_shape(image, [*fragments.triangle_id.shape, attributes.shape[2]])
 
@@ -136,10 +156,10 @@ def _cross(a, b):
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _draw(points, triangles, image_size, kit):
+def _draw(points, chosen, triangles, image_size, kit):
     """The fields of `Fragments`."""
     shape = tf.stack([tf.shape(points)[0], *image_size])
-    triangle_id, terms = coverage.find(tf.stop_gradient(points), triangles, image_size, kit)
+    triangle_id, terms = coverage.find(tf.stop_gradient(points), triangles, chosen, image_size, kit)
     flat = tf.reshape(points, [-1, 3])
     return (
         tf.reshape(triangle_id, shape),
@@ -150,31 +170,33 @@ def _draw(points, triangles, image_size, kit):
 
 def _barycentric(points, terms, size):
     """Barycentrics of all pixels, `[size, 3]`; the `terms` are those of `points` `[B V, 3]`."""
-    values = tf.transpose(terms.barycentric)
 
     @tf.custom_gradient
     def run(points):
         def backward(upstream):
-            upstream = packing.collect(terms.pairs, terms.weights, upstream, tf.shape(values)[0])
+            count = tf.size(terms.depth)
+            upstream = packing.collect(terms.pairs, terms.weights, upstream, count)
             a, b, c = packing.columns(upstream)
             return _moves(points, terms, b - a, c - a, tf.zeros_like(a))
 
-        return packing.spread(terms.pairs, terms.weights, values, size), backward
+        values = packing.spread_columns(terms.pairs, terms.weights, terms.barycentric, size)
+        return values, backward
 
     return run(points)
 
 
 def _depth(points, terms, size):
     """Depths of all pixels, `[size, 1]`; the `terms` are those of `points` `[B V, 3]`."""
-    values = terms.depth[:, tf.newaxis]
 
     @tf.custom_gradient
     def run(points):
         def backward(upstream):
-            upstream = packing.collect(terms.pairs, terms.weights, upstream, tf.shape(values)[0])
-            a, b, c = tf.unstack(tf.gather(points[:, 2], terms.vertices) * upstream[:, 0])
-            return _moves(points, terms, b - a, c - a, upstream[:, 0])
+            count = tf.size(terms.depth)
+            upstream = packing.collect(terms.pairs, terms.weights, upstream, count)[:, 0]
+            a, b, c = tf.unstack(packing.pick(points[:, 2], terms.vertices) * upstream)
+            return _moves(points, terms, b - a, c - a, upstream)
 
+        values = terms.depth[:, tf.newaxis]
         return packing.spread(terms.pairs, terms.weights, values, size), backward
 
     return run(points)
@@ -187,24 +209,28 @@ def _moves(points, terms, b, c, depth):
     if the pixel moved as far the other way.
     """
     b_x, c_x, b_y, c_y = tf.unstack(terms.slopes)
-    moves = packing.rows([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
+    moves = tf.stack([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
     term = tf.broadcast_to(tf.range(tf.size(b)), tf.shape(terms.vertices))
     pairs = tf.reshape(packing.Int64.pairs(terms.vertices, term), [-1, 2])
     weights = tf.reshape(terms.barycentric, [-1])
-    return packing.spread(pairs, weights, moves, tf.shape(points)[0])
+    return packing.spread_columns(pairs, weights, moves, tf.shape(points)[0])
 
 
 @tf.custom_gradient
-def _interpolate(values, barycentric, pixel, vertices):
+def _mix(values, barycentric, pixel, vertices):
     """`[size, C]`: at `pixel` `[F]` the `values` `[N, C]` of `vertices` `[3, F]`, elsewhere 0."""
     size = tf.shape(barycentric)[0]
-    pairs = packing.Int64.pairs(tf.broadcast_to(pixel, tf.shape(vertices)), vertices)
-    pairs = tf.reshape(tf.transpose(pairs, [1, 0, 2]), [-1, 2])
-    weights = tf.reshape(tf.gather(barycentric, pixel), [-1])
+    pairs = packing.Int64.pairs(tf.tile(pixel, [3]), tf.reshape(vertices, [-1]))
+    weights = tf.concat(packing.columns(packing.pick(barycentric, pixel)), axis=0)
 
     def backward(upstream):
         by_value = packing.collect(pairs, weights, upstream, tf.shape(values)[0])
-        by_weight = packing.dot(tf.gather(values, vertices), tf.gather(upstream, pixel))  # [3, F]
-        return by_value, packing.put(tf.transpose(by_weight), pixel, size), None, None
+        by_weight = packing.dot(
+            packing.pick(values, vertices), packing.pick(upstream, pixel)
+        )  # [3, F]
+        place = packing.Int64.pairs(pixel, tf.range(tf.size(pixel)))
+        ones = tf.ones_like(weights[: tf.size(pixel)])
+        by_weight = packing.spread_columns(place, ones, by_weight, size)
+        return by_value, by_weight, None, None
 
     return packing.spread(pairs, weights, values, size), backward

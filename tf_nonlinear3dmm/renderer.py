@@ -154,7 +154,9 @@ def draw(texture, fragments, face):
     ids = tf.reshape(fragments.triangle_id, [-1])
     pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
     corners = tf.reshape(tf.gather(face.uv, face.triangles), [-1, 6])  # u, v of each corner
-    corners = packing.columns(tf.gather(tf.cast(corners, texture.dtype), tf.gather(ids, pixel)))
+    corners = packing.columns(
+        packing.pick(tf.cast(corners, texture.dtype), packing.pick(ids, pixel))
+    )
     weights = packing.columns(packing.take(tf.reshape(fragments.barycentric, [-1, 3]), pixel))
     u, v = (sum(w * c for w, c in zip(weights, corners[k::2], strict=True)) for k in (0, 1))
 

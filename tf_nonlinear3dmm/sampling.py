@@ -66,7 +66,7 @@ def lookup(pixels, points, first, size):
         index = tf.concat([index, index[2:] + step[0]], axis=0)
         weights = tf.stack([1 - right, right]) * tf.stack([1 - below, below])[:, tf.newaxis]
         weights = tf.cast(tf.reshape(weights, [4, -1]), pixels.dtype)
-        corners = tf.gather(pixels, index)  # [4, N, C]
+        corners = packing.pick(pixels, index)  # [4, N, C]
 
         def backward(upstream):
             row = tf.broadcast_to(tf.range(tf.size(x)), tf.shape(index))

@@ -16,7 +16,7 @@ class Spans(NamedTuple):
     Attributes:
         image: `[L]` int32, which image of the batch.
         triangle: `[L]` int32.
-        vertices: `[3, L]` int32, rows of the batch's points `[B V, 3]`.
+        corners: three `[L, 3]`, (x, y, depth) of the triangle's corners.
         x: `[L]` int32, column of the first pixel.
         y: `[L]` int32, row.
         more: `[L]` int32, how many pixels follow the first.
@@ -24,7 +24,7 @@ class Spans(NamedTuple):
 
     image: tf.Tensor
     triangle: tf.Tensor
-    vertices: tf.Tensor
+    corners: list
     x: tf.Tensor
     y: tf.Tensor
     more: tf.Tensor
@@ -50,51 +50,78 @@ class Planes(NamedTuple):
     depth_x: tf.Tensor
 
 
-def find(points, triangles, image_size, kit):
-    """The spans of all triangles that face the camera.
+def find(points, triangles, chosen, image_size, kit):
+    """The spans of triangles.
 
     Args:
         points: `[B, V, 3]` (x, y, depth) pixels.
         triangles: `[T, 3]` int32.
+        chosen: `[B, T]` bool, of the triangles that `candidates` finds.
         image_size: (height, width).
         kit: `packing.Int64` or `packing.Int32`.
 
     Returns:
         `Spans`.
     """
-    candidates = tf.where(_candidates(points, triangles, image_size))
-    image, triangle = packing.columns(tf.cast(candidates, tf.int32))
-    vertices = tf.transpose(tf.gather(triangles, triangle)) + image * tf.shape(points)[1]
-    corners = tf.gather(tf.reshape(points, [-1, 3])[:, :2], vertices)  # [3, S, 2]
+    chosen = tf.cast(tf.where(chosen), tf.int32)
+    corners = vertices(points, triangles, *packing.columns(chosen))
+    corners = [packing.pick(tf.reshape(points, [-1, 3]), corner) for corner in corners]
 
     # The first row of every triangle, then the further rows of those that have any.
     *first, rows = _cross_row(corners, 0, image_size)
-    taller = tf.cast(tf.where(rows > 1)[:, 0], tf.int32)
+    taller = packing.places(rows > 1)
     start = kit.pairs(tf.zeros_like(taller), taller)
-    row, owner = packing.columns(kit.runs(start, tf.gather(rows, taller) - 1))
-    *further, _ = _cross_row(tf.gather(corners, owner, axis=1), row, image_size)
+    row, owner = packing.columns(kit.runs(start, packing.pick(rows, taller) - 1))
+    tall = [packing.pick(corner, owner) for corner in corners]
+    *further, _ = _cross_row(tall, row, image_size)
 
-    owner = tf.concat([tf.range(tf.size(triangle)), owner], axis=0)
+    owner = tf.concat([tf.range(tf.size(rows)), owner], axis=0)
     x, y, more = (tf.concat(parts, axis=0) for parts in zip(first, further, strict=True))
-    filled = tf.where(more >= 0)[:, 0]
-    x, y, more, owner = packing.columns(tf.gather(packing.rows([x, y, more, owner]), filled))
-    table = packing.rows([image, triangle, *tf.unstack(vertices)])
-    image, triangle, *vertices = packing.columns(tf.gather(table, owner))
-    return Spans(image, triangle, tf.stack(vertices), x, y, more)
+    filled = packing.pick(packing.rows([x, y, more, owner]), packing.places(more >= 0))
+    x, y, more, owner = packing.columns(filled)
+    image, triangle = packing.columns(packing.pick(chosen, owner))
+    corners = [packing.pick(corner, owner) for corner in corners]
+    return Spans(image, triangle, corners, x, y, more)
 
 
-def planes(points, spans):
-    """The `Planes` of `spans` over `points` `[B, V, 3]`."""
-    corners = tf.gather(tf.reshape(points, [-1, 3]), spans.vertices)
-    a, b, c = tf.unstack(tf.transpose(corners, [0, 2, 1]))  # [3, L] each
-    bx, by, bz = tf.unstack(b - a)
-    cx, cy, cz = tf.unstack(c - a)
+def vertices(points, triangles, image, triangle):
+    """Three `[N]` rows of the batch's points `[B V, 3]`: the corners of `triangle` in `image`."""
+    first = image * tf.shape(points)[1]
+    return [first + k for k in packing.columns(packing.pick(triangles, triangle))]
+
+
+def planes(spans):
+    """The `Planes` of `Spans`."""
+    (ax, ay, az), b, c = (packing.columns(corner) for corner in spans.corners)
+    bx, by, bz = (k - a for k, a in zip(b, (ax, ay, az), strict=True))
+    cx, cy, cz = (k - a for k, a in zip(c, (ax, ay, az), strict=True))
     area = tf.minimum(bx * cy - by * cx, -1e-28)  # it is negative, but might round to 0
     b_x, c_x, b_y, c_y = cy / area, -by / area, -cx / area, bx / area
-    ax, ay, az = tf.unstack(a)
-    x, y = tf.cast(spans.x, points.dtype) - ax, tf.cast(spans.y, points.dtype) - ay
+    x, y = tf.cast(spans.x, ax.dtype) - ax, tf.cast(spans.y, ay.dtype) - ay
     b, c = x * b_x + y * b_y, x * c_x + y * c_y
     return Planes(b, c, az + b * bz + c * cz, b_x, c_x, b_y, c_y, b_x * bz + c_x * cz)
+
+
+def candidates(points, triangles, image_size):
+    """Which triangles face the camera and have a pixel in their bounding box: `[B, T]` bool.
+
+    Args:
+        points: `[B, V, 3]` (x, y, depth) pixels.
+        triangles: `[T, 3]` int32.
+        image_size: (height, width).
+    """
+    height, width = image_size
+    x, y = _by_vertex(points)
+    a, b, c = packing.columns(triangles)
+    ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))  # of no image, perhaps: no `pick`
+    ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
+    facing = (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
+
+    cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
+    a, b, c = (tf.gather(cell, corner) for corner in (a, b, c))
+    differ = tf.bitwise.bitwise_or(tf.bitwise.bitwise_xor(a, b), tf.bitwise.bitwise_xor(b, c))
+    filled = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
+    return tf.transpose(facing & filled)
 
 
 def _by_vertex(points):
@@ -109,22 +136,6 @@ def _by_vertex(points):
     return x + (bad - bad), y
 
 
-def _candidates(points, triangles, image_size):
-    """`[B, T]` bool: which triangles face the camera and have a pixel in their bounding box."""
-    height, width = image_size
-    x, y = _by_vertex(points)
-    a, b, c = tf.unstack(triangles, axis=1)
-    ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))
-    ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
-    facing = (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
-
-    cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
-    a, b, c = (tf.gather(cell, corner) for corner in (a, b, c))
-    differ = tf.bitwise.bitwise_or(tf.bitwise.bitwise_xor(a, b), tf.bitwise.bitwise_xor(b, c))
-    filled = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
-    return tf.transpose(facing & filled)
-
-
 def _cell(coordinate, size):
     """Even numbers on pixels' centres, odd ones between: equal where no centre lies between."""
     inside = tf.clip_by_value(coordinate, -1.0, float(size))
@@ -132,7 +143,7 @@ def _cell(coordinate, size):
 
 
 def _cross_row(corners, row, image_size):
-    """Where a row of pixels crosses triangles `corners` `[3, S, 2]`.
+    """Where a row of pixels crosses triangles of three `corners` `[S, 3]`.
 
     Every edge is followed down from its upper end, so that two triangles that share it find the
     same crossing: no pixel is missed between them.
@@ -142,9 +153,9 @@ def _cross_row(corners, row, image_size):
         many rows the triangle reaches. All `[S]` int32. `row` counts from the first of these.
     """
     height, width = image_size
-    a, b, c = tf.unstack(tf.transpose(corners, [0, 2, 1]))
-    (ax, ay), (bx, by) = _by_height(*tf.unstack(a), *tf.unstack(b))
-    (bx, by), (cx, cy) = _by_height(bx, by, *tf.unstack(c))
+    a, b, c = (packing.columns(corner)[:2] for corner in corners)
+    (ax, ay), (bx, by) = _by_height(*a, *b)
+    (bx, by), (cx, cy) = _by_height(bx, by, *c)
     (ax, ay), (bx, by) = _by_height(ax, ay, bx, by)
     top = tf.maximum(tf.math.ceil(ay), 0.0)
     rows = tf.cast(tf.minimum(tf.floor(cy), height - 1.0) - top, tf.int32) + 1
