@@ -4,7 +4,7 @@
     python scripts/ablate.py                  width 16, 2250 steps; 150 minutes a sitting
 
 Every row has the same steps, seed and faces. The same command goes on where it stopped. Exit code
-0: the report is written; 1: more is to do.
+0: all is done; 1: more is to do. Every call writes the report of what there is.
 """
 
 import argparse

@@ -99,7 +99,8 @@ def test_mixture_codes_reconstruct_and_beat_one_gaussian_at_equal_modes():
     codes, label, _ = subpopulations()
     lift = np.linalg.qr(np.random.default_rng(3).standard_normal((10, 3)))[0].T
     samples = codes @ lift + 2
-    model = gmm_prior.learn(samples, 3, 3)
+    basis = linear.pca(samples, 3)
+    model = gmm_prior.learn(basis, linear.project(basis, samples), 3, 3)
     best, _, faces = gmm_prior.project(model, samples)
     np.testing.assert_allclose(faces, samples, atol=1e-5)
     one = gmm_prior.truncate(model, 1)

@@ -1,6 +1,9 @@
 """The experiments' own mathematics, verdicts, schedule and report."""
 
 import json
+import os
+import signal
+import time
 import types
 
 import keras
@@ -11,6 +14,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import configs, training
 from tf_nonlinear3dmm.baselines import linear
 from tf_nonlinear3dmm.experiments import (
+    alignment,
     autoencoder,
     claims,
     codes,
@@ -18,10 +22,13 @@ from tf_nonlinear3dmm.experiments import (
     expressiveness,
     landmarkers,
     paper,
+    pictures,
     report,
+    results,
     schedule,
+    sections,
     study,
-    texture_power,
+    texture_targets,
     variants,
 )
 
@@ -108,7 +115,7 @@ def test_best_light_is_the_one_that_made_the_photo():
     photo = albedo * np.einsum("nhwk,nkc->nhwc", harmonics, light)
     spoiled = np.where(visible > 0, photo, 9)
     targets = types.SimpleNamespace(photo=spoiled, visible=visible, harmonics=harmonics)
-    np.testing.assert_allclose(texture_power.best_light(targets, albedo), light, atol=0.05)
+    np.testing.assert_allclose(texture_targets.best_light(targets, albedo), light, atol=0.05)
 
 
 def test_verdicts_follow_the_interval_of_the_paired_difference():
@@ -122,13 +129,15 @@ def test_verdicts_follow_the_interval_of_the_paired_difference():
     }
 
     def verdict(other):
-        return claims._power(table, "ours", other, "x")[2]
+        pairs = [(claims.SHAPE, "ours", other)]
+        rows = claims.judge(None, {claims.SHAPE: table}, pairs, claims.AGREES)
+        return rows[0][2] if rows else None
 
     assert verdict("worse") == "agrees"  # 8 is held against 6
     assert verdict("better") == "goes against the paper"
     assert verdict("alike") == "undecided"
     assert verdict("mixed") == "differs by code size"
-    assert claims._power(table, "ours", "absent", "x") is None
+    assert verdict("absent") is None
 
 
 def test_alignment_is_judged_by_the_balanced_mean():
@@ -136,13 +145,39 @@ def test_alignment_is_judged_by_the_balanced_mean():
     ours = np.full(10, 3.0)
     worse = np.array([2.9] * 8 + [5.0, 6.0])  # better on most faces, worse in the balanced mean
     found = {"yaw": yaw, "nme": {"a": ours, "b": worse}}
-    row = claims._alignment(found, "a", "b")
-    assert "3.00 against 4.63, gain +1.63" in row[1]
+    pairs = [(claims.ALIGNMENT, "a", "b"), (claims.RECONSTRUCTION, "a", "b")]
+    rows = claims.judge(found, {}, pairs, claims.AGREES)
+    assert len(rows) == 1 and "3.00 % against 4.63 %, gain +1.63" in rows[0][1]
+
+
+def test_every_model_that_is_judged_is_in_a_table(tmp_path):
+    made = tiny(tmp_path)
+    known = {claims.ALIGNMENT: {*variants.methods(made), "mean face, predicted pose"}}
+    known[claims.RECONSTRUCTION] = known[claims.ALIGNMENT]
+    known |= {name: {*models} for name, (_, models) in report.TABLES.items()}
+    for kind, *pair in claims.CLAIMS + claims.QUESTIONS:
+        assert {*pair} <= known[kind]
+    for models in known.values():
+        assert all(pictures.style(model) for model in models)
+
+
+def test_what_parts_kept_comes_back_in_one_table(tmp_path):
+    made = tiny(tmp_path)
+    results.keep(made, "shape/b", {"two": {16: np.array([1.0, np.nan]), 8: [3.0, 4.0]}})
+    results.keep(made, "shape/a", {"one": {8: [5.0]}, "two": {32: [6.0, 7.0]}})
+    results.keep(made, "photo/a", {"one": {8: [9.0]}})
+    table = results.table(made, "shape", ["three", "two", "one"])
+    assert [*table] == ["two", "one"] and [*table["two"]] == ["8", "16", "32"]
+    np.testing.assert_array_equal(table["two"]["16"], [1, np.nan])
+    np.testing.assert_array_equal(table["one"]["8"], [5])
+    for size, value in ((64, 0.25), (160, 0.5), (16, 1.5)):
+        results.keep_maps(made, "m", size, np.full((2, 3, 4, 3), value))
+    np.testing.assert_array_equal(results.maps(made, ["n", "m"])["m"], np.full((2, 3, 4, 3), 0.5))
 
 
 def test_a_report_says_the_same_in_both_forms(tmp_path):
     made = tiny(tmp_path)
-    report.keep_figure(made, "dot", np.zeros((2, 2, 3), np.uint8))
+    pictures.keep(made, "dot", np.zeros((2, 2, 3), np.uint8))
     blocks = [
         document.Block("heading", "A < B"),
         document.Block("text", "by `name`"),
@@ -156,6 +191,35 @@ def test_a_report_says_the_same_in_both_forms(tmp_path):
     assert "data:image/png;base64," in page and "http" not in page
 
 
+def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
+    made = tiny(tmp_path)
+    yaw = np.array([0.0, 40, 80, 10])
+    methods = ("Nonlinear, teacher, finetuned", "mean face, best pose")
+    found = {"nme": {m: np.arange(4.0) for m in methods}, "yaw": yaw}
+    numbers = {
+        "command": made.command,
+        "machine": "2 CPU cores",
+        "missing": ["a", "b"],
+        "failed": {"b": "ValueError: no"},
+        "claims": [],
+        "questions": [],
+        "alignment": alignment.tables(found)[0],
+        "power": {claims.SHAPE: {"mean face": {"0": [1.0, 0.5, 2.0]}}},
+        "speed_ms": {"Nonlinear, teacher, finetuned": 12.3},
+        "seconds": {"nonlinear-teacher-6-pretrain": 60.0, "nonlinear-teacher-6": 120.0},
+        "config": {},
+    }
+    text = document.to_markdown(sections.blocks(made, numbers))
+    assert "Not done yet: `a`, `b`." in text and "Failed: `b`: ValueError: no" in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    ours, control = (next(r for r in rows if r[0] == f"| {m}") for m in methods)
+    assert ours[-1] == "4.70 |" and control[-1] == " |"
+    assert next(r for r in rows if r[-1] == "12.3 |")[1:3] == ["teacher", "3.0"]
+    assert "## 3D reconstruction" not in text and "## Representation power: shape" in text
+    assert "](figures/" not in text  # none is drawn yet
+    assert "python scripts/reproduce.py --tiny" in text
+
+
 def test_models_differ_only_in_what_their_name_says(tmp_path):
     made = tiny(tmp_path)
     config, bases = variants.configure(made, "mlp-teacher-9-pretrain")
@@ -164,6 +228,27 @@ def test_models_differ_only_in_what_their_name_says(tmp_path):
     assert (config.model.shape_code_size, config.finetune.steps) == (9, 0)
     plain, _ = variants.configure(made, "nonlinear-truth-6")
     assert plain.model.shape_decoder == "conv" and plain.finetune == made.config.finetune
+
+
+def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
+    made, face = tiny(tmp_path), tiny(tmp_path).face()
+    rng = np.random.default_rng(0)
+    for source, modes in (("scan-200", 4), ("oracle", 9)):
+        for what, shape in (("shape", face.mean_vertices.shape), ("albedo", (24, 28, 3))):
+            basis = linear.pca(rng.standard_normal((10, *shape)).astype(np.float32), modes)
+            np.savez(made.file(f"bases/{source}-{what}.npz"), **basis._asdict())
+    config, arrays = variants.configure(made, "linear-teacher-scan-200")
+    assert config.data.labels == "teacher" and config.pretrain == made.config.pretrain
+    assert config.model.shape_code_size == config.model.albedo_code_size == 4  # it has no more
+    config, arrays = variants.configure(made, "linear-truth-oracle")
+    assert config.data.labels == "truth" and config.model.shape_code_size == made.code_size
+    oracle = linear.truncate(linear.Basis(**np.load(made.file("bases/oracle-shape.npz"))), 6)
+    codes_of = rng.standard_normal(6)
+    part = arrays["linear_shape"]
+    offsets = part["mean"] + np.einsum("k,kvc->vc", codes_of * part["std"], part["basis"])
+    expected = linear.decode(oracle, codes_of[None])[0]
+    decoded = face.mean_vertices + face.shape_scale * offsets
+    np.testing.assert_allclose(decoded, expected, atol=1e-4)
 
 
 def test_a_run_that_goes_on_from_another_has_its_checkpoints(tmp_path):
@@ -177,36 +262,87 @@ def test_a_run_that_goes_on_from_another_has_its_checkpoints(tmp_path):
     assert held == config
 
 
-def test_the_schedule_goes_on_where_it_stopped(tmp_path):
-    done, patience = [], {"b": 1}
+@pytest.fixture
+def work(tmp_path):
+    """A schedule of three parts, the second of which trains.
 
-    def work(name):
-        if patience.get(name, 0):
-            patience[name] -= 1
+    `follow`, `done`: what was done in turn; `behave`: part -> what it does once instead (False: it
+    stops before its end); `lines`: what was said.
+    """
+    done, behave, lines = [], {}, []
+
+    def do(name):
+        act = behave.pop(name, None)
+        if callable(act):
+            return act()
+        if act is False:
             return False
         done.append(name)
 
-    made = tiny(tmp_path)
-    names = ("a", "b", "c")
-    steps = [schedule.Part(n, lambda n=n: work(n), trains=n == "b") for n in names]
-
-    def write(seconds):
+    def write(records):
         done.append("report")
+        return True
 
-    def follow(minutes=None):
-        return schedule.follow(made, steps, write, minutes, say=lambda line: None)
+    parts = [schedule.Part(n, lambda n=n: do(n), 3000, trains=n == "b") for n in ("a", "b", "c")]
 
-    assert not follow() and done == ["a"]
-    assert schedule.seconds(made)["b"]["done"] is False
-    assert not follow(minutes=0) and done == ["a"]
-    assert follow() and done == ["a", "b", "c", "report"]
-    assert follow() and done[-1] == "report" and len(done) == 5
+    def follow(minutes=None, **changes):
+        return schedule.follow(tiny(tmp_path, **changes), parts, write, minutes, lines.append)
+
+    names = dict(parts=parts, done=done, behave=behave, lines=lines, study=tiny(tmp_path))
+    return types.SimpleNamespace(follow=follow, **names)
 
 
-def test_a_folder_of_another_study_is_refused(tmp_path):
-    assert schedule.follow(tiny(tmp_path), [], lambda seconds: None)
+def test_the_schedule_goes_on_where_it_stopped(work):
+    work.behave["b"] = False
+    assert not work.follow() and work.done == ["a", "report"]
+    assert schedule.records(work.study)["b"]["done"] is False
+    assert not work.follow(minutes=0) and work.done == ["a", "report", "report"]
+    assert work.follow() and work.done[3:] == ["b", "c", "report"]
+    assert work.follow() and work.done[6:] == ["report"]
+
+
+def test_a_part_that_fails_is_named_and_the_others_go_on(work):
+    work.behave["a"] = lambda: 1 / 0
+    assert not work.follow() and work.done == ["b", "c", "report"]
+    assert "ZeroDivisionError" in schedule.records(work.study)["a"]["error"]
+    assert any("`a` failed: ZeroDivisionError" in line for line in work.lines)
+    assert work.follow() and work.done[3:] == ["a", "report"]
+    assert "error" not in schedule.records(work.study)["a"]
+
+
+def test_a_part_that_would_not_end_in_time_waits_for_the_next_call(work, monkeypatch):
+    monkeypatch.setattr(schedule, "_pace", lambda *_: 1.0)
+    assert not work.follow(minutes=49)
+    assert work.done == ["a", "b", "report"]  # the first is always done, and trainings can be cut
+    assert work.lines[-2] == "stopped before `c`"
+    assert "all that is left: about 150 min" in work.lines[0]
+
+
+def test_time_left_follows_the_pace_of_trainings(work):
+    done = {"a": {"done": True, "seconds": 99}, "b": {"done": False, "seconds": 4}}
+    assert schedule._remaining(work.parts, done) == 3000 - 4 + 3000
+    done["b"] = {"done": True, "seconds": 1500}
+    assert schedule._remaining(work.parts, done) == 1500
+
+
+def test_the_alarm_reaches_a_training_that_listens_late_and_kills_nothing(monkeypatch):
+    monkeypatch.setattr(schedule, "ASK_EVERY", 0.05)
+    before = signal.getsignal(signal.SIGTERM)
+    with schedule._Alarm(0.05):
+        time.sleep(0.2)  # nothing listens yet
+        with training.loop.Stopper() as stopper:
+            until = time.monotonic() + 10
+            while not stopper.requested and time.monotonic() < until:
+                time.sleep(0.02)
+        assert stopper.requested
+        os.kill(os.getpid(), signal.SIGTERM)  # and nothing listens any more
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_folder_of_another_study_is_refused(work):
+    assert work.follow()
     with pytest.raises(training.RunError, match="study of another configuration"):
-        schedule.follow(tiny(tmp_path, fit_steps=4), [], lambda seconds: None)
+        work.follow(fit_steps=4)
 
 
 def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
@@ -214,8 +350,24 @@ def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
         made = make(tmp_path, None, "data")
         names = [part.name for part in paper.parts(made)]
         assert len(names) == len(set(names))
-        for run in paper.methods(made).values():
-            assert run is None or names.index(run) < names.index("shape power")
+        for method, run in variants.methods(made).items():
+            assert names.index(run or method) < names.index(f"predict {method}")
+        for size in made.shape_codes:
+            assert {f"shape: {kind} {size}, trained in 3D" for kind in ("mlp", "conv")} <= {*names}
+        for size in made.image_codes:
+            trained = names.index(f"nonlinear-truth-{size}")
+            assert trained < names.index(f"shape: conv {size}, trained on images")
+            assert trained < names.index(f"texture: {size}, trained on images")
+        assert names.index("bases: all faces") < names.index("linear-truth-oracle")
+
+
+def test_a_finetuning_counts_its_own_steps_alone(tmp_path):
+    made = study.quick(tmp_path, None, "data")
+    cost = {part.name: part.seconds for part in paper.parts(made)}
+    whole, first = cost["nonlinear-truth-64"], cost["nonlinear-teacher-64-pretrain"]
+    second = cost["nonlinear-teacher-64"]
+    steps = [made.config.pretrain.steps, made.config.finetune.steps]
+    assert (whole - first, whole - second) == (paper.STEP * steps[1], paper.STEP * steps[0])
 
 
 def test_crops_are_the_evaluation_crop(tmp_path):
@@ -265,16 +417,29 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path):
     one = dict(shape_codes=(6,), texture_codes=(6,), image_codes=(6,), mlp_codes=())
     made = study.tiny(tmp_path / "study", teacher.scan_200, str(tmp_path / "data"), **one)
     lines = []
+    paper.write_report(made, lines.append)
+    assert lines == ["nothing is measured yet: no report"]
     assert paper.reproduce(made, say=lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
-    methods = [*paper.methods(made), "mean face, predicted pose", "mean face, best pose"]
+    methods = [*variants.methods(made), "mean face, predicted pose", "mean face, best pose"]
     assert list(numbers["alignment"]) == methods
     assert all(np.isfinite(row["mean"]).all() for row in numbers["alignment"].values())
-    assert set(numbers["texture"]) == {"albedo", "photo"}
-    assert numbers["shape"]["mean face"]["0"][0] > numbers["shape"]["Linear oracle"]["6"][0]
+    shape, photo = (numbers["power"][kind] for kind in (claims.SHAPE, claims.PHOTO))
+    assert shape["mean face"]["0"][0] > shape["Linear oracle"]["6"][0]
+    assert {"Linear in the wild", "Nonlinear, by the encoder"} <= {*photo}
+    assert len(numbers["claims"]) == len(claims.CLAIMS) and not numbers["missing"]
     text = (made.folder / "report.md").read_text()
     page = (made.folder / "report.html").read_text()
     figures = list((made.folder / "figures").glob("*.png"))
     assert len(figures) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
     before = len(lines)
     assert paper.reproduce(made, say=lines.append) and len(lines) == before + 1
+
+    for name in ("SDM", "Nonlinear, truth"):  # and one of whatever there is
+        (made.folder / f"predictions/test/{name}.npz").unlink()
+    for path in (made.folder / "results/photo").iterdir():
+        path.unlink()
+    paper.write_report(made, lines.append)
+    numbers = json.loads((made.folder / "report.json").read_text())
+    assert "SDM" not in numbers["alignment"] and claims.PHOTO not in numbers["power"]
+    assert "mean face, predicted pose" not in numbers["alignment"]

@@ -15,7 +15,7 @@ from tf_nonlinear3dmm import visualize
 
 
 def heat_maps(errors, face, unit="mm", limit=None, tile=320):
-    """Errors per vertex as colours on the mean face, from the front and from the side.
+    """Errors per vertex as colours on the mean face, from the front and from the side; two a row.
 
     Args:
         errors: dict from a title to `[V]` errors; NaN is drawn in grey.
@@ -28,8 +28,10 @@ def heat_maps(errors, face, unit="mm", limit=None, tile=320):
         limit = np.nanpercentile(np.concatenate(list(errors.values())), 99)
     vertices = tf.constant(face.mean_vertices, tf.float32)[tf.newaxis]
     palette = matplotlib.colormaps["viridis"]
-    figure = _figure(2.3 * 2 * len(errors) + 0.8, 2.7)
-    axes = figure.subplots(1, 2 * len(errors), squeeze=False)[0]
+    columns = min(len(errors), 2)
+    rows = -(-len(errors) // columns)
+    figure = _figure(2.3 * 2 * columns + 0.8, 2.7 * rows)
+    axes = figure.subplots(rows, 2 * columns, squeeze=False).ravel()
     for i, (title, values) in enumerate(errors.items()):
         values = np.asarray(values)
         colours = palette(np.clip(values / limit, 0, 1))[:, :3]
@@ -37,20 +39,22 @@ def heat_maps(errors, face, unit="mm", limit=None, tile=320):
         for j, yaw in enumerate((0, -60)):
             view = visualize.frontal(vertices, tile, yaw)
             axes[2 * i + j].imshow(visualize.mesh(vertices, view, face, tile, colours[None])[0])
-            axes[2 * i + j].axis("off")
         axes[2 * i].set_title(title, loc="left", fontsize=11)
+    for spot in axes:
+        spot.axis("off")
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, limit), palette)
     figure.colorbar(scale, ax=list(axes), label=unit, shrink=0.8, pad=0.01)
     return _pixels(figure)
 
 
-def cumulative(errors, label="NME (%)", limit=None):
+def cumulative(errors, label="NME (%)", limit=None, styles=None):
     """Cumulative error curves: the share of faces (percent) below an error.
 
     Args:
         errors: dict from a method's name to its `[B]` errors.
         label: of the horizontal axis.
         limit: its end; the 98th percentile of the second-worst method where None.
+        styles: method -> dict of how its line looks, for matplotlib.
     """
     if limit is None:
         limit = sorted(np.percentile(values, 98) for values in errors.values())[-2:][0]
@@ -59,7 +63,8 @@ def cumulative(errors, label="NME (%)", limit=None):
     for name, values in errors.items():
         values = np.sort(np.asarray(values))
         share = 100 * np.arange(1, len(values) + 1) / len(values)
-        axes.step([0, *values, 1e9], [0, *share, 100], where="post", label=name, linewidth=1.8)
+        look = {"label": name, "linewidth": 1.8, **(styles or {}).get(name, {})}
+        axes.step([0, *values, 1e9], [0, *share, 100], where="post", **look)
     axes.set(xlim=(0, limit), ylim=(0, 100), xlabel=label, ylabel="faces (%)")
     axes.legend(frameon=False, fontsize=9)
     return _pixels(figure)

@@ -95,15 +95,23 @@ def _spread(codes, count, rng):
     return picked
 
 
-def learn(samples, components, count, working=100, seed=0):
-    """The model of subpopulations of `samples` `[N, ...]`: `MixtureBasis` of `count` modes.
+def learn(basis, codes, components, count, seed=0):
+    """The model of subpopulations of the faces that principal components were learned from.
 
-    The mixture is found among the codes of the first `working` principal components; the shared
-    covariance is then turned to its own principal axes.
+    The mixture is found among their codes; the shared covariance is then turned to its own
+    principal axes.
+
+    Args:
+        basis: `linear.Basis` of principal components.
+        codes: `[N, K]` the faces' whitened codes.
+        components: how many subpopulations.
+        count: modes to keep.
+        seed: of the start.
+
+    Returns:
+        `MixtureBasis` of `count` modes.
     """
-    basis = linear.pca(samples, max(working, count))
-    codes = linear.project(basis, samples) * basis.std
-    mixture = fit_mixture(codes, components, seed=seed)
+    mixture = fit_mixture(codes * basis.std, components, seed=seed)
     variance, axes = np.linalg.eigh(mixture.covariance)
     order = np.argsort(-variance)[:count]
     flat = basis.modes.reshape(len(basis.modes), -1)

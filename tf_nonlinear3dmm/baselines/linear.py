@@ -8,6 +8,7 @@ faces that a basis was learned from each code has variance 1. NumPy in, NumPy ou
 from typing import NamedTuple
 
 import numpy as np
+import scipy.linalg
 
 
 class Basis(NamedTuple):
@@ -55,9 +56,11 @@ def _eigen(centred, count):
     samples, size = centred.shape
     wide = size > samples
     gram = (centred @ centred.T) if wide else (centred.T @ centred)
-    values, vectors = np.linalg.eigh(np.asarray(gram, np.float64))
-    values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
-    values = np.maximum(values, 0)
+    side = len(gram)
+    last = [max(0, side - count), side - 1]  # all of them would take several times as long
+    gram = np.asarray(gram, np.float64)
+    values, vectors = scipy.linalg.eigh(gram, subset_by_index=last, overwrite_a=True)
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     if not wide:
         return values / max(samples - 1, 1), vectors.T
     modes = vectors.T.astype(centred.dtype) @ centred

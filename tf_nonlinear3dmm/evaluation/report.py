@@ -60,7 +60,7 @@ def evaluate(run, source=None, split=None, faces=None, out=None, batch_size=32, 
     for name, picture in pictures.items():
         visualize.save(folder / "figures" / f"{name}.png", picture)
     report["seconds"] = round(time.monotonic() - started, 1)
-    (folder / "report.json").write_text(json.dumps(_finite(report), indent=2) + "\n")
+    (folder / "report.json").write_text(json.dumps(tables.finite(report), indent=2) + "\n")
     (folder / "report.md").write_text(_markdown(report, pictures))
     say(f"report: {folder / 'report.md'} ({report['seconds']} s)")
     return report
@@ -124,15 +124,6 @@ def _panel(model, config, records, rows):
 
 def _pairs(per_face):
     return [(name, values) for name, values in per_face.items() if isinstance(name, tuple)]
-
-
-def _finite(value):
-    """NaN is not JSON: None takes its place."""
-    if isinstance(value, dict):
-        return {key: _finite(v) for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 CAPTIONS = {

@@ -85,3 +85,12 @@ def markdown(rows):
     """Rows of strings as a Markdown table; the first row holds the titles."""
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+
+
+def finite(value):
+    """A value of dicts, lists and numbers for JSON, which has no NaN: None takes its place."""
+    if isinstance(value, dict):
+        return {key: finite(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -5,6 +5,7 @@ alone goes on from the pretraining of the full model.
 """
 
 import dataclasses
+import os
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def rows(config):
 
 
 def ablate(study, command, minutes=None, only=None, say=print):
-    """Does what is left to do and writes the report; whether everything is done.
+    """Does what is left to do and writes the report of what there is; whether everything is done.
 
     Args:
         study: `Study`.
@@ -74,11 +75,15 @@ def ablate(study, command, minutes=None, only=None, say=print):
         configs.check_choice("rows", name, tuple(rows(study.config)))
     chosen = [name for name in rows(study.config) if only is None or name in (FULL, *only)]
 
-    def write(seconds):
-        found = {name: _read(study, name) for name in chosen}
+    def write(records):
+        measured = [name for name in chosen if _results(study, name).exists()]
+        if FULL not in measured:
+            return False
+        found = {name: _read(study, name) for name in measured}
         albedos = {"truth": _true_albedo(study)}
         albedos |= {name: arrays.pop("albedo") for name, arrays in found.items()}
-        effects.write(study, found, albedos, seconds, command)
+        effects.write(study, found, albedos, records, command)
+        return True
 
     return schedule.follow(study, parts(study, chosen), write, minutes, say)
 
@@ -86,12 +91,12 @@ def ablate(study, command, minutes=None, only=None, say=print):
 def parts(study, chosen):
     """The schedule of the rows named in `chosen`: list of `schedule.Part`."""
     pretraining = _pretraining(study.config)
-    steps = [Part("faces", study.make_faces), _training(study, PRETRAINED, pretraining)]
+    steps = [Part("faces", study.make_faces, 240), _training(study, PRETRAINED, pretraining)]
     for name, row in rows(study.config).items():
         if name in chosen:
             start = PRETRAINED if _pretraining(row) == pretraining else None
             steps.append(_training(study, name, row, start))
-            steps.append(Part(f"measure {name}", lambda name=name: measure(study, name)))
+            steps.append(Part(f"measure {name}", lambda name=name: measure(study, name), 30))
     return steps
 
 
@@ -105,7 +110,14 @@ def measure(study, name):
     faces.pop("yaw")
     found = {kind: errors for (kind, method), errors in faces.items() if method == measures.MODEL}
     albedo = model(batches[0]["image"][:SHOWN], training=False).albedo_map.numpy()
-    np.savez(study.file(f"results/{_file(name)}.npz"), albedo=albedo, **found)
+    path = _results(study, name)
+    with open(path.with_suffix(".part"), "wb") as file:
+        np.savez(file, albedo=albedo, **found)
+    os.replace(path.with_suffix(".part"), path)
+
+
+def _results(study, name):
+    return study.file(f"results/{_file(name)}.npz")
 
 
 def _true_albedo(study):
@@ -115,13 +127,14 @@ def _true_albedo(study):
 
 
 def _read(study, name):
-    with np.load(study.file(f"results/{_file(name)}.npz"), allow_pickle=False) as file:
+    with np.load(_results(study, name), allow_pickle=False) as file:
         return dict(file)
 
 
 def _training(study, name, config, start=None):
     work = lambda: variants.go_on(study, _file(name), config, start)  # noqa: E731
-    return Part(f"train {name}", work, trains=True)
+    steps = config.finetune.steps + (0 if start else config.pretrain.steps)
+    return Part(f"train {name}", work, 30 + schedule.STEP * steps, trains=True)
 
 
 def _pretraining(config):

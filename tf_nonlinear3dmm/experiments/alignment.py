@@ -4,6 +4,7 @@ Each method's answers are kept as arrays, so that tables and figures are made wi
 again.
 """
 
+import os
 import time
 
 import numpy as np
@@ -23,7 +24,7 @@ def predict(study, method, run=None, split=None, name="test"):
     Args:
         study: `Study`.
         method: what the tables call it.
-        run: name of a trained model; None: the method is `SDM` or `3DDFA`.
+        run: name of a trained model; None: the method is "SDM" or "3DDFA".
         split: `data.Split`; the test faces where None.
         name: of the split, for the file.
     """
@@ -37,7 +38,16 @@ def predict(study, method, run=None, split=None, name="test"):
     else:
         found = _run(training.load(study.run(run))[0], study, split)
     seconds = np.array((time.monotonic() - started) / len(split.rows))
-    np.savez(study.file(f"predictions/{name}/{method}.npz"), seconds=seconds, **found)
+    target = path(study, method, name)
+    whole = target.with_suffix(".part")
+    with open(whole, "wb") as file:
+        np.savez(file, seconds=seconds, **found)
+    os.replace(whole, target)
+
+
+def path(study, method, name="test"):
+    """Where `predict` keeps the answers of a method on the split called `name`."""
+    return study.file(f"predictions/{name}/{method}.npz")
 
 
 def _run(model, study, split):
@@ -52,7 +62,8 @@ def _run(model, study, split):
 
 
 def read(study, method, name="test"):
-    with np.load(study.file(f"predictions/{name}/{method}.npz"), allow_pickle=False) as file:
+    """The arrays that `predict` wrote."""
+    with np.load(path(study, method, name), allow_pickle=False) as file:
         return dict(file)
 
 
@@ -62,7 +73,7 @@ def errors(study, methods, pose_of, split=None, name="test"):
     Args:
         study: `Study`.
         methods: names that `predict` was called with.
-        pose_of: the method whose projection the first control uses.
+        pose_of: the method whose projection the first control uses, if it is among them.
         split, name: as for `predict`.
 
     Returns:
@@ -79,7 +90,8 @@ def errors(study, methods, pose_of, split=None, name="test"):
     found = {method: read(study, method, name) for method in methods}
     points = face.mean_vertices[np.maximum(face.landmarks, 0)]
     shown = {method: f["landmarks"] for method, f in found.items()}
-    poses = {PREDICTED: found[pose_of]["projection"], BEST: metrics.best_pose(points, true, exists)}
+    poses = {PREDICTED: found[pose_of]["projection"]} if pose_of in found else {}
+    poses[BEST] = metrics.best_pose(points, true, exists)
     for method, projection in poses.items():
         turned = camera.project(np.tile(points, [len(true), 1, 1]), np.float32(projection))
         shown[method] = turned.numpy()[..., :2]

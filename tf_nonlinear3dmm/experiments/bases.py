@@ -14,31 +14,32 @@ WORKING = 200  # linear codes that nonlinear decoders' encoders read
 COMPONENTS = 6  # subpopulations
 
 
-def learn(study):
-    """Learns all and writes bases/*.npz."""
+def learn_scans(study):
+    """Learns the model of 200 scans and writes bases/scan-200-*.npz."""
     shape, texture = study.scan_bases()
     _save(study, "scan-200-shape", shape)
     _save(study, "scan-200-albedo", texture)
+
+
+def learn_faces(study):
+    """Learns from the training faces and writes the other bases/*.npz."""
     split = study.split("train")
-    vertices = split["vertices"][split.rows]
-    most = min(WORKING, len(vertices) - 1)
-    _save(study, "oracle-shape", linear.pca(vertices, most))
-    _save(study, "mixture-shape", mixture(vertices, max(study.shape_codes)))
-    del vertices
-    rows = split.rows[: study.texture_faces]
-    albedo = as_float(split["albedo"][rows])
-    _save(study, "oracle-albedo", linear.pca(albedo, min(WORKING, len(albedo) - 1)))
-    _save(study, "mixture-albedo", mixture(albedo, max(study.texture_codes)))
-    del albedo
+    rows = split.rows
+    _learn(study, "shape", split["vertices"][rows], max(study.shape_codes))
+    _learn(study, "albedo", as_float(split["albedo"][rows]), max(study.texture_codes))
     textures, masks = as_float(split["texture"][rows]), split["texture_mask"][rows] > 127
     count = min(max(study.texture_codes), len(rows) - 1)
     _save(study, "wild-texture", missing_data_pca.learn(textures, masks, count))
 
 
-def mixture(samples, count):
-    working = min(WORKING, len(samples) // 4)
+def _learn(study, what, samples, count):
+    """The oracle and its mixture, of `count` modes."""
+    oracle = linear.pca(samples, min(WORKING, len(samples) - 1))
+    _save(study, f"oracle-{what}", oracle)
+    working = linear.truncate(oracle, max(1, len(samples) // 4))  # fewer than there are faces
+    found = linear.project(working, samples)
     components = min(COMPONENTS, max(1, len(samples) // 20))
-    return gmm_prior.learn(samples, components, min(count, working), working)
+    _save(study, f"mixture-{what}", gmm_prior.learn(working, found, components, count))
 
 
 def load(study, source, count):

@@ -71,7 +71,7 @@ def _inline(text):
 
 def _html_table(rows):
     cells = [
-        "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+        "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in row)
         for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
     ]
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.evaluation import tables
-from tf_nonlinear3dmm.experiments import alignment, document, pictures, report
+from tf_nonlinear3dmm.experiments import alignment, document, pictures
 from tf_nonlinear3dmm.experiments.document import Block
 
 MEASURES = {  # of evaluation.measures -> (title, factor)
@@ -76,22 +76,23 @@ def mean_rows(found):
     return [["", *titles], *([row, *values] for row, values in cells.items())]
 
 
-def write(study, errors, albedos, seconds, command):
+def write(study, errors, albedos, records, command):
     """Writes report.md, report.json and figures/albedo.png into the study's folder.
 
     Args:
         study: `Study`.
         errors: see `compare`.
         albedos: row -> `[N, Hu, Wu, 3]` albedo maps of the first test faces.
-        seconds: part -> its record, see `schedule.seconds`.
+        records: part -> its record, see `schedule.records`.
         command: that repeats the study.
     """
     found = compare(errors, study.config.train.seed)
     everywhere = np.ones_like(next(iter(albedos.values()))[..., :1])
     shown = pictures.textures(study, {**albedos, "visible": everywhere})
-    report.keep_figure(study, "albedo", shown)
+    pictures.keep(study, "albedo", shown)
     cost = [["part", "minutes"]]
-    cost += [[name, f"{record['seconds'] / 60:.1f}"] for name, record in seconds.items()]
+    seconds = {name: record["seconds"] for name, record in records.items() if record}
+    cost += [[name, f"{spent / 60:.1f}"] for name, spent in seconds.items()]
     blocks = [
         Block("heading", "What each part of the method does"),
         Block("text", _setting(study.config, command)),

@@ -18,18 +18,21 @@ ALBEDO_WALKS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up"
 ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
 
 
-def figures(study, run):
-    """Name -> uint8 picture, of a trained model."""
-    model, _ = training.load(study.run(run))
+def draw_all(study):
+    """Draws every figure of the model trained on true labels."""
+    model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
     by_name = {direction.name: direction for direction in find(*_labelled_codes(study, model))}
-    people = _people(study, model)
-    return {
-        "shape_walks": walks(model, [by_name[n] for n in SHAPE_WALKS if n in by_name], people),
-        "albedo_walks": walks(model, [by_name[n] for n in ALBEDO_WALKS if n in by_name], people),
-        "interpolation": interpolation(model, people),
-        "swaps": swaps(model, people),
-        "relighting": relighting(model, people),
-    }
+    people, photos = _people(study, model)
+    shape, albedo = (
+        walks(model, [by_name[n] for n in names if n in by_name], people)
+        for names in (SHAPE_WALKS, ALBEDO_WALKS)
+    )
+    pictures.keep(study, "shape_walks", shape)
+    pictures.keep(study, "albedo_walks", albedo)
+    pictures.keep(study, "interpolation", interpolation(model, people, photos))
+    pictures.keep(study, "swaps", swaps(model, people, photos))
+    if people.illumination is not None:
+        pictures.keep(study, "relighting", relighting(model, people, photos))
 
 
 def find(shape_codes, albedo_codes, attributes, names):
@@ -66,12 +69,13 @@ def _labelled_codes(study, model, count=2000):
 
 
 def _people(study, model, count=6):
-    """`encoder.Codes` of the most frontal test faces."""
+    """`encoder.Codes` of the most frontal test faces, and their photos as uint8 tiles."""
     split = study.split("test")
     order = np.argsort(np.abs(split["yaw_deg"][split.rows]), kind="stable")[:count]
     size = study.config.model.image_size
     batch = next(data.in_order(split, size, count, ["image"], split.rows[order]))
-    return model.encode(batch["image"])
+    photos = visualize.to_uint8(visualize.enlarge(batch["image"], TILE))
+    return model.encode(batch["image"]), photos
 
 
 def draw(model, shape_code, albedo_code, illumination=None, yaw_deg=-15.0):
@@ -111,7 +115,7 @@ def walks(model, chosen, people):
     return _labelled(rows, [d.label for d in chosen], [f"{s:+g} std" for s in STEPS])
 
 
-def interpolation(model, people, steps=6):
+def interpolation(model, people, photos, steps=6):
     """Three rows between pairs of people: both codes, from one end to the other."""
     rows = []
     for a, b in ((0, 1), (2, 3), (4, 5)):
@@ -120,22 +124,23 @@ def interpolation(model, people, steps=6):
             (1 - t) * codes[a] + t * codes[b]
             for codes in (people.shape_code.numpy(), people.albedo_code.numpy())
         )
-        rows.append(draw(model, shape, albedo))
-    return visualize.grid(np.stack(rows), [f"{x:.1f}" for x in np.linspace(0, 1, steps)])
+        rows.append(np.concatenate([photos[[a]], draw(model, shape, albedo), photos[[b]]]))
+    titles = ["photo", *(f"{x:.1f}" for x in np.linspace(0, 1, steps)), "photo"]
+    return visualize.grid(np.stack(rows), titles)
 
 
-def swaps(model, people, count=4):
-    """A square of faces: the row gives the shape, the column the albedo."""
+def swaps(model, people, photos, count=4):
+    """A square of faces: the row's person gives the shape, the column's the albedo."""
     shape, albedo = people.shape_code.numpy()[:count], people.albedo_code.numpy()[:count]
-    rows = [draw(model, np.repeat(one[np.newaxis], count, 0), albedo) for one in shape]
-    titles = [f"albedo {i + 1}" for i in range(count)]
-    return _labelled(rows, [f"shape {i + 1}" for i in range(count)], titles)
+    rows = [np.concatenate([pictures.caption("shape \\ albedo", TILE)[np.newaxis], photos[:count]])]
+    for one, photo in zip(shape, photos, strict=False):
+        drawn = draw(model, np.repeat(one[np.newaxis], count, 0), albedo)
+        rows.append(np.concatenate([photo[np.newaxis], drawn]))
+    return visualize.grid(np.stack(rows), [])
 
 
-def relighting(model, people, count=4):
+def relighting(model, people, photos, count=4):
     """People under their own light, and under one that moves from left to right."""
-    if people.illumination is None:
-        return np.full([TILE, TILE, 3], 255, np.uint8)
     own = people.illumination.numpy()[:count]
     lamp = np.zeros([len(LIGHT_YAW_DEG), 9, 3], np.float32)
     turn = np.radians(LIGHT_YAW_DEG)[:, np.newaxis]
@@ -149,8 +154,9 @@ def relighting(model, people, count=4):
             np.repeat(part.numpy()[i : i + 1], len(lights), 0)
             for part in (people.shape_code, people.albedo_code)
         )
-        rows.append(draw(model, *codes, lights, yaw_deg=0.0))
-    return visualize.grid(np.stack(rows), ["own light", *(f"lamp {a:+d}" for a in LIGHT_YAW_DEG)])
+        rows.append(np.concatenate([photos[[i]], draw(model, *codes, lights, yaw_deg=0.0)]))
+    titles = ["photo", "own light", *(f"lamp {a:+d}" for a in LIGHT_YAW_DEG)]
+    return visualize.grid(np.stack(rows), titles)
 
 
 def _labelled(rows, names, titles):

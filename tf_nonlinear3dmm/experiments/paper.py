@@ -1,106 +1,131 @@
-"""The parts of the paper's experiments, and the methods that their tables compare."""
+"""The parts of the paper's experiments: first what says most, so that early reports are worth it."""
+
+import functools
 
 from tf_nonlinear3dmm.experiments import (
     alignment,
     bases,
     expressiveness,
     landmarkers,
-    pictures,
     report,
     schedule,
     shape_power,
     texture_power,
     variants,
 )
-from tf_nonlinear3dmm.experiments.schedule import Part
+from tf_nonlinear3dmm.experiments.schedule import STEP, Part
+from tf_nonlinear3dmm.experiments.variants import PRETRAIN
+
+# Seconds on two free cores, for telling how long it will take: a step of 3DDFA, of a decoder
+# trained in 3D, and of fitting codes to 32 faces.
+CASCADE_STEP = 0.6
+DECODER_STEP = {"conv": 0.4, "mlp": 0.1, "albedo": 0.4}
+FIT_STEP = {"conv": 0.2, "mlp": 0.05, "albedo": 0.5}
 
 
 def reproduce(study, minutes=None, say=print):
-    """Does what is left to do and writes the report, as `schedule.follow`."""
+    """Does what is left to do and writes the report; see `schedule.follow`."""
+    return schedule.follow(study, parts(study), _writer(study), minutes, say)
 
-    def write(seconds):
-        report.write(study, methods(study), seconds)
 
-    return schedule.follow(study, parts(study), write, minutes, say)
+def write_report(study, say=print):
+    """Writes the report of what is done so far."""
+    schedule.write_report(study, parts(study), _writer(study), say)
+
+
+def _writer(study):
+    return functools.partial(report.write, study)
 
 
 def parts(study):
-    """The schedule of a study: list of `Part`."""
-    steps = [Part("faces", study.make_faces), Part("bases", lambda: bases.learn(study))]
-    for name, start in runs(study):
-        steps.append(_training(study, name, start))
-    steps.append(Part("SDM", lambda: landmarkers.train_sdm(study)))
-    steps.append(Part("3DDFA", lambda: landmarkers.train_threeddfa(study), trains=True))
-    for size in study.shape_codes:
-        for kind in ("mlp", "conv"):
-            steps.append(_decoder(study, kind, size))
-    for size in study.texture_codes:
-        steps.append(_albedo_decoder(study, size))
-    for method, run in methods(study).items():
-        steps.append(_prediction(study, method, run))
-    steps.append(
-        Part("shape power", lambda: report.keep(study, "shape", shape_power.measure(study)))
-    )
-    steps.append(Part("texture power", lambda: _texture_power(study)))
-    steps.append(Part("expressiveness", lambda: _expressiveness(study)))
-    if study.aflw:
-        steps += _aflw(study)
-    return steps
+    """The schedule of a `Study`: list of `Part`."""
+    size, methods = study.code_size, variants.methods(study)
+
+    def method(title):
+        run = methods[title]
+        return [*([_training(study, run)] if run else []), _prediction(study, title, run)]
+
+    made = [Part("faces", study.make_faces, 240)]
+    made += [Part("bases: scan-200", lambda: bases.learn_scans(study), 5)]
+    made += method("Nonlinear, truth") + _power_of_run(study, "conv", size)
+    made += [Part("expressiveness", lambda: expressiveness.draw_all(study), 90)]
+    made += method("Linear scan-200, truth")
+    made += [Part("SDM", lambda: landmarkers.train_sdm(study), 240), *method("SDM")]
+    made += [_cascade(study), *method("3DDFA")]
+    made += method("Nonlinear, teacher, pretrained") + method("Nonlinear, teacher, finetuned")
+    made += method("Linear scan-200, teacher")
+    made += [Part("bases: all faces", lambda: bases.learn_faces(study), 240)]
+    made += [Part("shape: linear", lambda: shape_power.measure_linear(study), 10)]
+    made += [Part("texture: linear", lambda: texture_power.measure_linear(study), 60)]
+    made += method("Linear oracle, truth")
+    made += _by_code_size(study)
+    return made + (_aflw(study) if study.aflw else [])
 
 
-def runs(study):
-    """[(name of a trained model, name of the run it starts from or None)]."""
-    size = study.code_size
-    names = [(f"nonlinear-truth-{size}", None)]
-    names += [(f"nonlinear-teacher-{size}-pretrain", None)]
-    names += [(f"nonlinear-teacher-{size}", f"nonlinear-teacher-{size}-pretrain")]
-    names += [("linear-scan-200", None), ("linear-oracle", None)]
-    names += [(f"nonlinear-truth-{k}", None) for k in study.image_codes if k != size]
-    return names + [(f"mlp-truth-{k}", None) for k in study.mlp_codes]
+def _by_code_size(study):
+    """The largest share of the representation tables; the code size of the other tables first."""
+    every = {*study.shape_codes, *study.texture_codes, *study.image_codes}
+    made = []
+    for size in sorted(every, key=lambda k: (k != study.code_size, k)):
+        if size in study.shape_codes:
+            made += [_shape_decoder(study, "conv", size), _shape_decoder(study, "mlp", size)]
+        if size in study.texture_codes:
+            made += [_albedo_decoder(study, size)]
+        if size in study.image_codes and size != study.code_size:
+            made += [_training(study, f"nonlinear-truth-{size}")]
+            made += _power_of_run(study, "conv", size)
+    for size in study.mlp_codes:
+        made += [_training(study, f"mlp-truth-{size}"), *_power_of_run(study, "mlp", size)]
+    return made
 
 
-def methods(study):
-    """What the tables of alignment and reconstruction call a method -> its run, or None."""
-    size = study.code_size
-    return {
-        "Linear 3DMM, scan-200": "linear-scan-200",
-        "Linear 3DMM, oracle": "linear-oracle",
-        "SDM": None,
-        "3DDFA": None,
-        "Nonlinear, truth": f"nonlinear-truth-{size}",
-        "Nonlinear, teacher, pretrained": f"nonlinear-teacher-{size}-pretrain",
-        "Nonlinear, teacher, finetuned": f"nonlinear-teacher-{size}",
-    }
+def _training(study, name):
+    steps = study.config.pretrain.steps
+    if name.endswith(PRETRAIN):
+        pass
+    elif name + PRETRAIN in variants.methods(study).values():
+        steps = study.config.finetune.steps
+    else:
+        steps += study.config.finetune.steps
+    return Part(name, lambda: variants.train(study, name), 30 + STEP * steps, trains=True)
 
 
-def _training(study, name, start):
-    return Part(name, lambda: variants.train(study, name, start), trains=True)
-
-
-def _decoder(study, kind, size):
-    name = f"shape decoder {kind} {size}"
-    return Part(name, lambda: shape_power.train_decoder(study, kind, size))
-
-
-def _albedo_decoder(study, size):
-    return Part(f"albedo decoder {size}", lambda: texture_power.train_decoder(study, size))
+def _cascade(study):
+    steps = study.config.pretrain.steps + study.config.finetune.steps
+    work = functools.partial(landmarkers.train_threeddfa, study)
+    return Part("3DDFA", work, 30 + CASCADE_STEP * steps, trains=True)
 
 
 def _prediction(study, method, run):
-    return Part(f"predict {method}", lambda: alignment.predict(study, method, run))
+    return Part(f"predict {method}", lambda: alignment.predict(study, method, run), 10)
 
 
-def _texture_power(study):
-    table, maps = texture_power.measure(study)
-    report.keep_figure(study, "textures", pictures.textures(study, maps))
-    report.keep(study, "texture", table)
+def _shape_decoder(study, kind, size):
+    work = functools.partial(shape_power.measure_decoder, study, kind, size)
+    training = DECODER_STEP[kind] * study.decoder_steps
+    return Part(f"shape: {kind} {size}, trained in 3D", work, training + _fit(study, kind))
 
 
-def _expressiveness(study):
-    for name, picture in expressiveness.figures(
-        study, f"nonlinear-truth-{study.code_size}"
-    ).items():
-        report.keep_figure(study, name, picture)
+def _albedo_decoder(study, size):
+    work = functools.partial(texture_power.measure_decoder, study, size)
+    training = DECODER_STEP["albedo"] * study.decoder_steps
+    return Part(f"texture: {size}, trained in 3D", work, training + 2 * _fit(study, "albedo"))
+
+
+def _power_of_run(study, kind, size):
+    """What a model trained on images can represent."""
+    shape = functools.partial(shape_power.measure_run, study, kind, size)
+    made = [Part(f"shape: {kind} {size}, trained on images", shape, _fit(study, kind))]
+    if kind == "conv" and size in study.texture_codes:
+        texture = functools.partial(texture_power.measure_run, study, size)
+        name = f"texture: {size}, trained on images"
+        made.append(Part(name, texture, 10 + 2 * _fit(study, "albedo")))
+    return made
+
+
+def _fit(study, kind):
+    batches = -(-study.fit_faces // alignment.BATCH)
+    return 10 + FIT_STEP[kind] * study.fit_steps * batches
 
 
 def _aflw(study):
@@ -109,7 +134,8 @@ def _aflw(study):
     return [
         Part(
             f"predict {method} on AFLW2000-3D",
-            lambda m=method, r=run: alignment.predict(study, m, r, split, "aflw2000_3d"),
+            functools.partial(alignment.predict, study, method, run, split, "aflw2000_3d"),
+            30,
         )
-        for method, run in methods(study).items()
+        for method, run in variants.methods(study).items()
     ]

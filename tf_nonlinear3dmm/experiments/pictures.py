@@ -12,6 +12,39 @@ from tf_nonlinear3dmm import camera, data, metrics, renderer, visualize
 from tf_nonlinear3dmm.experiments import alignment
 
 TILE = 128
+# The start of a model's name -> its colour and line: linear models dashed, controls dotted.
+STYLES = {
+    "Linear scan-200, teacher": ("#74add1", "--"),
+    "Linear scan-200": ("#2166ac", "--"),
+    "Linear oracle": ("#08306b", "--"),
+    "Linear in the wild": ("#1a9850", "--"),
+    "Gaussian mixture": ("#7b3294", "--"),
+    "SDM": ("#1a9850", "-"),
+    "3DDFA": ("#7b3294", "-"),
+    "Nonlinear, truth": ("#b2182b", "-"),
+    "Nonlinear, teacher, pretrained": ("#fdae61", "-"),
+    "Nonlinear, teacher, finetuned": ("#e8601c", "-"),
+    "Nonlinear conv, trained on images": ("#b2182b", "-"),
+    "Nonlinear mlp, trained on images": ("#e8601c", "-"),
+    "Nonlinear conv, trained in 3D": ("#f4a582", "-"),
+    "Nonlinear mlp, trained in 3D": ("#c7a76c", "-"),
+    "Nonlinear, by gradient": ("#b2182b", "-"),
+    "Nonlinear, by the encoder": ("#e8601c", "-"),
+    "Nonlinear, trained in 3D": ("#f4a582", "-"),
+    "mean face, best pose": ("0.4", ":"),
+    "mean face": ("0.65", ":"),
+}
+
+
+def style(model):
+    """How lines of a model look in every figure: a dict for matplotlib."""
+    name = max((n for n in STYLES if model.startswith(n)), key=len)
+    return dict(zip(("color", "linestyle"), STYLES[name], strict=True))
+
+
+def keep(study, name, picture):
+    """Writes figures/<name>.png."""
+    visualize.save(study.file(f"figures/{name}.png"), picture)
 
 
 def caption(text, width, height=None):
@@ -26,7 +59,7 @@ def caption(text, width, height=None):
 
 
 def power(table, label):
-    """Error against code size: one line with intervals per model, uint8 picture.
+    """Error against code size: one line with 95 % intervals per model, uint8 picture.
 
     Args:
         table: model -> code size (string) -> (mean, low, high).
@@ -35,18 +68,21 @@ def power(table, label):
     figure = matplotlib.figure.Figure((8.4, 4.2), dpi=110, layout="constrained")
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for model, by_size in table.items():
-        sizes = sorted((int(size) for size in by_size), key=int)
-        if sizes == [0]:
-            axes.axhline(by_size["0"][0], color="0.6", linestyle=":", label=model)
-            continue
-        values = np.array([by_size[str(size)] for size in sizes])
-        line = axes.plot(sizes, values[:, 0], marker="o", markersize=4, label=model)[0]
-        axes.fill_between(sizes, values[:, 1], values[:, 2], alpha=0.15, color=line.get_color())
+    models = [model for model in table if [*table[model]] != ["0"]]
+    for i, model in enumerate(models):
+        sizes = sorted(table[model], key=int)
+        mean, low, high = np.array([table[model][size] for size in sizes]).T
+        aside = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
+        places = aside * np.array(sizes, float)
+        bars = dict(marker="o", markersize=4, capsize=2, linewidth=1.6, elinewidth=1)
+        axes.errorbar(places, mean, [mean - low, high - mean], label=model, **bars, **style(model))
+    for model in set(table) - set(models):
+        axes.axhline(table[model]["0"][0], label=model, **style(model))
     axes.set(xscale="log", xlabel="code size", ylabel=label, ylim=(0, None))
-    ticks = sorted({int(s) for by_size in table.values() for s in by_size} - {0})
+    ticks = sorted({int(size) for model in models for size in table[model]})
     axes.set_xticks(ticks, [str(t) for t in ticks], minor=False)
     axes.minorticks_off()
+    axes.grid(axis="y", alpha=0.25)
     figure.legend(loc="outside right center", frameon=False, fontsize=8)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -54,6 +90,8 @@ def power(table, label):
 
 def textures(study, maps):
     """Reconstructed textures on the mean face, seen from the front; what is out of sight is grey.
+
+    One row per model.
 
     Args:
         study: `Study`.

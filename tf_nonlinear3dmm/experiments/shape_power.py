@@ -9,12 +9,21 @@ import numpy as np
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior, linear
-from tf_nonlinear3dmm.experiments import autoencoder, bases, codes
+from tf_nonlinear3dmm.experiments import autoencoder, bases, codes, results
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change
-from tf_nonlinear3dmm.training import checkpoints
 
 RATE = 0.05  # of Adam, in standard deviations of the code
+LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
+MODELS = (
+    "mean face",
+    *LINEAR,
+    "Gaussian mixture",
+    "Nonlinear mlp, trained in 3D",
+    "Nonlinear conv, trained in 3D",
+    "Nonlinear mlp, trained on images",
+    "Nonlinear conv, trained on images",
+)
 
 
 def targets(study):
@@ -32,76 +41,55 @@ def error(study, decoded, vertices):
     return 100 * distance / metrics.eye_distance(vertices, face.landmarks)
 
 
-def linear_rows(study):
-    """Model -> code size -> `[N]` errors, of the linear models and the mean face."""
+def measure_linear(study):
+    """The mean face and the linear models, at every code size."""
     vertices, skin = targets(study)
-    basis = {name: bases.read(study, f"{name}-shape") for name in ("scan-200", "oracle", "mixture")}
-    rows = {"Linear scan-200": {}, "Linear oracle": {}, "Gaussian mixture": {}}
+    rows = {"mean face": {0: error(study, study.face().mean_vertices, vertices)}}
+    mixture = bases.read(study, "mixture-shape")
     for size in study.shape_codes:
-        for title, name in (("Linear scan-200", "scan-200"), ("Linear oracle", "oracle")):
-            cut = linear.truncate(basis[name], size)
-            decoded = linear.decode(cut, linear.project(cut, vertices, skin))
-            rows[title][len(cut.modes)] = error(study, decoded, vertices)
-        cut = gmm_prior.truncate(basis["mixture"], size)
-        decoded = gmm_prior.project(cut, vertices, skin)[2]
-        rows["Gaussian mixture"][len(cut.modes)] = error(study, decoded, vertices)
-    rows["mean face"] = {0: error(study, study.face().mean_vertices, vertices)}
-    return rows
+        for model, name in LINEAR.items():
+            basis = linear.truncate(bases.read(study, f"{name}-shape"), size)
+            decoded = linear.decode(basis, linear.project(basis, vertices, skin))
+            rows.setdefault(model, {})[len(basis.modes)] = error(study, decoded, vertices)
+        basis = gmm_prior.truncate(mixture, size)
+        decoded = gmm_prior.project(basis, vertices, skin)[2]
+        found = error(study, decoded, vertices)
+        rows.setdefault("Gaussian mixture", {})[len(basis.modes)] = found
+    results.keep(study, "shape/linear", rows)
 
 
-def decoder(study, kind, size):
-    """An untrained `autoencoder.shape_decoder` of a kind ("conv", "mlp") and code size."""
-    config = change(study.config, "model", shape_decoder=kind, shape_code_size=size).model
-    return lambda: autoencoder.shape_decoder(config, study.face())
+def measure_decoder(study, kind, size):
+    """Trains a shape decoder ("conv", "mlp") on all training faces in 3D, and fits the test's.
 
-
-def train_decoder(study, kind, size):
-    """Trains a shape decoder on all training faces in 3D; writes decoders/shape-<kind>-<size>."""
+    A fit starts at the code that the decoder's own encoder gives.
+    """
     split, oracle = study.split("train"), bases.read(study, "oracle-shape")
     vertices = split["vertices"][split.rows]
     skin = study.face().regions["skin"][:, np.newaxis]
+    config = change(study.config, "model", shape_decoder=kind, shape_code_size=size).model
     trained = autoencoder.train(
-        decoder(study, kind, size),
+        lambda: autoencoder.shape_decoder(config, study.face()),
         size,
         vertices,
         linear.project(oracle, vertices),
         0.1 + 0.9 * skin,
         study.decoder_steps,
     )
-    save(study, f"shape-{kind}-{size}", trained)
+    start = trained.encode(linear.project(oracle, targets(study)[0])).numpy()
+    errors = _fitted(study, lambda z, rows: trained.decode(z), start, start.std(axis=0))
+    rows = {f"Nonlinear {kind}, trained in 3D": {size: errors}}
+    results.keep(study, f"shape/{kind}-3d-{size}", rows)
 
 
-def save(study, name, trained):
-    arrays = checkpoints.values_of(trained.weights)
-    checkpoints.write(study.file(f"decoders/{name}.npz"), arrays, {})
-
-
-def restore(study, name, untrained):
-    arrays, _ = checkpoints.read(study.file(f"decoders/{name}.npz"))
-    checkpoints.assign(untrained.weights, arrays, name)
-    return untrained
-
-
-def decoder_row(study, kind, size):
-    """`[N]` errors of a decoder trained in 3D; its encoder's codes are where the fit starts."""
-    vertices, _ = targets(study)
-    oracle = bases.read(study, "oracle-shape")
-    build = decoder(study, kind, size)
-    trained = restore(
-        study,
-        f"shape-{kind}-{size}",
-        autoencoder.untrained(build, size, len(oracle.modes)),
-    )
-    start = trained.encode(linear.project(oracle, vertices)).numpy()
-    return _fitted(study, lambda z, rows: trained.decode(z), start, start.std(axis=0))
-
-
-def run_row(study, name):
-    """`[N]` errors of a model trained on images; fits start at the mean code of training faces."""
+def measure_run(study, kind, size):
+    """Fits a model trained on images, from the mean code of the first training faces."""
+    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-truth-{size}"
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
-    return _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
+    errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
+    rows = {f"Nonlinear {kind}, trained on images": {size: errors}}
+    results.keep(study, f"shape/{name}", rows)
 
 
 def statistics(study, model, name, count=256):
@@ -125,22 +113,3 @@ def _fitted(study, decode, start, scale):
     start = start[: len(vertices)]
     _, decoded = codes.fit(decode, vertices, skin, start, scale, study.fit_steps, RATE, BATCH)
     return error(study, decoded, vertices)
-
-
-def measure(study):
-    """Model -> code size -> errors of faces; needs every decoder and run to be trained."""
-    rows = linear_rows(study)
-    for kind in ("mlp", "conv"):
-        title = f"Nonlinear {kind}, trained in 3D"
-        rows[title] = {size: decoder_row(study, kind, size) for size in study.shape_codes}
-    rows["Nonlinear conv, trained on images"] = {
-        size: run_row(study, f"nonlinear-truth-{size}") for size in study.image_codes
-    }
-    if study.mlp_codes:
-        rows["Nonlinear mlp, trained on images"] = {
-            size: run_row(study, f"mlp-truth-{size}") for size in study.mlp_codes
-        }
-    return {
-        model: {str(size): values.tolist() for size, values in by_size.items()}
-        for model, by_size in rows.items()
-    }

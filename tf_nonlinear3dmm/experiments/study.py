@@ -24,10 +24,10 @@ class Study:
         mlp_codes: those at which the model with the mlp shape decoder is.
         decoder_steps: of a decoder that is trained in 3D.
         fit_steps, fit_faces: optimisation of codes, and how many test faces it is done for.
-        texture_faces: training faces that texture bases are learned from.
         cascade: networks of 3DDFA.
         descent: `sdm.Settings`.
         aflw: folder of AFLW2000-3D, or None.
+        form: "full", "quick" or "tiny": which of the three below it is.
     """
 
     folder: pathlib.Path
@@ -41,10 +41,16 @@ class Study:
     decoder_steps: int = 6000
     fit_steps: int = 400
     fit_faces: int = 256
-    texture_faces: int = 3000
     cascade: int = 3
     descent: sdm.Settings = sdm.Settings(starts=2)
     aflw: str | None = None
+    form: str = "full"
+
+    @property
+    def command(self):
+        """What makes it."""
+        flag = "" if self.form == "full" else f" --{self.form}"
+        return f"python scripts/reproduce.py{flag}"
 
     def face(self):
         return FaceModel.load(self.config.model.face_model)
@@ -90,19 +96,18 @@ def full(folder, scans, place, **changes):
 def quick(folder, scans, place, **changes):
     """At most two hours on two cores: code sizes 16 and 64, short trainings."""
     small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
-    budget = dict(decoder_steps=800, fit_steps=200, fit_faces=96, texture_faces=1500)
-    config = with_steps(configs.small(), 600, 400)
-    config = change(config, "data", folder=place, train_examples=4000, test_examples=400)
+    budget = dict(form="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
+    config = change(with_steps(configs.small(), 600, 400), "data", folder=place)
     return Study(folder, config, scans, **{**small, **budget, **changes})
 
 
 def tiny(folder, scans, place, **changes):
     """Every part at its smallest, for tests: minutes, and numbers that mean nothing."""
     small = dict(code_size=6, shape_codes=(4, 6), texture_codes=(4, 6), image_codes=(4, 6))
-    budget = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8, texture_faces=40)
+    budget = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8)
     config = change(with_steps(configs.tiny(), 2, 2), "data", folder=place)
     descent = sdm.Settings(patches=(0.3, 0.2), cells=2, bins=4, starts=2)
-    fast = dict(cascade=2, descent=descent)
+    fast = dict(cascade=2, descent=descent, form="tiny")
     return Study(folder, config, scans, **{**small, **budget, **fast, **changes})
 
 

@@ -1,145 +1,129 @@
 """How well each model can represent the texture of held-out faces, by code size.
 
-Two targets. *Albedo*: the true unlit colours of all texels. *Photo*: what the photo shows unwrapped
-with the true geometry, on the texels in sight; the light is fitted along with the code, except by
-the model of wild textures, which has learned it. Errors are mean absolute differences, colours in
-[0, 1].
+Errors are mean absolute differences, colours in [0, 1], of the two `texture_targets`. The light of
+a photo is fitted along with the code, except by the model of wild textures, which has learned it.
 """
 
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, data, lighting, metrics, renderer, training
+from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior, linear
-from tf_nonlinear3dmm.experiments import autoencoder, bases, codes, shape_power
+from tf_nonlinear3dmm.experiments import (
+    autoencoder,
+    bases,
+    codes,
+    results,
+    shape_power,
+    texture_targets,
+)
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 LIGHT_STD = 0.5  # of light coefficients
-ROUNDS = 6  # of light and code in turn
+SHOWN = 6  # faces of the figure
+MODELS = (
+    *shape_power.LINEAR,
+    "Gaussian mixture",
+    "Linear in the wild",
+    "Nonlinear, trained in 3D",
+    "Nonlinear, by gradient",
+    "Nonlinear, by the encoder",
+)
 
 
-class Targets:
-    """The first test faces as maps.
+class Rows:
+    """The errors of one part, kept as tables `albedo` and `photo`, and maps for the figure."""
 
-    Attributes:
-        albedo: `[N, Hu, Wu, 3]` in [0, 1].
-        layout: `[1, Hu, Wu, 1]`, texels that belong to the face.
-        photo, visible: `[N, Hu, Wu, 3]` and `[N, Hu, Wu, 1]`: the unwrapped photo.
-        harmonics: `[N, Hu, Wu, 9]` of the true normals.
-    """
+    def __init__(self, study, targets):
+        self.study, self.targets, self.tables = study, targets, {"albedo": {}, "photo": {}}
 
-    def __init__(self, study):
-        split, face = study.split("test"), study.face()
-        rows = split.rows[: study.fit_faces]
-        tensors = renderer.face_tensors(face, study.config.model.uv_size)
-        self.rows = rows
-        self.albedo = autoencoder.as_float(split["albedo"][rows])
-        self.layout = autoencoder.texel_weights(face, study.config.model.uv_size)[np.newaxis]
-        self.photo = autoencoder.as_float(split["texture"][rows])
-        self.visible = (split["texture_mask"][rows] > 127).astype(np.float32) * self.layout
-        parts = np.array_split(rows, -(-len(rows) // BATCH))
-        self.harmonics = np.concatenate([_harmonics(split, part, tensors) for part in parts])
+    def enter(self, model, size, albedo=None, photo=None):
+        """Adds what a model of code size `size` makes of the targets, `[N, Hu, Wu, 3]`."""
+        goals = self.targets
+        for kind, maps, true, mask in (
+            ("albedo", albedo, goals.albedo, goals.layout),
+            ("photo", photo, goals.photo, goals.visible),
+        ):
+            if maps is not None:
+                errors = metrics.masked_l1(np.clip(maps, 0, 1), true, mask)
+                self.tables[kind].setdefault(model, {})[size] = errors
+        if photo is not None:
+            results.keep_maps(self.study, model, size, photo[:SHOWN])
 
-    def texture(self, albedo, light):
-        """Albedo maps under lights `[N, 9, 3]`."""
-        return albedo * np.einsum("nhwk,nkc->nhwc", self.harmonics, light)
+    def keep(self, part):
+        for kind, rows in self.tables.items():
+            results.keep(self.study, f"{kind}/{part}", rows)
 
 
-def _harmonics(split, rows, tensors):
-    vertices, projection = split["vertices"][rows], split["projection"][rows]
-    normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
-    turn = camera.rotation(tf.constant(projection))
-    normals = tf.matmul(normals, turn, transpose_b=True)
-    return lighting.sh_basis(renderer.to_texels(normals, tensors)).numpy()
-
-
-def best_light(targets, albedo):
-    """The lights `[N, 9, 3]` under which albedos come nearest to the photos, by least squares."""
-    lights = []
-    for photo, visible, harmonics, colour in zip(
-        targets.photo, targets.visible, targets.harmonics, albedo, strict=True
-    ):
-        seen = visible[..., 0] > 0
-        design, goal, own = harmonics[seen], photo[seen], colour[seen]
-        channels = []
-        for c in range(3):
-            columns = design * own[:, c : c + 1]
-            normal = columns.T @ columns + 1e-3 * (1 + len(goal)) * np.eye(9)
-            channels.append(np.linalg.solve(normal, columns.T @ goal[:, c]))
-        lights.append(np.stack(channels, -1))
-    return np.stack(lights).astype(np.float32)
-
-
-def linear_photo(targets, basis):
-    """Photos by a linear albedo model under light, each in turn: `[N, Hu, Wu, 3]`."""
-    albedo = np.broadcast_to(basis.mean, targets.photo.shape)
-    for _ in range(ROUNDS):
-        light = best_light(targets, albedo)
-        shading = np.einsum("nhwk,nkc->nhwc", targets.harmonics, light)
-        found = [
-            linear.project(
-                linear.Basis(basis.mean * shade, basis.modes * shade, basis.std),
-                photo[np.newaxis],
-                visible[np.newaxis],
-                ridge=1e-3,
-            )
-            for shade, photo, visible in zip(shading, targets.photo, targets.visible, strict=True)
-        ]
-        albedo = linear.decode(basis, np.concatenate(found))
-    return albedo * shading
-
-
-def linear_rows(study, targets):
-    """(albedo, photo): model -> code size -> maps' errors `[N]`."""
-    albedo, photo = {}, {}
+def measure_linear(study):
+    """The linear models, at every code size."""
+    targets = texture_targets.Targets(study)
+    rows = Rows(study, targets)
     for size in study.texture_codes:
-        for title, source in (("Linear scan-200", "scan-200"), ("Linear oracle", "oracle")):
-            basis = linear.truncate(bases.read(study, f"{source}-albedo"), size)
-            if len(basis.modes) in albedo.get(title, {}):
+        for model, name in shape_power.LINEAR.items():
+            basis = linear.truncate(bases.read(study, f"{name}-albedo"), size)
+            if len(basis.modes) in rows.tables["albedo"].get(model, {}):
                 continue  # it has no more modes than at the size before
-            decoded = linear.decode(basis, linear.project(basis, targets.albedo, targets.layout))
-            _enter(albedo, title, len(basis.modes), decoded, targets.albedo, targets.layout)
-            decoded = linear_photo(targets, basis)
-            _enter(photo, title, len(basis.modes), decoded, targets.photo, targets.visible)
-        model = gmm_prior.truncate(bases.read(study, "mixture-albedo"), size)
-        decoded = gmm_prior.project(model, targets.albedo, targets.layout)[2]
-        _enter(
-            albedo, "Gaussian mixture", len(model.modes), decoded, targets.albedo, targets.layout
-        )
-        wild = linear.truncate(bases.read(study, "wild-texture"), size)
-        found = linear.project(wild, targets.photo, targets.visible, ridge=1e-3)
-        decoded = linear.decode(wild, found)
-        _enter(
-            photo, "Linear in the wild", len(wild.modes), decoded, targets.photo, targets.visible
-        )
-    return albedo, photo
+            found = linear.project(basis, targets.albedo, targets.layout)
+            photo = texture_targets.linear_photo(targets, basis)
+            rows.enter(model, len(basis.modes), linear.decode(basis, found), photo)
+        basis = gmm_prior.truncate(bases.read(study, "mixture-albedo"), size)
+        found = gmm_prior.project(basis, targets.albedo, targets.layout)[2]
+        rows.enter("Gaussian mixture", len(basis.modes), albedo=found)
+        basis = linear.truncate(bases.read(study, "wild-texture"), size)
+        found = linear.project(basis, targets.photo, targets.visible, ridge=1e-3)
+        rows.enter("Linear in the wild", len(basis.modes), photo=linear.decode(basis, found))
+    results.keep_maps(study, "photo", 0, targets.photo[:SHOWN])
+    results.keep_maps(study, "visible", 0, targets.visible[:SHOWN])
+    rows.keep("linear")
 
 
-def _enter(table, title, size, decoded, true, mask):
-    table.setdefault(title, {})[size] = metrics.masked_l1(np.clip(decoded, 0, 1), true, mask)
-
-
-def decoder(study, size):
-    """An untrained `autoencoder.albedo_decoder` of a code size."""
-    config = change(study.config, "model", albedo_code_size=size).model
-    return lambda: autoencoder.albedo_decoder(config, study.face())
-
-
-def train_decoder(study, size):
-    """Trains an albedo decoder on true albedos; writes decoders/albedo-<size>."""
+def measure_decoder(study, size):
+    """Trains an albedo decoder on true albedos, and fits it to the test faces."""
     split, oracle = study.split("train"), bases.read(study, "oracle-albedo")
-    albedo = split["albedo"][split.rows[: study.texture_faces]]
+    albedo = split["albedo"][split.rows]
     parts = np.array_split(albedo, -(-len(albedo) // 500))
-    linear_codes = np.concatenate(
-        [linear.project(oracle, autoencoder.as_float(part)) for part in parts]
-    )
-    layout = autoencoder.texel_weights(study.face(), study.config.model.uv_size)
+    linear_codes = [linear.project(oracle, autoencoder.as_float(part)) for part in parts]
+    config = change(study.config, "model", albedo_code_size=size).model
     trained = autoencoder.train(
-        decoder(study, size), size, albedo, linear_codes, layout, study.decoder_steps
+        lambda: autoencoder.albedo_decoder(config, study.face()),
+        size,
+        albedo,
+        np.concatenate(linear_codes),
+        autoencoder.texel_weights(study.face(), study.config.model.uv_size),
+        study.decoder_steps,
     )
-    shape_power.save(study, f"albedo-{size}", trained)
+    normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
+    found = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
+    targets = texture_targets.Targets(study)
+    rows = Rows(study, targets)
+    fits = gradient(study, targets, trained.decode, found.mean(axis=0), found.std(axis=0))
+    rows.enter("Nonlinear, trained in 3D", size, *fits)
+    rows.keep(f"3d-{size}")
+
+
+def measure_run(study, size):
+    """A model trained on images: by gradient on its code, and by its encoder."""
+    model, config = training.load(study.run(f"nonlinear-truth-{size}"))
+    targets = texture_targets.Targets(study)
+    rows = Rows(study, targets)
+    mean, std = shape_power.statistics(study, model, "albedo_code")
+    fits = gradient(study, targets, model.decode_albedo, mean, std)
+    rows.enter("Nonlinear, by gradient", size, *fits)
+    image_size, split = config.model.image_size, study.split("test")
+    found = [
+        model(batch["image"])
+        for batch in data.in_order(split, image_size, BATCH, ["image"], targets.rows)
+    ]
+    albedo, texture = (
+        np.concatenate([getattr(part, field).numpy() for part in found])
+        for field in ("albedo_map", "texture")
+    )
+    gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
+    rows.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
+    rows.keep(f"nonlinear-truth-{size}")
 
 
 def gradient(study, targets, decode, mean, std):
@@ -151,7 +135,7 @@ def gradient(study, targets, decode, mean, std):
     start = np.repeat(mean[np.newaxis], len(targets.rows), axis=0)
     goal = targets.albedo, targets.layout
     _, albedo = codes.fit(lambda z, rows: decode(z), *goal, start, std, *budget)
-    light = best_light(targets, np.asarray(decode(tf.constant(start))))
+    light = texture_targets.best_light(targets, np.asarray(decode(tf.constant(start))))
     harmonics = targets.harmonics
 
     def lit(both, rows):
@@ -164,67 +148,3 @@ def gradient(study, targets, decode, mean, std):
     scale = np.concatenate([std, np.full(27, LIGHT_STD, np.float32)])
     _, photo = codes.fit(lit, targets.photo, targets.visible, both, scale, *budget)
     return albedo, photo
-
-
-def decoder_maps(study, targets, size):
-    """`gradient` of a decoder trained in 3D."""
-    oracle = bases.read(study, "oracle-albedo")
-    blank = autoencoder.untrained(decoder(study, size), size, len(oracle.modes))
-    trained = shape_power.restore(study, f"albedo-{size}", blank)
-    normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
-    found = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
-    return gradient(study, targets, trained.decode, found.mean(axis=0), found.std(axis=0))
-
-
-def run_maps(study, targets, name):
-    """Of a model trained on images: (`gradient`, (albedo map, texture) by its encoder)."""
-    model, config = training.load(study.run(name))
-    mean, std = shape_power.statistics(study, model, "albedo_code")
-    by_gradient = gradient(study, targets, model.decode_albedo, mean, std)
-    split, size = study.split("test"), config.model.image_size
-    found = [
-        model(batch["image"])
-        for batch in data.in_order(split, size, BATCH, ["image"], targets.rows)
-    ]
-    albedo, texture = (
-        np.concatenate([getattr(part, field).numpy() for part in found])
-        for field in ("albedo_map", "texture")
-    )
-    gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
-    return by_gradient, (gain * albedo, texture)
-
-
-def measure(study):
-    """(table of errors, maps for the figure).
-
-    The table: target ("albedo", "photo") -> model -> code size -> errors of faces. The maps: name
-    -> photos' reconstructions at the largest size trained on images.
-    """
-    targets = Targets(study)
-    albedo, photo = linear_rows(study, targets)
-    largest = max(study.image_codes)
-    basis = linear.truncate(bases.read(study, "scan-200-albedo"), largest)
-    maps = {"photo": targets.photo, "Linear scan-200": linear_photo(targets, basis)}
-    basis = linear.truncate(bases.read(study, "oracle-albedo"), largest)
-    maps["Linear oracle"] = linear_photo(targets, basis)
-
-    def enter(title, size, pair):
-        _enter(albedo, title, size, pair[0], targets.albedo, targets.layout)
-        _enter(photo, title, size, pair[1], targets.photo, targets.visible)
-        maps[title] = pair[1]
-
-    for size in study.texture_codes:
-        enter("Nonlinear, trained in 3D", size, decoder_maps(study, targets, size))
-    for size in sorted(set(study.image_codes) & set(study.texture_codes)):
-        by_gradient, by_network = run_maps(study, targets, f"nonlinear-truth-{size}")
-        enter("Nonlinear, by gradient", size, by_gradient)
-        enter("Nonlinear, by the encoder", size, by_network)
-    table = {
-        target: {
-            model: {str(size): values.tolist() for size, values in by_size.items()}
-            for model, by_size in rows.items()
-        }
-        for target, rows in (("albedo", albedo), ("photo", photo))
-    }
-    maps = {name: np.clip(value[:6], 0, 1) for name, value in maps.items()}
-    return table, maps | {"visible": targets.visible[:6]}

@@ -7,22 +7,38 @@ from tf_nonlinear3dmm import configs, training
 from tf_nonlinear3dmm.experiments import bases
 from tf_nonlinear3dmm.experiments.study import change
 
+PRETRAIN = "-pretrain"  # at the end of a name: finetuning is left out
+
+
+def methods(study):
+    """What the tables of alignment and reconstruction call a method -> its run, or None."""
+    size = study.code_size
+    return {
+        "Linear scan-200, truth": "linear-truth-scan-200",
+        "Linear scan-200, teacher": "linear-teacher-scan-200",
+        "Linear oracle, truth": "linear-truth-oracle",
+        "SDM": None,
+        "3DDFA": None,
+        "Nonlinear, truth": f"nonlinear-truth-{size}",
+        "Nonlinear, teacher, pretrained": f"nonlinear-teacher-{size}{PRETRAIN}",
+        "Nonlinear, teacher, finetuned": f"nonlinear-teacher-{size}",
+    }
+
 
 def configure(study, name):
     """(`Config`, bases or None) of a trained model.
 
-    Names: `nonlinear-<labels>-<code size>`, `mlp-<labels>-<code size>`, `linear-scan-200`,
-    `linear-oracle`; `-pretrain` at the end leaves finetuning out.
+    Names: `nonlinear-<labels>-<code size>`, `mlp-<labels>-<code size>`, `linear-<labels>-scan-200`,
+    `linear-<labels>-oracle`; `PRETRAIN` at the end leaves finetuning out.
     """
-    words = name.split("-")
     config = study.config
-    if words[-1] == "pretrain":
-        config, words = change(config, "finetune", steps=0), words[:-1]
-    if words[0] == "linear":
-        return _linear(study, config, "-".join(words[1:]))
-    kind, labels, size = words[0], words[1], int(words[2])
+    if name.endswith(PRETRAIN):
+        config, name = change(config, "finetune", steps=0), name.removesuffix(PRETRAIN)
+    kind, labels, what = name.split("-", 2)
     config = change(config, "data", labels=labels)
-    config = change(config, "model", shape_code_size=size, albedo_code_size=size)
+    if kind == "linear":
+        return _linear(study, config, what)
+    config = change(config, "model", shape_code_size=int(what), albedo_code_size=int(what))
     if kind == "mlp":
         config = change(config, "model", shape_decoder="mlp")
     return config, None
@@ -42,25 +58,35 @@ def _linear(study, config, source):
     }
 
 
-def train(study, name, start=None):
-    """Trains one model, or goes on with it.
+def train(study, name):
+    """Trains one model, or goes on with it; one that was pretrained alone begins from there.
 
     Args:
         study: `Study`.
         name: see `configure`.
-        start: name of a run whose last checkpoint this one begins from: a pretrained model.
 
     Returns:
         Whether it is finished.
     """
     config, arrays = configure(study, name)
-    return go_on(study, name, config, start, arrays)
+    return go_on(study, name, config, name + PRETRAIN, arrays)
 
 
 def go_on(study, name, config, start=None, arrays=None):
-    """Trains the run `name` of a `Config`; see `train`. `arrays` are those of linear decoders."""
+    """Trains the run `name` of a `Config`, from the start or from where it stopped.
+
+    Args:
+        study: `Study`.
+        name: of the run.
+        config: `Config`.
+        start: name of a run whose last checkpoint this one begins from, if there is one.
+        arrays: bases of linear decoders.
+
+    Returns:
+        Whether it is finished.
+    """
     folder = study.run(name)
-    if start and not (folder / "checkpoints").exists():
+    if start and study.run(start).exists() and not (folder / "checkpoints").exists():
         begin(study.run(start), folder, config)
     return training.train(config, folder, bases=arrays).finished
 
