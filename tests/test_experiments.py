@@ -1,5 +1,6 @@
 """The experiments' own mathematics, verdicts, schedule and report."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -228,6 +229,15 @@ def test_models_differ_only_in_what_their_name_says(tmp_path):
     assert (config.model.shape_code_size, config.finetune.steps) == (9, 0)
     plain, _ = variants.configure(made, "nonlinear-truth-6")
     assert plain.model.shape_decoder == "conv" and plain.finetune == made.config.finetune
+
+
+def test_labels_of_the_teacher_count_a_tenth_in_finetuning(tmp_path):
+    made = tiny(tmp_path)
+    config, _ = variants.configure(made, "nonlinear-teacher-6")
+    before, after = config.pretrain.loss, config.finetune.loss
+    assert (before.projection, before.shape) == (10 * after.projection, 10 * after.shape)
+    same = dataclasses.replace(after, projection=0.0, shape=0.0)
+    assert same == dataclasses.replace(made.config.finetune.loss, projection=0.0, shape=0.0)
 
 
 def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):

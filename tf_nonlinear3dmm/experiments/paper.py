@@ -1,4 +1,4 @@
-"""The parts of the paper's experiments: first what says most, so that early reports are worth it."""
+"""The parts of the paper's experiments, what says most first: an early report is worth reading."""
 
 import functools
 

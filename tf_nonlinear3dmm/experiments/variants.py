@@ -1,5 +1,6 @@
 """The models that are trained on images, by name: all alike but for what the name says."""
 
+import dataclasses
 import json
 import shutil
 
@@ -36,12 +37,24 @@ def configure(study, name):
         config, name = change(config, "finetune", steps=0), name.removesuffix(PRETRAIN)
     kind, labels, what = name.split("-", 2)
     config = change(config, "data", labels=labels)
+    if labels == "teacher":
+        config = change(config, "finetune", loss=_weak(config))
     if kind == "linear":
         return _linear(study, config, what)
     config = change(config, "model", shape_code_size=int(what), albedo_code_size=int(what))
     if kind == "mlp":
         config = change(config, "model", shape_decoder="mlp")
     return config, None
+
+
+def _weak(config):
+    """Weights of finetuning: camera and shape count a tenth of what they did, as in the paper.
+
+    Labels that are fits of a linear model must not keep images from teaching more than they say.
+    """
+    before = config.pretrain.loss
+    weights = dict(projection=before.projection / 10, shape=before.shape / 10)
+    return dataclasses.replace(config.finetune.loss, **weights)
 
 
 def _linear(study, config, source):
