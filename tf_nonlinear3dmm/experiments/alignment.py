@@ -29,19 +29,16 @@ def predict(study, method, run=None, split=None, name="test"):
         name: of the split, for the file.
     """
     split = study.split("test") if split is None else split
-    started = time.monotonic()
     if method == "SDM":
-        images, _ = landmarkers.crops(study, split)
-        found = {"landmarks": sdm.predict(sdm.load(study.file("sdm.npz")), images)}
+        found, seconds = _descend(sdm.load(study.file("sdm.npz")), study, split)
     elif method == "3DDFA":
-        found = _run(landmarkers.load_threeddfa(study), study, split)
+        found, seconds = _run(landmarkers.load_threeddfa(study), study, split)
     else:
-        found = _run(training.load(study.run(run))[0], study, split)
-    seconds = np.array((time.monotonic() - started) / len(split.rows))
+        found, seconds = _run(training.load(study.run(run))[0], study, split)
     target = path(study, method, name)
     whole = target.with_suffix(".part")
     with open(whole, "wb") as file:
-        np.savez(file, seconds=seconds, **found)
+        np.savez(file, seconds=seconds / len(split.rows), **found)
     os.replace(whole, target)
 
 
@@ -50,15 +47,27 @@ def path(study, method, name="test"):
     return study.file(f"predictions/{name}/{method}.npz")
 
 
+def _descend(model, study, split):
+    """What SDM says about the faces of a split, and the seconds that it took."""
+    images, _ = landmarkers.crops(study, split)
+    started = time.monotonic()
+    return {"landmarks": sdm.predict(model, images)}, time.monotonic() - started
+
+
 def _run(model, study, split):
+    """What a network says about the faces of a split, and the seconds that it took."""
     size = study.config.model.image_size
     call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
     parts = {"landmarks": [], "vertices": [], "projection": []}
     for batch in data.in_order(split, size, BATCH, ["image"]):
+        if not parts["landmarks"]:
+            call(batch["image"])  # the first call also traces
+            started = time.monotonic()
         result = call(batch["image"])
         for name, found in parts.items():
             found.append(getattr(result, name).numpy())
-    return {name: np.concatenate(found) for name, found in parts.items()}
+    seconds = time.monotonic() - started
+    return {name: np.concatenate(found) for name, found in parts.items()}, seconds
 
 
 def read(study, method, name="test"):
