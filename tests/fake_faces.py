@@ -31,6 +31,7 @@ class FakeFaces(tfds.core.GeneratorBasedBuilder):
             "teacher_landmarks": tfds.features.Tensor(shape=(68, 2), dtype=np.float32),
             "name": tfds.features.Text(),
             "has_vertices": np.bool_,
+            "albedo": tfds.features.Image(shape=(*UV, 3)),
             "attributes": tfds.features.Tensor(shape=(2,), dtype=np.float32),
         }
         return tfds.core.DatasetInfo(
@@ -81,5 +82,6 @@ def example(split, i, bad=False):
         "teacher_landmarks": points.astype(np.float32) + 1,
         "name": f"{split}-{i}",
         "has_vertices": True,
+        "albedo": np.clip(random.normal(light.mean(), 20, [*UV, 3]), 0, 255).astype(np.uint8),
         "attributes": np.array([light.mean() / 255, turn], np.float32),
     }

@@ -56,6 +56,8 @@ def test_reconstruct_takes_bytes_floats_and_other_sizes(model):
     np.testing.assert_allclose(model.reconstruct(images / 255).landmarks, wanted, atol=1e-4)
     larger = images.repeat(3, axis=1).repeat(3, axis=2)
     np.testing.assert_allclose(model.reconstruct(larger).landmarks, wanted, atol=0.5)
+    rounded = images / 255 * (1 + 1e-6)
+    np.testing.assert_allclose(model.reconstruct(rounded).landmarks, wanted, atol=1e-3)
     with pytest.raises(ValueError, match=r"\[B, N, N, 3\]"):
         model.reconstruct(images[:, :5])
     with pytest.raises(ValueError, match="uint8 or floats in .0, 1., got float64 from 0.0 to 255"):

@@ -1,9 +1,10 @@
 """Named directions in the code spaces: what to add to a code to make a face older, or smile.
 
-Found by ridge regression of the codes of labelled faces on their standardised attributes, so that
-each direction is the effect of its attribute with the others held fixed.
+Regression of labelled faces on their standardised attributes tells the effect of each attribute
+with the others held fixed; the direction is the step that the decoder turns into that effect.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -63,32 +64,78 @@ def regress(codes, attributes, ridge=1.0):
     return steps.astype(codes.dtype)
 
 
-def fit(shape_codes, albedo_codes, attributes, names):
-    """The directions of `GROUPS` that `attributes` `[N, A]`, called `names`, allow.
+def through(decode, codes, effects, ridge=0.02):
+    """Steps in a code space that a decoder turns into effects, as nearly as it can.
+
+    The codes that an encoder finds tell an attribute only in part; what the decoder makes of a step
+    is what people see. The decoder is taken as linear over one standard deviation of the codes on
+    either side of their mean.
 
     Args:
-        shape_codes: `[N, Ks]`.
-        albedo_codes: `[N, Ka]`.
-        attributes: `[N, A]`.
+        decode: codes `[B, K]` float32 -> `[B, D]`.
+        codes: `[N, K]` of real faces, which say how far codes spread in each direction.
+        effects: `[A, D]`, what a step should add.
+        ridge: what a step as long as the codes' standard deviation costs; to miss an effect
+            altogether costs 1.
+
+    Returns:
+        `[A, K]` float32.
+
+    Raises:
+        ValueError: if a shape differs from the above.
+    """
+    shapes.check(codes=(codes, "N K"), effects=(effects, "A D"))
+    codes, effects = np.asarray(codes, np.float64), np.asarray(effects, np.float64)
+    middle, covariance = codes.mean(axis=0), np.atleast_2d(np.cov(codes.T))
+    identity = np.eye(len(covariance))
+    floor = 1e-4 * np.trace(covariance) / len(covariance) + 1e-12
+    moves = np.linalg.cholesky(covariance + floor * identity).T  # one deviation along each axis
+    ends = (np.asarray(decode(np.float32(middle + s * moves)), np.float64) for s in (1, -1))
+    slopes = np.subtract(*ends) / 2  # [K, D]
+    size = np.sum(effects**2, axis=1)[:, np.newaxis, np.newaxis] + 1e-20
+    normal = slopes @ slopes.T / size + ridge * identity
+    lengths = np.linalg.solve(normal, (effects @ slopes.T)[..., np.newaxis] / size)[..., 0]
+    return np.float32(lengths @ moves)
+
+
+class Part(NamedTuple):
+    """One of the two code spaces, with labelled faces.
+
+    Attributes:
+        decode: codes `[B, K]` -> `[B, D]`.
+        codes: `[N, K]` of the faces.
+        truth: `[N, D]` what a perfect decoder would make of them.
+    """
+
+    decode: Callable
+    codes: np.ndarray
+    truth: np.ndarray
+
+
+def fit(parts, attributes, names):
+    """The directions of `GROUPS` that labelled faces allow.
+
+    Args:
+        parts: dict of "shape" and "albedo", each a `Part`.
+        attributes: `[N, A]` of the same faces.
         names: A names; those that `GROUPS` does not list are only held fixed.
 
     Returns:
         list of `Direction`.
     """
-    steps = {"shape": regress(shape_codes, attributes), "albedo": regress(albedo_codes, attributes)}
-    names = list(names)
-    return [
-        Direction(
-            f"{group}_{name}",
-            LABELS.get(name, name.replace("_", " ")),
-            title,
-            "albedo" if group == "albedo" else "shape",
-            steps["albedo" if group == "albedo" else "shape"][names.index(name)],
-        )
-        for group, (title, wanted) in GROUPS.items()
-        for name in wanted
-        if name in names
-    ]
+    names, found = list(names), []
+    listed = [(g, name) for g, (_, wanted) in GROUPS.items() for name in wanted if name in names]
+    for kind, part in parts.items():
+        here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
+        if not here:
+            continue
+        rows = [names.index(name) for _, name in here]
+        effects = regress(part.truth, attributes)[rows]
+        moves = through(part.decode, part.codes, effects)
+        for (group, name), move in zip(here, moves, strict=True):
+            label = LABELS.get(name, name.replace("_", " "))
+            found.append(Direction(f"{group}_{name}", label, GROUPS[group][0], kind, move))
+    return found
 
 
 def save(path, directions):

@@ -53,6 +53,9 @@ class Reconstruction(NamedTuple):
     fragments: rasterizer.Fragments | None
 
 
+ROUNDING = 1e-5  # a resampled image may leave [0, 1] by this
+
+
 class Nonlinear3DMM(keras.Model):
     """The nonlinear 3D morphable model and the encoder that fits it to images.
 
@@ -110,7 +113,7 @@ class Nonlinear3DMM(keras.Model):
         shapes.check(images=(images, "B N N 3"))
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 255
-        elif not images.dtype.is_floating or tf.reduce_any((images < 0) | (images > 1)):
+        elif not images.dtype.is_floating or tf.reduce_any(tf.abs(images - 0.5) > 0.5 + ROUNDING):
             raise ValueError(
                 "`images` must be uint8 or floats in [0, 1], got "
                 f"{images.dtype.name} from {np.min(images)} to {np.max(images)}"

@@ -34,7 +34,7 @@ class Slider(NamedTuple):
 
 LIGHT_SLIDERS = (
     Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
-    Slider("light_strength", "lamp", 0.0, 2.0, 0.0),
+    Slider("light_strength", "lamp", 0.0, 3.0, 0.0),
     Slider("light_azimuth", "lamp side", -90.0, 90.0, 45.0, "°"),
     Slider("light_elevation", "lamp height", -60.0, 90.0, 20.0, "°"),
 )
@@ -182,8 +182,8 @@ def png(image):
 
 def _plain_light():
     """`[1, 9, 3]`: white, from all around and a little from above."""
-    light = lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.5).numpy()
-    light[:, 0] += 0.6 / lighting.SH_CONSTANTS[0]
+    light = lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.8).numpy()
+    light[:, 0] += 0.7 / lighting.SH_CONSTANTS[0]
     return light
 
 

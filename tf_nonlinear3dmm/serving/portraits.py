@@ -214,9 +214,9 @@ def overview(portrait, photo, model):
     seen = visualize.see(result.vertices, projection, face, PICTURE)
     relit = result.albedo_map
     if result.illumination is not None:
-        lamp = lighting.directional(tf.constant([LAMP])) * 0.9
-        ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.15 / lighting.SH_CONSTANTS[0]
-        light = lamp + ambient
+        lamp = lighting.directional(tf.constant([LAMP]))
+        ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.2 / lighting.SH_CONSTANTS[0]
+        light = (lamp + ambient) * tf.reduce_mean(result.shading) * 1.3  # as strong as the photo's
         relit *= renderer.shading_map(result.vertices, projection, light, face)
     front = visualize.frontal(result.vertices, PICTURE)
     ahead = visualize.see(result.vertices, front, face, PICTURE)

@@ -39,19 +39,30 @@ def directions_of(run=None, say=print):
     return found
 
 
-def find_directions(model, config, count=2000):
+def find_directions(model, config, count=1000):
     """The directions that the labels of the first `count` training faces tell, a list."""
     split = data.open_split(request_of(config), config, "train")
-    if "attributes" not in split:
+    labels = ("attributes", "vertices", "albedo")
+    if not all(label in split for label in labels):
         return []
-    shape, albedo, attributes = [], [], []
-    for batch in _batches(split, config, count, ["attributes"]):
+    parts = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    for batch in _batches(split, config, count, labels):
         codes = model.encode(batch["image"])
-        shape.append(codes.shape_code)
-        albedo.append(codes.albedo_code)
-        attributes.append(batch["attributes"])
+        for name, values in parts.items():
+            values.append(batch[name] if name in labels else getattr(codes, name))
+    found = {name: np.concatenate(values) for name, values in parts.items()}
+
+    def part(name, decode, truth):
+        return directions.Part(lambda code: _flat(decode(code)), found[name], _flat(found[truth]))
+
+    shape = part("shape_code", lambda code: model.decode_shape(code)[1], "vertices")
+    albedo = part("albedo_code", model.decode_albedo, "albedo")
     names = split.builder.info.metadata["attributes"]
-    return directions.fit(*map(np.concatenate, (shape, albedo, attributes)), names)
+    return directions.fit({"shape": shape, "albedo": albedo}, found["attributes"], names)
+
+
+def _flat(values):
+    return tf.reshape(values, [values.shape[0], -1])
 
 
 def difference(model, other, config, count=64):

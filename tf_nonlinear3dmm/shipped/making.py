@@ -13,7 +13,7 @@ class ShipError(Exception):
     """What a run lacks, and how to make it."""
 
 
-def ship(run, crops, folder=serving.SHIPPED, faces=2000, note=""):
+def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
     """Writes weights, directions, samples and the card of a run to a folder; what is there goes.
 
     Args:
