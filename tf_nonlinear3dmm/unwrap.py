@@ -37,57 +37,74 @@ def unwrap(image, vertices, projection, face, face_mask=None, tolerance=0.01):
     texels = tf.reshape(renderer.to_texels(points, face), [*flat, 3])
 
     facing, slope = _facing(points, face)
+    wanted = facing & tf.reshape(face.texel_triangle >= 0, [1, -1])
     shown = fragments.triangle_id >= 0
     if face_mask is not None:
         shown &= face_mask[..., 0] > 0.999
     hidden = fragments.depth.dtype.max / 8  # so near that nothing behind it counts as seen
-    nearest = tf.where(shown, fragments.depth, hidden)
-    tolerance = tolerance * max(height, width)
-    colours, weight = _visible_mean(image, nearest, texels, slope, tolerance)
-    seen = facing & tf.reshape(face.texel_triangle >= 0, [1, -1]) & (weight > 0.5)
-    limits = tf.constant([width - 1, height - 1], texels.dtype)
-    seen &= tf.reduce_all((texels[..., :2] >= 0) & (texels[..., :2] <= limits), axis=-1)
-    seen = tf.cast(seen, image.dtype)[..., tf.newaxis]
-    colours = tf.math.multiply_no_nan(colours, seen)
+    nearest = tf.where(shown, fragments.depth, hidden) - tolerance * max(height, width)
+    pixels, weights = _visible(texels, slope, wanted, nearest)
+    # Whole rows are chosen, so that what is not shown does not reach a sum, whatever it is.
+    image = tf.reshape(image, [-1, 3])
+    image = tf.raw_ops.Select(condition=tf.reshape(shown, [-1]), x=image, y=tf.zeros_like(image))
+    colours, seen = _mean(image, pixels, tf.cast(weights, image.dtype))
     return (
         tf.reshape(colours, [-1, rows, columns, 3]),
         tf.reshape(seen, [-1, rows, columns, 1]),
     )
 
 
-def _visible_mean(image, nearest, texels, slope, tolerance):
-    """Bilinear colours at the texels' points `[B, N, 3]`, from the pixels that see them alone.
+def _visible(texels, slope, wanted, nearest):
+    """The pixels around texels, and their bilinear weights, 0 for those that do not see the texel.
 
-    A pixel counts where nothing is nearer than it: the texel's triangle is continued as a plane, of
-    depth `slope` `[B, N, 2]` per pixel, to the pixel's centre, so that a slanted surface does not
-    hide itself; `nearest` `[B, H, W]` is the depth there. Returns the colours `[B, N, 3]`, 0 where
-    no pixel counts, and the bilinear weight `[B, N]` of the pixels that do.
+    A pixel sees it where nothing is nearer: the texel's triangle is continued as a plane to the
+    pixel's centre, so that a slanted surface does not hide itself.
+
+    Args:
+        texels: `[B, N, 3]` image points.
+        slope: `[B, N, 2]` depth of the texel's triangle per pixel in x and y.
+        wanted: `[B, N]` bool; the others, and those outside the image, have no pixel.
+        nearest: `[B, H, W]` depth from which on a pixel sees.
+
+    Returns:
+        index `[4, B N]` into the images' pixels, and weights `[4, B N]`.
     """
-    shape, (height, width) = tf.shape(texels), nearest.shape[1:]
+    (_, height, width), (batch, count, _) = nearest.shape, tf.unstack(tf.shape(texels))
     x, y, depth = packing.columns(tf.reshape(texels, [-1, 3]))
-    by_x, by_y = packing.columns(tf.reshape(slope, [-1, 2]))
-    image, nearest = tf.reshape(image, [-1, 3]), tf.reshape(nearest, [-1])
-    first = tf.repeat(tf.range(shape[0]) * (height * width), shape[1])
-    colours, total = 0.0, 0.0
-    for row, down in _neighbours(y, height):
-        for column, across in _neighbours(x, width):
-            pixel = first + row * width + column
-            own = by_x * (tf.cast(column, x.dtype) - x) + by_y * (tf.cast(row, y.dtype) - y)
-            visible = depth + own >= tf.gather(nearest, pixel) - tolerance
-            weight = tf.where(visible, across * down, tf.zeros_like(across))
-            weight = tf.cast(weight, image.dtype)
-            colours += tf.math.multiply_no_nan(tf.gather(image, pixel), weight[:, tf.newaxis])
-            total += weight
-    colours = tf.math.divide_no_nan(colours, total[:, tf.newaxis])
-    return tf.reshape(colours, shape), tf.reshape(total, shape[:2])
+    slope_x, slope_y = packing.columns(tf.reshape(slope, [-1, 2]))
+    wanted = tf.reshape(wanted, [-1]) & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    first, nearest = tf.repeat(tf.range(batch) * (height * width), count), tf.reshape(nearest, [-1])
+    pixels, weights = [], []
+    for row, down, by_y in _neighbours(y, height):
+        for column, across, by_x in _neighbours(x, width):
+            pixels.append(first + row * width + column)
+            own = depth + (slope_x * by_x + slope_y * by_y)
+            visible = wanted & (own >= tf.gather(nearest, pixels[-1]))
+            weights.append(tf.where(visible, across * down, tf.zeros_like(own)))
+    return tf.stack(pixels), tf.stack(weights)
 
 
 def _neighbours(x, size):
-    """The two pixels around `x` `[N]` among `size`, each with its bilinear weight."""
+    """The pixels before and after `x` `[N]`, their bilinear weights, and how far they are after."""
     low = tf.floor(x)
-    pixel = tf.cast(low, tf.int32)
-    yield tf.clip_by_value(pixel, 0, size - 1), 1 - (x - low)
-    yield tf.clip_by_value(pixel + 1, 0, size - 1), x - low
+    for step, weight in ((0, 1 - (x - low)), (1, x - low)):
+        pixel = tf.clip_by_value(tf.cast(low, tf.int32) + step, 0, size - 1)
+        yield pixel, weight, tf.cast(pixel, x.dtype) - x
+
+
+def _mean(image, pixels, weights):
+    """The mean colours `[N, 3]` of `pixels` `[4, N]`, and 1 where `weights` reach a half, `[N]`.
+
+    Elsewhere both are 0. `image` is `[M, 3]`.
+    """
+    count = tf.shape(pixels)[1]
+    pairs = packing.Int64.pairs(tf.broadcast_to(tf.range(count), tf.shape(pixels)), pixels)
+    layers = tf.concat([image, tf.ones_like(image[:, :1])], axis=1)
+    sums = packing.spread(tf.reshape(pairs, [-1, 2]), tf.reshape(weights, [-1]), layers, count)
+    *colours, total = packing.columns(sums)
+    total = tf.where(total > 0.5, total, tf.zeros_like(total))
+    colours = packing.rows([tf.math.divide_no_nan(colour, total) for colour in colours])
+    return colours, tf.sign(total)
 
 
 def _facing(points, face):
