@@ -1,8 +1,11 @@
 """Run as a program: a few steps of SGD on random labels; writes the weights and losses to a file.
 
 python tests/few_steps.py PRESET STEPS REPLICAS OUT.npz
+
+PRESET+soft is the preset with soft outlines.
 """
 
+import dataclasses
 import sys
 
 import keras
@@ -38,7 +41,9 @@ def mean_projection(size):
 
 def run(preset, steps, strategy):
     """Trains; returns (losses, weights)."""
-    config = configs.preset(preset)
+    config = configs.preset(preset.removesuffix("+soft"))
+    soft = dataclasses.replace(config.model, silhouette_gradient=preset.endswith("+soft"))
+    config = dataclasses.replace(config, model=soft)
     weights = config.finetune.loss
     keras.utils.set_random_seed(1)
     with strategy.scope():

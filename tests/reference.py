@@ -145,3 +145,59 @@ def render(vertices, albedo_map, projection, illumination, triangles, uv, image_
     image = np.zeros([*image_size, 3])
     image[mask] = bilinear(texture, where[mask])
     return image, mask, texture
+
+
+def soften(image, triangle_id, depth, points, triangles):
+    """An image `[H, W, C]` with soft outlines: every pair of neighbouring pixels asks all edges."""
+    points, outlines = np.asarray(points, float).tolist(), _outlines(points, triangles)
+    for column in (False, True):
+        before, image = image, image.copy()
+        for near in np.ndindex(*triangle_id.shape):
+            for step in (1, -1):
+                far = (near[0] + step, near[1]) if column else (near[0], near[1] + step)
+                if not all(0 <= k < n for k, n in zip(far, triangle_id.shape, strict=True)):
+                    continue
+                ends = [(points[a], points[b]) for a, b in outlines]
+                found = [_passes(*end, near, step, column) for end in ends]
+                shares = [
+                    share
+                    for share, z in filter(None, found)
+                    if triangle_id[near] >= 0
+                    and (triangle_id[far] < 0 or min(z, depth[near]) > depth[far])
+                ]
+                if shares:
+                    more = max(shares) - 0.5
+                    image[far if more > 0 else near] += more * (before[near] - before[far])
+    return image
+
+
+def _outlines(points, triangles):
+    """Edges (from, to) of triangles that face the camera, beyond which no triangle does."""
+    beside = {}
+    for t, corners in enumerate(triangles):
+        for k in range(3):
+            beside.setdefault(frozenset((corners[k], corners[k - 1])), []).append(t)
+    facing = [not faces_away(*points[corners]) for corners in triangles]
+    found = []
+    for t, corners in enumerate(triangles):
+        for k in range(3):
+            a, b = corners[k - 1], corners[k]
+            others = [u for u in beside[frozenset((a, b))] if u != t]
+            if facing[t] and not (len(others) == 1 and facing[others[0]]):
+                found.append((a, b))
+    return found
+
+
+def _passes(a, b, near, step, column):
+    """Share of the way from pixel `near` (row, column) to the next, and depth, or None."""
+    (x, y, z), (to_x, to_y, to_z) = a, b
+    row, col = near
+    if column:  # a turn: what was the row is now minus the column
+        x, y, to_x, to_y, row, col = y, -x, to_y, -to_x, -col, row
+    run, rise = to_x - x, to_y - y
+    if abs(rise) < abs(run) or (column and abs(rise) == abs(run)) or rise * step >= 0:
+        return None
+    if not min(y, to_y) <= row < max(y, to_y):
+        return None
+    share = (x + (row - y) / rise * run - col) * step
+    return (share, z + (row - y) / rise * (to_z - z)) if 0 <= share < 1 else None

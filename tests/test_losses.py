@@ -56,6 +56,26 @@ def test_texture_is_the_mean_over_the_mask_in_the_range_of_two():
     assert losses.texture(predicted, label, 0 * mask) == 0
 
 
+def test_outlines_are_gained_where_the_face_explains_a_pixel_better_than_chance():
+    label, mask = np.full([B, H, W, 3], 0.5), np.ones([B, H, W, 1])
+    image = label.copy()
+    image[0] += 0.05  # 0.1 in [-1, 1]: pixels are gained below 0.1 log 10 = 0.23
+    image[0, 1, 2], image[0, 1, 3] = 0.5 + 0.11, 0.5 + 0.12
+    mask[0, 1, 2] = mask[0, 1, 3] = 0.3  # soft: values do not matter to the rule
+    with tf.GradientTape() as tape:
+        mask = tf.constant(mask)
+        tape.watch(mask)
+        loss = losses.reconstruction(image, label, mask)
+    distance = 2 * np.abs(image - label).mean(axis=-1)
+    means = (mask[..., 0] * distance).numpy().sum(axis=(1, 2)) / mask.numpy().sum(axis=(1, 2, 3))
+    means = np.maximum(means, losses.FLOOR)[:, None, None]
+    expected = (distance + means * np.log(means)) / mask.numpy().sum()
+    gradient = tape.gradient(loss, mask)[..., 0].numpy()
+    np.testing.assert_allclose(gradient, expected, atol=1e-12)
+    assert gradient[0, 1, 2] < 0 < gradient[0, 1, 3] and np.all(gradient[1] < 0)
+    assert float(loss) == losses.texture(image, label, mask)
+
+
 def test_reconstruction_released_is_a_third():
     image, label, mask = random(B, H, W, 3), random(B, H, W, 3), tf.round(random(B, H, W, 1))
     fixed = losses.reconstruction(image, label, mask)
@@ -405,6 +425,22 @@ def test_occluded_pixels_count_only_where_the_label_knows_them():
     blended = losses.blend(reconstructed, batch)
     hidden = np.broadcast_to(losses.visible(reconstructed, batch) == 0, blended.shape)
     np.testing.assert_array_equal(blended[hidden], batch["image"][hidden])
+
+
+def test_outlines_are_felt_by_the_reconstruction_and_not_by_critics():
+    reconstructed, batch = Reconstructed(), example_batch()
+    reconstructed.mask = random(B, 8, 8, 1)
+
+    def slope(function):
+        with tf.GradientTape() as tape:
+            tape.watch(reconstructed.mask)
+            value = function()
+        return tape.gradient(value, reconstructed.mask)
+
+    assert slope(lambda: losses.blend(reconstructed, batch)) is None
+    config = dataclasses.replace(all_weights(0.0), reconstruction=1.0)
+    felt = slope(lambda: total(config, reconstructed, batch)[0])
+    np.testing.assert_array_equal(felt != 0, batch["face_mask"] > 0)
 
 
 def test_graph_equals_eager():

@@ -70,6 +70,22 @@ def test_pieces_make_up_the_whole(variant):
         np.testing.assert_allclose(piece, getattr(found, name), atol=1e-5)
 
 
+def test_silhouette_gradient_makes_outlines_soft():
+    hard, soft = make(), make()
+    soft.set_weights(hard.get_weights())
+    soft.config = dataclasses.replace(TINY, silhouette_gradient=True)
+    masks = [m(IMAGES).mask.numpy() for m in (hard, soft)]
+    assert set(np.unique(masks[0])) == {0, 1}
+    outline = (masks[1] > 0) & (masks[1] < 1)
+    assert 0.01 < np.mean(outline) < 0.3
+    np.testing.assert_array_equal(masks[0][~outline], masks[1][~outline])
+    codes = soft.encode(IMAGES)
+    _, vertices = soft.decode_shape(codes.shape_code)
+    albedo_map = soft.decode_albedo(codes.albedo_code)
+    drawn = soft.render(vertices, albedo_map, codes.projection, codes.illumination)
+    np.testing.assert_allclose(drawn.mask, masks[1], atol=1e-5)
+
+
 def test_without_drawing_all_else_is_the_same(variant):
     drawn, other = variant(IMAGES), variant(IMAGES, draw=False)
     assert other.image is other.mask is other.fragments is None

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import reference
 import scenes
+import scipy.spatial
 import tensorflow as tf
+from tensorflow.python.framework import kernels
 
 from tf_nonlinear3dmm import camera, rasterizer
 from tf_nonlinear3dmm.face_model import FaceModel
@@ -75,6 +77,20 @@ def test_barycentrics_sum_to_1_and_depth_follows_them():
     where = np.einsum("nk,nkc->nc", barycentric[seen], corners)
     np.testing.assert_allclose(where[:, 2], depth[seen], atol=1e-9)
     np.testing.assert_allclose(where[:, :2], np.argwhere(seen[0])[:, ::-1], atol=1e-9)
+
+
+def test_a_net_of_triangles_is_scipys_without_a_gap():
+    height, width = 60, 83
+    points = np.random.default_rng(0).uniform(0, [width, height], [400, 2])
+    net = scipy.spatial.Delaunay(points)
+    a, b, c = (points[net.simplices[:, k]] for k in range(3))
+    away = np.linalg.det(np.stack([b - a, c - a], axis=1)) > 0
+    triangles = np.where(away[:, np.newaxis], net.simplices[:, ::-1], net.simplices)
+    found = fragments_of(np.pad(points, [(0, 0), (0, 1)])[np.newaxis], triangles, (height, width))
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    expected = net.find_simplex(np.stack([x, y], axis=-1).astype(float))
+    assert 0.9 < np.mean(expected >= 0) < 1
+    np.testing.assert_array_equal(found[0][0], expected)
 
 
 def test_moving_by_whole_pixels_moves_the_image():
@@ -219,6 +235,36 @@ def test_graph_of_unknown_batch_is_eager():
             fragments_of(points[:batch], triangles),
             1e-12,
         )
+
+
+def kernels_for_gpus(node):
+    """Of the kernels that this build registers for an op: those that would run it on a GPU."""
+    for kernel in kernels.get_registered_kernels_for_op(node.op).kernel:
+        allowed = {c.name: c.allowed_values.list.type for c in kernel.constraint}
+        fits = all(node.attr[name].type in types for name, types in allowed.items() if types)
+        if fits and kernel.device_type in ("GPU", "DEFAULT"):
+            yield kernel
+
+
+@pytest.mark.skipif(not tf.test.is_built_with_cuda(), reason="a build that lists no GPU kernels")
+@pytest.mark.parametrize(
+    "int64, lacking", [(True, {"RaggedRange", "UnsortedSegmentMin"}), (False, set())]
+)
+def test_every_other_op_has_a_kernel_for_gpus(int64, lacking):
+    def step(points, colours):
+        with tf.GradientTape() as tape:
+            tape.watch((points, colours))
+            fragments = rasterizer.rasterize(points, FACING, SIZE, int64=int64)
+            image = rasterizer.interpolate(colours, FACING, fragments)
+            total = tf.reduce_sum(image) + tf.reduce_sum(fragments.depth)
+        return tape.gradient(total, (points, colours))
+
+    signature = [tf.TensorSpec([None, 4, 3])] * 2
+    graph = tf.function(step).get_concrete_function(*signature).graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    nodes = [node for node in nodes if node.op != "Placeholder"]
+    assert len(nodes) > 300
+    assert {node.op for node in nodes if not any(kernels_for_gpus(node))} == lacking
 
 
 def test_refusals():

@@ -52,7 +52,7 @@ def test_a_flat_square_by_hand():
     uv = np.float32([[0, 0], [0, 1], [1, 1], [1, 0]])
     face = renderer.FaceTensors(
         *[np.int32([[0, 1, 2], [0, 2, 3]])] * 2, uv, *[np.zeros([3, 3, 3], np.int32)] * 2,
-        np.zeros([3, 3], np.int32),
+        np.zeros([3, 3], np.int32), None,
     )  # fmt: skip
     vertices = np.array([[[-1.0, 1, 0], [-1, -1, 0], [1, -1, 0], [1, 1, 0]]])
     projection = np.array([[[1.0, 0, 0, 2], [0, -1.0, 0, 2]]])
@@ -66,10 +66,30 @@ def test_a_flat_square_by_hand():
     assert np.all(found.shading == 1)
 
 
-def test_render_gradients_are_the_finite_differences():
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_soft_outlines_keep_the_colour_and_thin_the_mask(dtype):
+    scene = random_scene(dtype=dtype)
+    hard, soft = (renderer.render(*scene, FACE, SIZE, soft_outlines=k) for k in (False, True))
+    for b in range(B):
+        seen = hard.fragments.triangle_id[b].numpy(), hard.fragments.depth[b].numpy()
+        points = hard.image_points[b].numpy().astype(float)
+        layers = np.concatenate([hard.image[b], hard.mask[b]], axis=-1).astype(float)
+        expected = reference.soften(layers, *seen, points, PATCH.triangles)
+        covered = soft.image[b] * soft.mask[b]
+        np.testing.assert_allclose(covered, expected[..., :3], atol=2e-5)
+        np.testing.assert_allclose(soft.mask[b], expected[..., 3:], atol=2e-5)
+    share = soft.mask[..., 0].numpy()
+    assert 0.1 < np.mean((share > 0) & (share < 1)) < 0.4 and share.min() == 0
+    np.testing.assert_array_equal(soft.image[share == 0], 0)
+    assert soft.image.dtype == soft.mask.dtype == dtype
+
+
+@pytest.mark.parametrize("soft", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_render_gradients_are_the_finite_differences(soft):
     def run(vertices, albedo_map, projection, illumination):
-        found = renderer.render(vertices, albedo_map, projection, illumination, FACE, (6, 7))
-        return found.image, found.texture
+        scene = vertices, albedo_map, projection, illumination
+        found = renderer.render(*scene, FACE, (6, 7), soft)
+        return (found.image, found.mask) if soft else (found.image, found.texture)
 
     scene = list(random_scene())
     scene[2][:, :, 3] -= 1.7
@@ -136,26 +156,28 @@ def test_degenerate_faces_have_finite_gradients():
     vertices[1, :, 2], vertices[1, :, 0] = 0, 0  # on a line
 
     def run(*scene):
-        found = renderer.render(*scene, FACE, SIZE)
-        return found.image, found.texture
+        found = renderer.render(*scene, FACE, SIZE, soft_outlines=True)
+        return found.image, found.mask, found.texture
 
     for gradient in scenes.gradients(run, vertices, albedo, projection, illumination):
         assert np.isfinite(gradient).all()
 
 
-def test_saved_model_of_unknown_batch_draws_the_same(tmp_path):
+@pytest.mark.parametrize("soft", [False, True])
+def test_saved_model_of_unknown_batch_draws_the_same(tmp_path, soft):
     scene = random_scene(dtype=np.float32)
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec([None, *s.shape[1:]], tf.float32) for s in scene])
     def run(vertices, albedo_map, projection, illumination):
-        found = renderer.render(vertices, albedo_map, projection, illumination, FACE, SIZE)
+        scene = vertices, albedo_map, projection, illumination
+        found = renderer.render(*scene, FACE, SIZE, soft)
         return {"image": found.image, "id": found.fragments.triangle_id}
 
     module.run = run
     tf.saved_model.save(module, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
-    eager = renderer.render(*scene, FACE, SIZE)
+    eager = renderer.render(*scene, FACE, SIZE, soft)
     for batch in (B, 1, 0):
         found = loaded.run(*(s[:batch] for s in scene))
         np.testing.assert_array_equal(found["id"], eager.fragments.triangle_id[:batch])

@@ -32,7 +32,7 @@ class Reconstruction(NamedTuple):
         texture: `[B, Hu, Wu, 3]` albedo times shading, not clipped.
         shading: `[B, Hu, Wu, 3]`; 1 without lighting.
         image: `[B, S, S, 3]` RGB, not clipped, 0 where no face is seen; None where not drawn.
-        mask: `[B, S, S, 1]`, 1 where the face is seen; None where not drawn.
+        mask: `[B, S, S, 1]`, how much of a pixel the face covers; None where not drawn.
         image_points: `[B, V, 3]` (x, y, depth) pixels.
         fragments: `rasterizer.Fragments` of the image; None where not drawn.
     """
@@ -160,7 +160,13 @@ class Nonlinear3DMM(keras.Model):
         size = self.config.image_size
         image_size = (size, size) if image_size is None else image_size
         return renderer.render(
-            vertices, albedo_map, projection, illumination, self.tensors, image_size
+            vertices,
+            albedo_map,
+            projection,
+            illumination,
+            self.tensors,
+            image_size,
+            self.config.silhouette_gradient,
         )
 
     def call(self, images, training=False, draw=True):
@@ -177,13 +183,15 @@ class Nonlinear3DMM(keras.Model):
         codes = self.encode(images, training=training)
         shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
+        size = self.config.image_size
         rendering = renderer.render(
             vertices,
             albedo_map,
             codes.projection,
             codes.illumination,
             self.tensors,
-            (self.config.image_size,) * 2 if draw else None,
+            (size, size) if draw else None,
+            self.config.silhouette_gradient,
         )
         return Reconstruction(
             **codes._asdict(),

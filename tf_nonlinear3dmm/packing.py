@@ -77,7 +77,7 @@ def places(condition):
 
 
 def pick(values, rows):
-    """`values[rows]`: `tf.gather` in 0.6 of its time, but its gradient is slow (see `take`)."""
+    """`values[rows]`: faster than `tf.gather`, but its gradient is slow (see `take`)."""
     return tf.gather_nd(values, rows[..., tf.newaxis])
 
 
@@ -87,7 +87,7 @@ def columns(rows):
 
 
 def rows(columns):
-    """`[N, K]` of K columns `[N]`: two or four of 32 bits are woven, which is much faster."""
+    """`[N, K]` of K columns `[N]`. Two or four of 32 bits are woven, faster than a transpose."""
     if len(columns) not in (2, 4) or columns[0].dtype.size != 4:
         return tf.transpose(tf.stack(columns))
 

@@ -5,22 +5,25 @@ depth at the pixel wins; an exact tie goes to the smaller triangle id. Only tria
 camera are drawn: those of negative signed area in the image. A triangle without area, or with a
 corner that is NaN or infinite, is never drawn.
 
-The way: triangles that face the camera and have a pixel in their bounding box (`spans`), the rows
-of pixels they cover, the nearest at each pixel, barycentrics and depth (`coverage`), as few and as
-long columns of numbers. What was tried, and what won:
+The way: triangles that face the camera and have a pixel in their bounding box, the rows of pixels
+they cover (`spans`), the nearest at each pixel, its barycentrics and depth (`coverage`). What won,
+and over what:
 
-    covered pixels   row spans; bounding boxes test twice the pixels
-    nearest          one `unsorted_segment_min` of int64 pairs (depth, triangle); depth first and
-                     then triangle takes twice as long, `tensor_scatter_nd_max` four times
-    barycentrics     one product of a sparse matrix, pixels by spans; per pixel takes twice as long
-    gradients        the same matrix transposed; sums by segment take five times as long
-    gathers          `gather_nd` for `gather`, few wide rows for many columns; columns are woven to
-                     rows by `complex`, four times faster than a transpose
-    batch            culled at once with the batch last, so that a row of images moves at a time;
-                     the rest in two halves, side by side; four parts gain nothing
-    XLA              wants fixed sizes, and every size here depends on the view
+    coverage       rows of pixels; not bounding boxes, of whose pixels half lie outside
+    nearest        one `unsorted_segment_min` of int64 pairs (depth, triangle); not first the depth,
+                   then the triangle, and not `tensor_scatter_nd_max`
+    barycentrics   a sparse matrix, pixels by spans, times few values; not a sum per pixel
+    gradients      the same matrix transposed; not `unsorted_segment_sum`
+    gathers        few of wide rows by `gather_nd`; not many of columns, nor `gather`
+    rows           woven of columns by `complex`; not transposed
+    batch          culled with the batch last, so that a gather moves a row of images; then in two
+                   halves, side by side; not in four
+    XLA            none: it culls faster, but wants fixed sizes, and all that follows depends on the
+                   view; an export would have to do without
 
-Kernels: a GPU has them all but those of `RaggedRange`, which runs on the host (see docs).
+Kernels that the `tensorflow` 2.21 wheel registers for GPUs: for every op with `int64=False`, though
+arithmetic of int32 is registered in host memory; with `int64=True` for all but `RaggedRange` and
+`UnsortedSegmentMin` of int64.
 """
 
 from typing import NamedTuple
@@ -72,13 +75,14 @@ def rasterize(image_points, triangles, image_size, int64=True):
         raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
     kit = packing.Int64 if int64 else packing.Int32
     chosen = spans.candidates(tf.stop_gradient(image_points), triangles, image_size)
-    parts = [image_points], [chosen]
+    parts = [(image_points, chosen)]
     if image_points.shape[0] != 1:
         # Two halves of the batch share nothing, so that ops of one thread run side by side.
         batch = tf.shape(image_points)[0]
-        sizes = [batch // 2, batch - batch // 2]
-        parts = (tf.split(part, sizes, num=2) for part in (image_points, chosen))
-    parts = [_draw(*part, triangles, image_size, kit) for part in zip(*parts, strict=True)]
+        half = batch // 2
+        points = tf.split(image_points, [half, batch - half], num=2)
+        parts = zip(points, (chosen[:half], chosen[half:]), strict=True)
+    parts = [_draw(*part, triangles, image_size, kit) for part in parts]
     triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
     shape = [image_points.shape[0], *image_size]
     return Fragments(

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting, packing, rasterizer, sampling, shapes
+from tf_nonlinear3dmm import antialias, camera, lighting, packing, rasterizer, sampling, shapes
 
 
 class FaceTensors(NamedTuple):
@@ -20,6 +20,7 @@ class FaceTensors(NamedTuple):
             the layout leaves empty has those of the nearest covered one.
         texel_weights: `[Hu, Wu, 3]` float32 barycentrics, likewise.
         texel_triangle: `[Hu, Wu]` int32, -1 where the layout leaves the texel empty.
+        neighbours: `[T, 3]` int32, of `antialias.neighbours`.
     """
 
     triangles: tf.Tensor
@@ -28,14 +29,16 @@ class FaceTensors(NamedTuple):
     texel_vertices: tf.Tensor
     texel_weights: tf.Tensor
     texel_triangle: tf.Tensor
+    neighbours: tf.Tensor
 
 
 class Rendering(NamedTuple):
     """A drawn face.
 
     Attributes:
-        image: `[B, H, W, 3]` RGB, not clipped; 0 where the face is not seen.
-        mask: `[B, H, W, 1]`, 1 where the face is seen.
+        image: `[B, H, W, 3]` RGB of the face, not clipped; 0 where it is not seen.
+        mask: `[B, H, W, 1]`, how much of a pixel the face covers: 0 or 1, or a share at soft
+            outlines.
         texture: `[B, Hu, Wu, 3]` albedo times shading, not clipped.
         shading: `[B, Hu, Wu, 3]`; 1 without illumination.
         image_points: `[B, V, 3]` (x, y, depth) pixels.
@@ -68,6 +71,7 @@ def face_tensors(face, uv_size):
         texel_vertices=triangles[triangle_id[tuple(nearest)]],
         texel_weights=weights[tuple(nearest)],
         texel_triangle=triangle_id,
+        neighbours=antialias.neighbours(triangles),
     )
 
 
@@ -104,7 +108,7 @@ def shading_map(vertices, projection, illumination, face):
     return lighting.shading(to_texels(normals, face), illumination)
 
 
-def render(vertices, albedo_map, projection, illumination, face, image_size):
+def render(vertices, albedo_map, projection, illumination, face, image_size, soft_outlines=False):
     """Draws faces.
 
     Args:
@@ -114,6 +118,7 @@ def render(vertices, albedo_map, projection, illumination, face, image_size):
         illumination: `[B, 9, 3]`, or None: no light.
         face: `FaceTensors` made for (Hu, Wu).
         image_size: (height, width) of the image; None draws no image.
+        soft_outlines: blend the pixels at outlines, so that gradients feel outlines move.
 
     Returns:
         `Rendering`; its `image`, `mask` and `fragments` are None without `image_size`.
@@ -123,7 +128,8 @@ def render(vertices, albedo_map, projection, illumination, face, image_size):
 
     Gradients:
         Reach `vertices` and `projection` through the texture coordinates of the pixels and through
-        the normals, `albedo_map` and `illumination` through the colours. Outlines are not felt.
+        the normals, `albedo_map` and `illumination` through the colours. Outlines are felt in
+        `image` and `mask` where they are soft.
     """
     height, width = face.texel_triangle.shape
     shapes.check(
@@ -141,6 +147,8 @@ def render(vertices, albedo_map, projection, illumination, face, image_size):
         return Rendering(None, None, texture, shading, image_points, None)
     fragments = rasterizer.rasterize(image_points, face.triangles, image_size)
     image, mask = draw(texture, fragments, face)
+    if soft_outlines:
+        image, mask = _soften(image, mask, fragments, image_points, face)
     return Rendering(image, mask, texture, shading, image_points, fragments)
 
 
@@ -167,6 +175,14 @@ def draw(texture, fragments, face):
     image = tf.reshape(packing.put(colours, pixel, tf.size(ids)), tf.concat([shape, [3]], axis=0))
     mask = tf.cast(fragments.triangle_id >= 0, texture.dtype)[..., tf.newaxis]
     return tf.ensure_shape(image, [*fragments.triangle_id.shape, 3]), mask
+
+
+def _soften(image, mask, fragments, image_points, face):
+    """Image and mask with soft outlines; the image keeps the face's colour where it thins out."""
+    layers = tf.concat([image, mask], axis=-1)
+    layers = antialias.soften(layers, fragments, image_points, face.triangles, face.neighbours)
+    image, mask = layers[..., :3], layers[..., 3:]
+    return tf.math.divide_no_nan(image, mask), mask
 
 
 def blend(rendering, background, mask=None):

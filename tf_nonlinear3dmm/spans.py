@@ -112,16 +112,24 @@ def candidates(points, triangles, image_size):
     """
     height, width = image_size
     x, y = _by_vertex(points)
-    a, b, c = packing.columns(triangles)
-    ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))  # of no image, perhaps: no `pick`
-    ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
-    facing = (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
-
     cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
-    a, b, c = (tf.gather(cell, corner) for corner in (a, b, c))
+    a, b, c = (tf.gather(cell, corner) for corner in packing.columns(triangles))
     differ = tf.bitwise.bitwise_or(tf.bitwise.bitwise_xor(a, b), tf.bitwise.bitwise_xor(b, c))
     filled = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
-    return tf.transpose(facing & filled)
+    return tf.transpose(_facing(x, y, triangles) & filled)
+
+
+def facing(points, triangles):
+    """Which of `triangles` `[T, 3]` face the camera in `points` `[B, V, 3]`: `[T, B]` bool."""
+    return _facing(*_by_vertex(points), triangles)
+
+
+def _facing(x, y, triangles):
+    """`facing` of the coordinates `[V, B]`. No `pick`, since the batch may be empty."""
+    a, b, c = packing.columns(triangles)
+    ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))
+    ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
+    return (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
 
 
 def _by_vertex(points):

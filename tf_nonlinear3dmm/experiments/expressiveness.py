@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, data, directions, lighting, training, visualize
+from tf_nonlinear3dmm import camera, data, directions, lighting, renderer, training, visualize
 from tf_nonlinear3dmm.experiments import pictures
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 
@@ -88,7 +88,7 @@ def draw(model, shape_code, albedo_code, illumination=None, yaw_deg=-15.0):
         fine = camera.crop(projection, 0.0, 0.0, scale)
         size = (visualize.FINE * TILE,) * 2
         rendering = model.render(vertices, albedo, fine, tf.constant(illumination), size)
-        white = rendering.image + (1 - rendering.mask)
+        white = renderer.blend(rendering, 1.0)
         return visualize.to_uint8(tf.nn.avg_pool2d(white, visualize.FINE, visualize.FINE, "VALID"))
     fragments = visualize.see(vertices, projection, model.tensors, TILE)
     return visualize.to_uint8(visualize.paint(albedo, fragments, model.tensors))

@@ -188,7 +188,7 @@ def _picture(drawn):
     image = tf.clip_by_value(drawn.image, 0, 1)
     return {
         "image": tf.cast(tf.round(image * 255), tf.uint8),
-        "mask": tf.cast(drawn.mask, tf.uint8) * 255,
+        "mask": tf.cast(tf.round(drawn.mask * 255), tf.uint8),
     }
 
 

@@ -1,0 +1,37 @@
+"""Finds cameras that are off by 3 pixels and 3 degrees again, with soft outlines and without.
+
+python scripts/recover_pose.py
+"""
+
+import dataclasses
+import functools
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from tf_nonlinear3dmm import command_line, configs  # noqa: E402
+
+
+def main():
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
+    parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")
+    parser.add_argument("--faces", type=int, default=32, help="how many [%(default)s]")
+    parser.add_argument("--steps", type=int, default=200, help="of Adam [%(default)s]")
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm import data
+        from tf_nonlinear3dmm.experiments import pose
+
+    config = configs.preset(flags.preset)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=flags.data))
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    try:
+        print(pose.table(pose.run(config, flags.faces, flags.steps, say)))
+    except (ValueError, OSError, data.NoSplitError) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
