@@ -10,21 +10,25 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from datasets.w300_lp import fake  # noqa: E402
+from tf_nonlinear3dmm import command_line  # noqa: E402
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--photographs", type=int, default=8, help="of 300W-LP; 8 records each")
     parser.add_argument("--images", type=int, default=8, help="of AFLW2000-3D")
     parser.add_argument("--image-size", type=int, default=224, help="pixels before enlarging")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    fake.write_300w_lp(
-        arguments.folder, arguments.photographs, arguments.image_size, arguments.seed
-    )
-    fake.write_aflw2000_3d(arguments.folder, arguments.images, arguments.image_size, arguments.seed)
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from datasets.w300_lp import fake
+
+    fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
+    fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
+    print(f"wrote {flags.folder / '300W_LP'} and {flags.folder / 'AFLW2000'}")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def truly_visible(face, vertices, projection, side, uv_size):
     ids = rasterizer.rasterize(points, face.triangles, (side * factor,) * 2).triangle_id[0].numpy()
     tensors = renderer.face_tensors(face, uv_size)
     texels = renderer.to_texels(points, tensors)[0].numpy()
-    x, y = (np.round(texels[..., k]).astype(int) for k in (0, 1))
+    ids = np.pad(ids, 2, constant_values=-1)  # nothing is seen outside
+    x, y = (np.clip(np.round(texels[..., k]).astype(int) + 2, 1, len(ids) - 2) for k in (0, 1))
     steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
     own = np.asarray(tensors.texel_triangle)
     return np.any([ids[y + dy, x + dx] == own for dx, dy in steps], axis=0) & (own >= 0)

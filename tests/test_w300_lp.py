@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 import shutil
 import zipfile
 
@@ -130,10 +131,14 @@ DAMAGE = {
 }
 
 
-def test_bad_records_are_skipped_counted_and_named(copy, tmp_path):
+def test_bad_records_are_skipped_counted_and_named(copy, tmp_path, caplog):
+    caplog.set_level(logging.ERROR, "absl")  # as in the scripts: libraries are quiet, we are not
+    caplog.handler.setLevel(logging.WARNING)
     for name, damage in DAMAGE.items():
         damage(copy / "300W_LP" / name)
     builder = prepare(tmp_path, copy)
+    assert "1 records; 3 bad records skipped: " in caplog.text
+    assert all(name in caplog.text for name in DAMAGE)
     assert list(read(builder)) == ["AFW/AFW_000001_1_3"]
     again = tfds.builder_from_directory(builder.data_path)
     reasons = again.info.metadata["skipped"]

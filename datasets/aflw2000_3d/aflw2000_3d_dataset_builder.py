@@ -1,12 +1,12 @@
 """AFLW2000-3D: 2,000 photographs of faces at all yaws, with fitted faces; the test set."""
 
 import dataclasses
+import logging
 import re
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import logging
 
 from tf_nonlinear3dmm import archive, photos, records
 
@@ -17,6 +17,7 @@ COUNT = 2000
 EXTREME_DEG = 99.0
 REANNOTATED = "AFLW2000-3D-Reannotated.pts68.npy"  # of 3DDFA's test.configs: [2000, 2, 68]
 LABEL_YAW = "AFLW2000-3D-new.pose.npy"  # [2000] degrees, absolute yaw of the AFLW labels
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(eq=False)
@@ -71,7 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = self.builder_config.source(dl_manager)
         path = archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            logging.warning("Not the published file, going on with it: %s", note)
+            LOG.warning("Not the published file, going on with it: %s", note)
         tree = archive.Tree(path)
         skipped = records.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
@@ -126,7 +127,7 @@ def read_extras(folder, found):
         if len(found) == COUNT:
             extras[name] = array.astype(np.float32)
         else:
-            logging.warning("%s is left out: it is for %d images, got %d", name, COUNT, len(found))
+            LOG.warning("%s is left out: it is for %d images, got %d", name, COUNT, len(found))
     return extras
 
 

@@ -1,10 +1,10 @@
 """300W-LP: 61,225 photographs of faces turned to larger poses, and as many mirrored copies."""
 
+import logging
 import re
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import logging
 
 from tf_nonlinear3dmm import archive, photos, records, w300
 from tf_nonlinear3dmm.data import augment
@@ -13,6 +13,7 @@ SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN"
 IMAGE_NAME = re.compile(rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)\.jpg$")
 ZIP_SIZE = 2_828_125_606
 ZIP_SHA256 = "250c366c417ad48f72522b629ff83dbb2b2a57945803ad4a530a696bb6b13ee7"
+LOG = logging.getLogger(__name__)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -47,9 +48,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
         path = archive.find(folder, "300W_LP.zip", "300W-LP.zip", "300W_LP")
-        logging.info("Comparing %s with the published file", path)
+        LOG.info("Comparing %s with the published file", path)
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            logging.warning("Not the published file, going on with it: %s", note)
+            LOG.warning("Not the published file, going on with it: %s", note)
         tree = archive.Tree(path)
         skipped = records.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:

@@ -5,12 +5,14 @@ which is then memory-mapped: only the rows that are read take memory. Files appe
 all, so that several processes may prepare the same data set at once.
 """
 
+import logging
 import os
 import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+LOG = logging.getLogger(__name__)
 NAME_BYTES = 128
 GEOMETRY = ("landmarks", "projection", "vertices")  # a record is bad where these are not finite
 
@@ -44,8 +46,11 @@ class Split:
                 bad |= ~self._finite(feature)
         self.rows = np.flatnonzero(~bad)
         self.skipped = [self._read_name(row) for row in np.flatnonzero(bad)]
-        if self.skipped and strict:
-            raise ValueError(f"{builder.data_path}, split `{name}`: {_bad_line(self.skipped)}")
+        if self.skipped:
+            line = f"{builder.data_path}, split `{name}`: {_bad_line(self.skipped)}"
+            if strict:
+                raise ValueError(line)
+            LOG.warning(line)
         if not len(self.rows):
             raise ValueError(f"{builder.data_path}, split `{name}`: every record is bad")
 
@@ -68,10 +73,6 @@ class Split:
             self._copy(missing)
             for feature in missing:
                 self._open(feature)
-
-    def summary(self):
-        """One line about bad records, or an empty string."""
-        return _bad_line(self.skipped) if self.skipped else ""
 
     def _path(self, feature):
         return pathlib.Path(self.builder.data_path) / "arrays" / self.name / f"{feature}.npy"

@@ -3,11 +3,11 @@
 import collections
 import concurrent.futures
 import hashlib
+import logging
 import os
 
-from absl import logging
-
 VALIDATION = 20
+LOG = logging.getLogger(__name__)
 
 
 def read(tree, name, limit):
@@ -73,7 +73,7 @@ class Skipped:
         line += f": {shown}" if shown else ""
         if not count:
             raise ValueError(line)
-        (logging.warning if self.reasons else logging.info)("%s", line)
+        LOG.log(logging.WARNING if self.reasons else logging.INFO, line)
 
 
 def each(names, make, skipped, threads=None):
