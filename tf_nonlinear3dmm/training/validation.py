@@ -45,7 +45,7 @@ class Validation:
         """(uint8 `[H, W, 3]` picture of the first faces, name -> code values)."""
         batch = next(self._batches())
         result = self._reconstruct(batch["image"])
-        first = tf.nest.map_structure(lambda x: x[:PANEL_FACES], (batch, result))
+        first = tf.nest.map_structure(_first, (batch, result))
         picture = visualize.panel(first[0]["image"], first[1], first[0], self.tensors)
         codes = {name: getattr(result, name) for name in ("shape_code", "albedo_code")}
         return picture, codes
@@ -70,3 +70,7 @@ class Validation:
             if name in errors and label in batch:
                 errors[name] = errors[name][np.asarray(batch[label])]
         return {name: [float(v) for v in found if np.isfinite(v)] for name, found in errors.items()}
+
+
+def _first(values):
+    return None if values is None else values[:PANEL_FACES]  # a model without light has no light
