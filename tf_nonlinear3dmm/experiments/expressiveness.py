@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, data, directions, lighting, renderer, training, visualize
-from tf_nonlinear3dmm.experiments import pictures
+from tf_nonlinear3dmm.experiments import autoencoder, pictures
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 
 TILE = 128
@@ -21,7 +21,7 @@ ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
 def draw_all(study):
     """Draws every figure of the model trained on true labels."""
     model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
-    by_name = {direction.name: direction for direction in find(*_labelled_codes(study, model))}
+    by_name = {direction.name: direction for direction in find(*_labelled_faces(study, model))}
     people, photos = _people(study, model)
     shape, albedo = (
         walks(model, [by_name[n] for n in names if n in by_name], people)
@@ -35,12 +35,14 @@ def draw_all(study):
         pictures.keep(study, "relighting", relighting(model, people, photos))
 
 
-def find(shape_codes, albedo_codes, attributes, names):
+def find(parts, attributes, names):
     """List of `directions.Direction`: those of `directions.fit`, and of `MEASURED`."""
-    steps = directions.regress(shape_codes, attributes)
-    return directions.fit(shape_codes, albedo_codes, attributes, names) + [
-        directions.Direction(name, name, "Shape", "shape", steps[names.index(name)])
-        for name in MEASURED
+    shape, rows = parts["shape"], [names.index(name) for name in MEASURED]
+    effects = directions.regress(shape.truth, attributes)[rows]
+    steps = directions.through(shape.decode, shape.codes, effects)
+    return directions.fit(parts, attributes, names) + [
+        directions.Direction(name, name, "Shape", "shape", step)
+        for name, step in zip(MEASURED, steps, strict=True)
     ]
 
 
@@ -51,8 +53,8 @@ def measure(vertices, landmark_ids):
     return np.stack(lengths, axis=-1)
 
 
-def _labelled_codes(study, model, count=2000):
-    """(shape codes, albedo codes, attributes, names) of training faces."""
+def _labelled_faces(study, model, count=1000):
+    """(dict of `directions.Part`, attributes, names) of training faces."""
     split = study.split("train")
     rows = split.rows[:count]
     found = [
@@ -63,9 +65,19 @@ def _labelled_codes(study, model, count=2000):
         np.concatenate([getattr(codes, name).numpy() for codes in found])
         for name in ("shape_code", "albedo_code")
     )
-    lengths = measure(split["vertices"][rows], study.face().landmarks)
+    vertices = split["vertices"][rows]
+    lengths = measure(vertices, study.face().landmarks)
     attributes = np.concatenate([split["attributes"][rows], lengths], axis=1)
-    return shape, albedo, attributes, [*split.builder.info.metadata["attributes"], *MEASURED]
+    colours = autoencoder.as_float(split["albedo"][rows])
+    parts = {
+        "shape": directions.Part(lambda z: _flat(model.decode_shape(z)[1]), shape, _flat(vertices)),
+        "albedo": directions.Part(lambda z: _flat(model.decode_albedo(z)), albedo, _flat(colours)),
+    }
+    return parts, attributes, [*split.builder.info.metadata["attributes"], *MEASURED]
+
+
+def _flat(values):
+    return tf.reshape(values, [values.shape[0], -1]).numpy()
 
 
 def _people(study, model, count=6):
