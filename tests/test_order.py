@@ -11,7 +11,7 @@ ORDER = """
     layers encoder decoders discriminator
     packing sampling camera spans coverage rasterizer antialias lighting renderer unwrap
     crop archive photos w300 records data
-    model baselines perceptual losses metrics directions visualize plots training evaluation
+    model detail baselines perceptual losses metrics directions visualize plots training evaluation
     experiments serving shipped page benchmark
 """.split()
 

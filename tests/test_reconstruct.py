@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, lighting, mesh_io, photos, renderer, serving
+from tf_nonlinear3dmm import camera, configs, detail, lighting, mesh_io, photos, renderer, serving
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import portraits
@@ -72,9 +72,10 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
         tf.constant(mesh.texture[None] / 255, tf.float32),
         *(projection, None, renderer.face_tensors(model.face, mesh.texture.shape[:2]), size),
     )
-    direct = model.render(
-        *(portrait.result.vertices, portrait.result.albedo_map),
-        *(tf.constant(portrait.projection[None]), portrait.result.illumination, size),
+    result, fine = portrait.result, detail.tensors(model)
+    direct = renderer.render(
+        *(result.vertices, detail.stretch(result.albedo_map, fine.texel_triangle.shape)),
+        *(tf.constant(portrait.projection[None]), result.illumination, fine, size),
     )
     assert size == (H, W) and tf.reduce_mean(direct.mask) > 0.1
     same = from_files.mask.numpy() == direct.mask.numpy()

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop, lighting, photos, renderer, visualize
+from tf_nonlinear3dmm import camera, crop, detail, lighting, photos, rasterizer, renderer, visualize
 
 PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
 SURFACES = ("lit", "albedo", "clay")
@@ -61,6 +61,8 @@ class Explorer:
     def __init__(self, model, directions=(), samples=None):
         self.model, self.directions = model, list(directions)
         self.samples = dict(samples or {})
+        self.tensors = detail.tensors(model)
+        self.uv_size = tuple(self.tensors.texel_triangle.shape)
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
         self._decode = tf.function(self._draw)
 
@@ -126,7 +128,7 @@ class Explorer:
             surface: "lit": albedo times light; "albedo"; or "clay": no colour.
 
         Returns:
-            vertices `[V, 3]` float32, texture `[Hu, Wu, 3]` uint8, and the face drawn over nothing,
+            vertices `[V, 3]` float32, texture `[*uv_size, 3]` uint8, and the face over nothing,
             `[P, P, 4]` uint8 with alpha.
         """
         face = self._moved(face, sliders)
@@ -134,9 +136,8 @@ class Explorer:
             face = face._replace(illumination=_plain_light())
         face = face._replace(illumination=self._relit(face.illumination, sliders))
         codes = (None if part is None else tf.constant(part, tf.float32) for part in face)
-        vertices, texture, image, mask = self._decode(*codes, surface)
-        drawn = np.concatenate([_as_uint8(image[0]), _as_uint8(mask[0])], axis=-1)
-        return vertices[0].numpy(), _as_uint8(texture[0]), drawn
+        vertices, texture, drawn = self._decode(*codes, surface)
+        return vertices[0].numpy(), _as_uint8(texture[0]), _as_uint8(drawn[0])
 
     def _reconstruct(self, image, square):
         size = self.model.config.image_size
@@ -151,11 +152,14 @@ class Explorer:
         albedo = self.model.decode_albedo(albedo_code)
         if surface == "clay":
             albedo = tf.fill(tf.shape(albedo), 0.75)
+        light = None if surface == "albedo" else illumination
+        texture = detail.texture(self.model, albedo, vertices, projection, light)
         size = self.model.config.image_size * PICTURE_SCALE
         larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
-        light = None if surface == "albedo" else illumination
-        drawn = renderer.render(vertices, albedo, larger, light, self.model.tensors, (size, size))
-        return vertices, drawn.texture, drawn.image, drawn.mask
+        points = camera.project(vertices, larger)
+        seen = rasterizer.rasterize(points, self.tensors.triangles, (size, size))
+        image, mask = renderer.draw(texture, seen, self.tensors)
+        return vertices, texture, tf.concat([image, mask], axis=-1)
 
     def _moved(self, face, sliders):
         codes = {"shape": face.shape_code.copy(), "albedo": face.albedo_code.copy()}

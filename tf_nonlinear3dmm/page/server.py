@@ -65,7 +65,7 @@ def application(explorer):
         return {
             "largest_upload_mb": LARGEST_UPLOAD >> 20,
             "triangles": _base64(face.triangles.astype(np.uint32)),
-            "uv": _base64(_edge_uv(face.uv, explorer.model.config.uv_size)),
+            "uv": _base64(_edge_uv(face.uv, explorer.uv_size)),
             "groups": [
                 {"title": title, "sliders": [s._asdict() for s in sliders]}
                 for title, sliders in explorer.slider_groups()

@@ -9,7 +9,6 @@
 Pixels are those of the upright photo: after the rotation that its EXIF data asks for.
 """
 
-import functools
 import json
 import pathlib
 from typing import NamedTuple
@@ -18,12 +17,21 @@ import numpy as np
 import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop, lighting, mesh_io, photos, renderer, unwrap, visualize
+from tf_nonlinear3dmm import (
+    camera,
+    crop,
+    detail,
+    lighting,
+    mesh_io,
+    photos,
+    renderer,
+    unwrap,
+    visualize,
+)
 from tf_nonlinear3dmm.model import Reconstruction
 
 TEXTURES = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's texture comes from a square so many times the crop's
-FINER = 4  # the photo's texture has this many times the texels of the model's maps
 PICTURE = 320  # pixels of one picture of the overview
 LAMP = (-0.6, 0.5, 0.6)  # of the relit picture: from the upper left
 COLUMNS = ("photo", "landmarks", "overlay", "mesh", "albedo", "relit")
@@ -154,10 +162,10 @@ def texture_map(portrait, photo, model, texture):
         raise ValueError(f"`texture` must be one of {', '.join(TEXTURES)}, got {texture!r}")
     if texture == "albedo":
         return portrait.result.albedo_map[0].numpy()
-    lit = tf.clip_by_value(portrait.result.texture, 0, 1)
+    lit = _lit(portrait.result, model)
     if texture == "lit":
         return lit[0].numpy()
-    tensors = _finer(model)
+    tensors = detail.tensors(model)
     size = int(2 * max(tensors.texel_triangle.shape))
     square = crop.grow(portrait.square, AROUND)
     image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
@@ -167,7 +175,7 @@ def texture_map(portrait, photo, model, texture):
     normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
     towards = tf.matmul(normals, camera.rotation(projection), transpose_b=True)[..., 2:]
     weight = _feather(seen[0].numpy(), renderer.to_texels(towards, tensors)[0].numpy())
-    fallback = _matched(_stretch(lit, seen.shape[1:3])[0].numpy(), colours[0].numpy(), weight)
+    fallback = _matched(lit[0].numpy(), colours[0].numpy(), weight)
     return weight * colours[0].numpy() + (1 - weight) * fallback
 
 
@@ -192,40 +200,33 @@ def _matched(fallback, colours, weight):
     return np.clip((fallback - other.mean(axis=0)) * gain + own.mean(axis=0), 0, 1)
 
 
-def _stretch(maps, uv_size):
-    """UV maps `[B, Hu, Wu, 3]` at another size: first and last texel centres stay at the ends."""
-    boxes = tf.tile([[0.0, 0.0, 1.0, 1.0]], [tf.shape(maps)[0], 1])
-    return tf.image.crop_and_resize(maps, boxes, tf.range(tf.shape(maps)[0]), [*uv_size])
-
-
-@functools.lru_cache(maxsize=2)
-def _finer(model):
-    height, width = model.config.uv_size
-    return renderer.face_tensors(model.face, (FINER * height, FINER * width))
+def _lit(result, model):
+    parts = result.albedo_map, result.vertices, result.projection, result.illumination
+    return detail.texture(model, *parts)
 
 
 def overview(portrait, photo, model):
     """One row of pictures: `COLUMNS`."""
-    face, result = model.tensors, portrait.result
+    face, result = detail.tensors(model), portrait.result
     k = PICTURE / model.config.image_size
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
     image = image.numpy()
     projection = camera.crop(result.projection, 0.0, 0.0, k)
     seen = visualize.see(result.vertices, projection, face, PICTURE)
-    relit = result.albedo_map
+    light = None
     if result.illumination is not None:
         lamp = lighting.directional(tf.constant([LAMP]))
         ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.2 / lighting.SH_CONSTANTS[0]
         light = (lamp + ambient) * tf.reduce_mean(result.shading) * 1.3  # as strong as the photo's
-        relit *= renderer.shading_map(result.vertices, projection, light, face)
+    relit = detail.texture(model, result.albedo_map, result.vertices, projection, light)
     front = visualize.frontal(result.vertices, PICTURE)
     ahead = visualize.see(result.vertices, front, face, PICTURE)
     columns = [
         image,
         visualize.overlay(image, result.landmarks, k=k),
-        visualize.paint(result.texture, seen, face, image),
+        visualize.paint(_lit(result, model), seen, face, image),
         visualize.mesh(result.vertices, projection, face, PICTURE, fragments=seen),
-        visualize.paint(result.albedo_map, ahead, face),
+        visualize.paint(result.albedo_map, ahead, model.tensors),
         visualize.paint(relit, seen, face),
     ]
     return visualize.grid(np.stack([visualize.to_uint8(c) for c in columns], axis=1), COLUMNS)
