@@ -63,6 +63,15 @@ def test_manual_dir_is_the_default_and_is_explained(copy, tmp_path):
     assert len(read(builder)) == 4
 
 
+def test_a_run_that_does_not_say_where_the_files_are_is_told(tmp_path):
+    config = configs.preset("tiny")
+    changes = {"sources": "w300_lp", "folder": str(tmp_path)}
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, **changes))
+    with pytest.raises(ValueError, match="give `w300_lp:PATH`. Ask for 300W-LP at http"):
+        data.prepare(config, lambda line: None)
+    assert not list(tmp_path.rglob("1.0.0*"))
+
+
 def test_a_zip_read_in_place_gives_the_same(prepared, fake, tmp_path):
     folder = fake / "300W_LP"
     with zipfile.ZipFile(tmp_path / "300W_LP.zip", "w") as file:

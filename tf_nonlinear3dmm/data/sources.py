@@ -83,6 +83,7 @@ def builder(request, config, say=print):
         if not versions:
             raise ValueError(_unknown(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
+    _check_files(request, made, folder / "downloads" / "manual")
     with _alone(folder):  # of the processes that want it, one makes it
         if pathlib.Path(made.data_path).exists():
             return made
@@ -104,6 +105,16 @@ def is_prepared(request, config):
     if made is None:
         return any((folder / request.name / request.config).glob("*/dataset_info.json"))
     return pathlib.Path(made.data_path).exists()
+
+
+def _check_files(request, made, place):
+    """Refuses a data set of the user's own files that are neither named nor in tfds' `place`."""
+    wanted = made.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if wanted and not request.path and not any(place.glob("*")):
+        raise ValueError(
+            f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
+            + " ".join(wanted.split())
+        )
 
 
 @contextlib.contextmanager
