@@ -18,6 +18,12 @@ def shared():
 
 
 @pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """A folder of data sets for runs on generated faces: the first test that trains fills it."""
+    return tmp_path_factory.mktemp("faces")
+
+
+@pytest.fixture(scope="session")
 def fake(tmp_path_factory):
     """A folder with a small 300W_LP and AFLW2000 of synthetic faces, as on disk; do not write."""
     from datasets.w300_lp import fake

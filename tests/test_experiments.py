@@ -422,11 +422,11 @@ def test_walks_follow_what_was_measured():
 
 
 @pytest.mark.slow
-def test_the_whole_schedule_ends_in_a_report(tmp_path):
+def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     from datasets.synthetic_faces import teacher
 
     one = dict(shape_codes=(6,), texture_codes=(6,), image_codes=(6,), mlp_codes=())
-    made = study.tiny(tmp_path / "study", teacher.scan_200, str(tmp_path / "data"), **one)
+    made = study.tiny(tmp_path / "study", teacher.scan_200, str(faces), **one)
     lines = []
     paper.write_report(made, lines.append)
     assert lines == ["nothing is measured yet: no report"]

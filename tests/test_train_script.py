@@ -1,18 +1,16 @@
 """The command line of scripts/train.py."""
 
 import json
-import pathlib
 import signal
 import subprocess
 import sys
 import time
 
 import fake_faces
+import programs
 import pytest
 
 from tf_nonlinear3dmm import command_line, configs
-
-SCRIPT = pathlib.Path(__file__).parents[1] / "scripts" / "train.py"
 
 
 def parse(*words):
@@ -109,7 +107,9 @@ def test_help_shows_the_values_of_the_preset_small():
 
 def test_help_explains_every_flag_without_waiting_for_tensorflow():
     began = time.monotonic()
-    found = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True)
+    found = subprocess.run(
+        [sys.executable, programs.SCRIPTS / "train.py", "--help"], capture_output=True, text=True
+    )
     seconds = time.monotonic() - began
     assert found.returncode == 0 and seconds < 5
     for words in ("--strategy", "--out", "runs/<preset>", "half a cosine", "[96,112]", "[0.001]"):
@@ -118,19 +118,8 @@ def test_help_explains_every_flag_without_waiting_for_tensorflow():
 
 
 def start(data, out, *words):
-    command = [sys.executable, SCRIPT, "--preset", "tiny", "--data", "fake_faces"]
-    command += ["--data.folder", data, "--out", out, "--train.checkpoint_minutes", "0", *words]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-    )
-
-
-def follow(process, until):
-    """Reads lines until one starts with `until`."""
-    for line in process.stdout:
-        if line.startswith(until):
-            return
-    pytest.fail(f"the program ended with code {process.wait()} before it said {until!r}")
+    flags = ["--preset", "tiny", "--data", "fake_faces", "--data.folder", data, "--out", out]
+    return programs.start("train.py", *flags, "--train.checkpoint_minutes", "0", *words)
 
 
 @pytest.mark.slow
@@ -138,22 +127,21 @@ def test_a_run_that_is_killed_and_stopped_is_the_unbroken_run(tmp_path):
     """SIGKILL and SIGTERM in both stages; the evaluation is left out by a missing test split."""
     data, whole, broken = tmp_path / "data", tmp_path / "whole", tmp_path / "broken"
     fake_faces.prepare(data)
-    output, _ = start(data, whole).communicate(timeout=600)
+    _, output = programs.end(start(data, whole))
     assert (whole / "weights.npz").exists(), output[-2000:]
     killed = start(data, broken)
-    follow(killed, "pretrain 10/40")
+    programs.follow(killed, "pretrain 10/40")
     killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    programs.end(killed)
     stopped = start(data, broken)
-    follow(stopped, "finetune 25/40")
+    programs.follow(stopped, "finetune 25/40")
     stopped.send_signal(signal.SIGTERM)
-    output, _ = stopped.communicate(timeout=600)
-    assert stopped.returncode == 0, output[-2000:]
+    code, output = programs.end(stopped)
+    assert code == 0, output[-2000:]
     assert "To go on: python" in output and "--preset tiny" in output
-    output, _ = start(data, broken).communicate(timeout=600)
+    _, output = programs.end(start(data, broken))
     assert "going on after step" in output
     assert (broken / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     assert (broken / "weights.npz").read_bytes() == (whole / "weights.npz").read_bytes()
-    refused = start(data, broken, "--model.width", "8")
-    output, _ = refused.communicate(timeout=600)
-    assert refused.returncode == 2 and "model.width 4 there, 8 asked for" in output
+    code, output = programs.end(start(data, broken, "--model.width", "8"))
+    assert code == 2 and "model.width 4 there, 8 asked for" in output

@@ -3,12 +3,14 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
 
 import fake_faces
 import numpy as np
+import programs
 import pytest
 
 HERE = pathlib.Path(__file__).parent
@@ -87,3 +89,35 @@ def test_two_processes_train_as_one(one):
     ))  # fmt: skip
     for out in outs:
         assert_same(arrays, out)
+
+
+def workers(data, *outs):
+    """Processes of scripts/train.py, one for each folder."""
+    flags = ["--preset", "tiny", "--strategy", "multi_worker", "--data", "fake_faces"]
+    flags += ["--data.folder", data, "--train.checkpoint_minutes", "0"]
+    return [
+        programs.start("train.py", *flags, "--out", out, env={**os.environ, "TF_CONFIG": task})
+        for out, task in zip(outs, cluster(len(outs)), strict=True)
+    ]
+
+
+def test_a_worker_that_is_killed_or_stopped_stops_the_other_and_both_go_on(one, tmp_path):
+    folder, _ = one
+    out, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    chief, other = workers(folder, out, out)
+    programs.follow(chief, "pretrain 5/40")
+    other.kill()
+    programs.end(other)
+    code, said = programs.end(chief)
+    assert code == 5 and "is gone. On every machine: python" in said
+    chief, other = workers(folder, out, out)
+    lines = programs.follow(chief, "pretrain 10/40")
+    assert any("going on after step" in line for line in lines)
+    other.send_signal(signal.SIGTERM)
+    for process in (chief, other):
+        code, said = programs.end(process)
+        assert code == 0 and "stopped after step" in said and "To go on: python" in said
+    for process in workers(folder, out, elsewhere):
+        code, said = programs.end(process)
+        assert code == 2 and "they must share the folder" in said
+    assert not [*elsewhere.glob("checkpoints/*")]

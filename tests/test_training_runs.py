@@ -7,8 +7,10 @@ import fake_faces
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
 from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import checkpoints, records, runs, strategies
 
 
@@ -48,6 +50,17 @@ def test_a_run_has_its_files(run, prepared):
     terms = {"loss", "projection", "shape", "texture", "symmetry", "constancy", "nme"}
     assert terms < {*lines[0]} and {"encoder_loss", "landmarks"} < {*lines[1]}
     assert {"nme", "vertices", "image"} < {*lines[-1]}
+
+
+def test_tensorboard_gets_scalars_panels_and_histograms_of_the_codes(run):
+    (path,) = (run / "tensorboard").glob("events*")
+    kinds = {}
+    for record in tf.data.TFRecordDataset(str(path)):
+        for value in event_pb2.Event.FromString(record.numpy()).summary.value:
+            kinds.setdefault(value.metadata.plugin_data.plugin_name, set()).add(value.tag)
+    assert {"training/loss", "validation/nme", "speed/images_per_second"} < kinds["scalars"]
+    assert kinds["images"] == {"panel"}
+    assert kinds["histograms"] == {"shape_code", "albedo_code"}
 
 
 def test_a_loaded_run_has_the_averaged_weights(run):
@@ -122,12 +135,22 @@ def test_multi_worker_asks_for_its_environment(monkeypatch):
 
 
 @pytest.mark.slow
-def test_both_stages_of_the_smallest_preset(prepared, tmp_path):
-    config = tiny(prepared, pretrain=4, finetune=4)
+def test_both_stages_of_the_smallest_preset(prepared, tmp_path, monkeypatch):
+    """Python sees the model while a graph is traced, and then no more: once per kind of step."""
+    traced, call = [], Nonlinear3DMM.call
+
+    def count(model, images, training=False, draw=True):
+        traced.append((training, draw))
+        return call(model, images, training=training, draw=draw)
+
+    monkeypatch.setattr(Nonlinear3DMM, "call", count)
+    config = tiny(prepared, pretrain=4, finetune=4, validate_every=1, panel_every=2)
     assert training.train(config, tmp_path / "run").finished
     lines = records.read(tmp_path / "run" / "metrics.jsonl")
     drawn = [line for line in lines if "reconstruction" in line]
     assert {line["stage"] for line in drawn} == {"finetune"} and len(drawn) == 4
+    steps = [draw for training, draw in traced if training]
+    assert steps == [False, False, True, True] and len(traced) == len(steps) + 1
 
 
 @pytest.mark.slow
@@ -140,8 +163,9 @@ def test_records_of_a_loss_that_is_not_finite_are_named(tmp_path, monkeypatch):
     monkeypatch.setattr(fake_faces, "example", far)
     fake_faces.prepare(tmp_path / "data")
     config = tiny(tmp_path / "data", pretrain=9, checkpoint_minutes=0.0)
-    with pytest.raises(training.NonFiniteError):
+    with pytest.raises(training.NonFiniteError) as caught:
         training.train(config, tmp_path / "run")
+    assert f"{tmp_path}/run/nonfinite.json names its records" in str(caught.value)
     report = json.loads((tmp_path / "run" / "nonfinite.json").read_text())
     assert "train-3" in report["records"] and len(report["records"]) == 8
     assert not np.isfinite(report["terms"]["shape"])

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.training import assembly, loop, strategies
 
-STEPS = 20
+STEPS, RATE, CLIP = 20, 1e-3, 5.0
 
 
 def main(data, strategy, devices, out):
@@ -22,20 +22,24 @@ def main(data, strategy, devices, out):
     tf.config.set_logical_device_configuration(cpu, parts)
     keras.utils.set_random_seed(0)
     tiny = configs.preset("tiny")
-    # Every term is on; adding light to the start gives all of them something to do.
-    weights = dataclasses.replace(tiny.finetune.loss, texture=1.0)
+    weights = dataclasses.replace(tiny.finetune.loss, texture=1.0, tone=1.0)  # every term is on
     config = dataclasses.replace(
         tiny,
-        pretrain=dataclasses.replace(tiny.pretrain, steps=STEPS, learning_rate=1e-3, loss=weights),
+        pretrain=dataclasses.replace(tiny.pretrain, steps=STEPS, learning_rate=RATE, loss=weights),
         data=dataclasses.replace(tiny.data, sources="fake_faces", folder=data),
-        train=dataclasses.replace(tiny.train, optimizer="sgd", clip_norm=5.0),
+        train=dataclasses.replace(tiny.train, optimizer="sgd", clip_norm=CLIP),
     )
     batches, updates, _ = assembly.assemble(config, strategies.create(strategy))
     assert updates.strategy.num_replicas_in_sync == max(int(devices), 2 * (strategy[:2] == "mu"))
-    numbers = []
+    variables, numbers = updates.model.trainable_variables, []
+    before = [v.numpy() for v in variables]
     for step, batch in enumerate(loop.distribute(updates.strategy, batches, 0, STEPS)):
         found, _ = updates.run("pretrain", config.pretrain, step, batch, [0, step])
         numbers.append([found["shape"], found["reconstruction"], found["constancy"]])
+        if step == 0:  # the gradient of all replicas was longer than this, and clipped to it
+            moved = [a - b.numpy() for a, b in zip(before, variables, strict=True)]
+            norm = np.sqrt(sum(np.sum(m.astype(np.float64) ** 2) for m in moved))
+            np.testing.assert_allclose(norm, RATE * CLIP, rtol=0.02)
     np.savez(out, numbers=numbers, **updates.arrays())
     assert updates.traces == {("pretrain", "all"): 1, ("pretrain", "encoder"): 1}
 

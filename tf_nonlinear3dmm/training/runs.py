@@ -132,6 +132,11 @@ def _train(config, folder, chief, batches, updates, validation):
     if held:
         updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
         position = Position(**held[1])
+    if not strategies.agree(updates.strategy, position.step):
+        raise RunError(
+            f"the workers see different checkpoints in {folder}, here that of step "
+            f"{position.step}; they must share the folder"
+        )
     total = stages(config)[-1][-1]
     with contextlib.ExitStack() as stack:
         observer = Silent()

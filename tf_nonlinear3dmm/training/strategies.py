@@ -44,6 +44,14 @@ def local_part(strategy):
     return local, resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
 
 
+def agree(strategy, number):
+    """Whether a number that fits float32 is the same on every worker."""
+    if _workers(strategy) == 1:
+        return True
+    mean = strategy.reduce("MEAN", strategy.run(lambda: tf.constant(float(number))), axis=None)
+    return float(mean) == float(number)
+
+
 def _workers(strategy):
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return 1
@@ -67,7 +75,9 @@ def _mirrored():
 
 
 def _multi_worker():
-    _cluster()
+    jobs = _cluster()["cluster"]
+    places = ", ".join(place for job in ("chief", "worker") for place in jobs.get(job, []))
+    print(f"waiting for the workers {places}", flush=True)
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
@@ -78,6 +88,7 @@ def _cluster():
         cluster = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"TF_CONFIG is not JSON: {error}") from None
+    cluster = cluster if isinstance(cluster, dict) else {}
     if not cluster.get("cluster") or not {"type", "index"} <= {*cluster.get("task", {})}:
         raise ValueError(
             "strategy `multi_worker` needs the environment variable TF_CONFIG with `cluster` and "
