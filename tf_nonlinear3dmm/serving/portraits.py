@@ -217,7 +217,8 @@ def overview(portrait, photo, model):
     if result.illumination is not None:
         lamp = lighting.directional(tf.constant([LAMP]))
         ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.2 / lighting.SH_CONSTANTS[0]
-        light = (lamp + ambient) * tf.reduce_mean(result.shading) * 1.3  # as strong as the photo's
+        strength = tf.maximum(tf.reduce_mean(result.shading), 1.2)  # as the photo's, not dim
+        light = 1.3 * strength * (lamp + ambient)
     relit = detail.texture(model, result.albedo_map, result.vertices, projection, light)
     front = visualize.frontal(result.vertices, PICTURE)
     ahead = visualize.see(result.vertices, front, face, PICTURE)
