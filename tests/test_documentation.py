@@ -141,6 +141,7 @@ def test_the_python_of_the_data_set_runs(tmp_path, monkeypatch):
     assert names["example"]["image"].shape == (40, 40, 3)
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs_and_gives_what_it_says(tmp_path, monkeypatch):
     config = configs.preset("small").model
     model = Nonlinear3DMM(config, np.float32([48, 0, 0, 56, 0, -48, 0, 56]), np.ones(8, np.float32))

@@ -150,8 +150,8 @@ class Explorer:
     def _draw(self, shape_code, albedo_code, illumination, projection, surface):
         _, vertices = self.model.decode_shape(shape_code)
         albedo = self.model.decode_albedo(albedo_code)
-        if surface == "clay":
-            albedo = tf.fill(tf.shape(albedo), 0.75)
+        if surface == "clay":  # as light as the skin, which says how strong the light is
+            albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination
         texture = detail.texture(self.model, albedo, vertices, projection, light)
         size = self.model.config.image_size * PICTURE_SCALE

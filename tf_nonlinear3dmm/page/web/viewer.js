@@ -20,10 +20,10 @@ export class Viewer {
     this.controls.enableDamping = true;
     this.controls.addEventListener('change', () => this.draw());
     this.controls.addEventListener('start', onTurn);
-    const key = new DirectionalLight(0xffffff, 2.2);
-    key.position.set(1, 1.5, 3);
+    const key = new DirectionalLight(0xffffff, 3.0);
+    key.position.set(-2, 2, 2);
     this.camera.add(key);
-    this.scene.add(this.camera, new HemisphereLight(0xffffff, 0x55504a, 1.1));
+    this.scene.add(this.camera, new HemisphereLight(0xffffff, 0x3a3633, 0.7));
     this.textured = new MeshBasicMaterial({ side: FrontSide });
     this.clay = new MeshStandardMaterial({ color: 0xc9bfb2, roughness: 0.75, side: FrontSide });
     this.inside = new MeshBasicMaterial({ color: 0x3a3d44, side: BackSide });
