@@ -7,6 +7,7 @@ picture draws from a stream of its own, so more records only append.
 import concurrent.futures
 import functools
 import io
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +106,7 @@ def _is_map(value):
 def _png(image):
     buffer = io.BytesIO()
     PIL.Image.fromarray(image.squeeze(axis=-1) if image.shape[-1] == 1 else image).save(
-        buffer, "PNG", compress_level=1
+        buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE
     )
     return buffer.getvalue()
 

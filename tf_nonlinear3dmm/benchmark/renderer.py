@@ -20,7 +20,7 @@ class Work:
     """Faces to draw.
 
     Args:
-        config: `ModelConfig`: sizes, face, and whether there is light.
+        config: `ModelConfig`: sizes, face, and whether there are light and soft outlines.
         batch: faces.
 
     Attributes:
@@ -30,7 +30,8 @@ class Work:
     def __init__(self, config, batch):
         face = FaceModel.load(config.face_model)
         size, uv_size = config.image_size, config.uv_size
-        self.tensors, self.image_size = renderer.face_tensors(face, uv_size), (size, size)
+        self.constants = renderer.face_tensors(face, uv_size), (size, size)
+        self.soft_outlines = config.silhouette_gradient
         vertices = tf.constant(face.mean_vertices, tf.float32)[tf.newaxis]
         light = tf.random.stateless_normal([batch, 9, 3], [0, 2]) * 0.1
         self.arguments = [
@@ -51,7 +52,7 @@ class Work:
         return self._graphs[1](self.arguments)
 
     def _image(self, arguments):
-        return renderer.render(*arguments, self.tensors, self.image_size).image
+        return renderer.render(*arguments, *self.constants, self.soft_outlines).image
 
     def _gradients(self, arguments):
         loss = tf.reduce_mean(tf.abs(self._image(arguments) - self.target))
