@@ -1,7 +1,7 @@
 """What each part of the method does: trains the model without it and compares, a row per part.
 
     python scripts/ablate.py --quick          about 30 minutes on two cores: width 8, 450 steps
-    python scripts/ablate.py                  width 16, 2250 steps; 150 minutes a sitting
+    python scripts/ablate.py                  width 16, 1800 steps; two sittings of 150 minutes
 
 Every row has the same steps, seed and faces. The same command goes on where it stopped. Exit code
 0: all is done; 1: more is to do. Every call writes the report of what there is.

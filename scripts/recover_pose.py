@@ -28,7 +28,8 @@ def main():
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=flags.data))
     say = functools.partial(print, file=sys.stderr, flush=True)
     try:
-        print(pose.table(pose.run(config, flags.faces, flags.steps, say)))
+        faces = pose.load(config, flags.faces)
+        print(pose.table(pose.recover(faces, flags.steps, say)))
     except (ValueError, OSError, data.NoSplitError) as error:
         parser.error(str(error))
 

@@ -256,9 +256,17 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
 
 def test_the_overview_has_a_picture_per_column(model, detected):
     portrait = found(model, photo())
-    picture = portraits.overview(portrait, photo(), model)
+    picture = portraits.overview([(portrait, photo())], model)
     columns = len(portraits.COLUMNS)
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
+
+
+def test_a_crop_is_seen_as_it_is(model):
+    image = np.random.default_rng(0).integers(0, 256, [32, 32, 3], np.uint8)
+    seen, direct = portraits.of_crop(model, image), model.reconstruct(image[np.newaxis])
+    np.testing.assert_allclose(seen.projection, direct.projection[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(seen.landmarks, direct.landmarks[0], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(seen.result.vertices, direct.vertices, rtol=1e-5, atol=1e-6)
 
 
 def script(monkeypatch, *flags):

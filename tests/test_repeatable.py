@@ -37,12 +37,13 @@ def test_two_processes_are_identical_after_20_steps(preset, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["tiny", "tiny+soft"])
-def test_two_replicas_are_one(preset, tmp_path):
+@pytest.mark.parametrize("preset, atol", [("tiny", 1e-5), ("tiny+soft", 1e-4)])
+def test_two_replicas_are_one(preset, atol, tmp_path):
+    # Rounding moves outlines across pixel centres, where the gradient of soft ones is not smooth.
     paths = [tmp_path / "one.npz", tmp_path / "two.npz"]
     one, two = results(*[(train(p, preset, 20, n + 1), p) for n, p in enumerate(paths)])
     for name, values in one.items():
-        np.testing.assert_allclose(values, two[name], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(values, two[name], rtol=1e-5, atol=atol)
 
 
 def test_gradients_are_added_in_pairs():

@@ -4,12 +4,12 @@ A record depends on (seed, split, index) alone: blocks have a fixed size and eve
 picture draws from a stream of its own, so more records only append.
 """
 
-import concurrent.futures
 import functools
 import io
 import zlib
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import PIL.Image
 import tensorflow as tf
@@ -20,6 +20,8 @@ from tf_nonlinear3dmm import crop, renderer
 from tf_nonlinear3dmm import unwrap as unwrapping
 
 BLOCK = 16  # records that are made together
+BLOCKS = 8  # that are worth starting another process for
+MOST_WORKERS = 8
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 PER_IDENTITY = {"train": 4, "validation": 2, "test": 2}
 PERSON, PICTURE = 0, 1  # kinds of random streams
@@ -33,6 +35,7 @@ class Studio(NamedTuple):
     image_size: int
     stored_size: int
     uv_size: tuple
+    face_model: str
     people: people.Population | people.LinearPeople
     face: renderer.FaceTensors
     stage: stage.Stage
@@ -52,6 +55,7 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
         image_size=image_size,
         stored_size=crop.stored_size(image_size),
         uv_size=tuple(uv_size),
+        face_model=face_model,
         people=cast,
         face=face,
         stage=cast.stage(face),
@@ -62,7 +66,7 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
 def one_blas_thread():
     """A context in which BLAS sums alike on any number of cores.
 
-    Its threads would also wait in busy loops and take half the time of the workers.
+    Its threads would also wait in busy loops and take half the time of others.
     """
     return threadpoolctl.threadpool_limits(1, "blas")
 
@@ -76,26 +80,36 @@ def _stream(studio, split, kind, number):
     return np.random.default_rng([studio.seed, SPLITS[split], kind, number])
 
 
-def records(studio, split, count, workers=2):
-    """Yields the first `count` examples of a split, their maps as PNG; threads make the blocks."""
+def records(studio, split, count, workers=None):
+    """Yields the first `count` examples of a split, their maps as PNG.
+
+    Processes make them, each with a studio of its own: threads would wait for each other's Python.
+
+    Args:
+        studio: `Studio`.
+        split: name.
+        count: of examples.
+        workers: processes, 1: this one alone. By default one for each core, up to `MOST_WORKERS`,
+            but not for fewer than `BLOCKS` blocks each.
+    """
     blocks = range(-(-count // BLOCK))
-    with one_blas_thread(), concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        waiting = []
-        for number in blocks:
-            waiting.append(pool.submit(_packed_block, studio, split, number))
-            if len(waiting) > workers:
-                yield from waiting.pop(0).result()
-        made = BLOCK * (len(blocks) - len(waiting))
-        for future in waiting:
-            yield from future.result()[: count - made]
-            made += BLOCK
+    if workers is None:
+        workers = max(1, min(joblib.cpu_count(), MOST_WORKERS, len(blocks) // BLOCKS))
+    recipe = studio.image_size, studio.uv_size, studio.seed, studio.face_model
+    made = joblib.Parallel(workers, batch_size=1, return_as="generator")(
+        joblib.delayed(_packed_block)(recipe, split, number) for number in blocks
+    )
+    for number, examples in enumerate(made):
+        yield from examples[: count - number * BLOCK]
 
 
-def _packed_block(studio, split, number):
+def _packed_block(recipe, split, number):
     """`block` with its masks and maps as PNG, quickly packed."""
+    with one_blas_thread():
+        examples = block(make_studio(*recipe), split, number)
     return [
         {name: _png(value) if _is_map(value) else value for name, value in example.items()}
-        for example in block(studio, split, number)
+        for example in examples
     ]
 
 

@@ -56,7 +56,7 @@ class Model(NamedTuple):
 
 
 def train(images, landmarks, settings=None, report=None):
-    """Learns the cascade.
+    """Learns the cascade; a stage keeps its features in memory, 35 kB for each starting point.
 
     Args:
         images: `[N, S, S, 3]` uint8, or floats in [0, 1].
@@ -74,8 +74,9 @@ def train(images, landmarks, settings=None, report=None):
     points = _starts(mean, len(goal), settings)
     weights = []
     for stage, patch in enumerate(settings.patches):
-        weights.append(_regress(images, points, goal, patch, settings))
-        points = _descend(images, points, weights[-1], patch, settings)
+        seen = [*_batches(images, points, patch, settings)]  # both halves of a stage need it
+        weights.append(_regress(seen, points, goal, settings))
+        points = _descend(seen, points, weights[-1])
         if report:
             report(stage, float(np.linalg.norm(points - goal[:, None], axis=-1).mean()))
     return Model(mean, np.stack(weights), settings)
@@ -86,7 +87,7 @@ def predict(model, images):
     shapes.check(images=(images, "N S S 3"))
     points = np.repeat(model.mean[None, None], len(images), axis=0)
     for patch, weights in zip(model.settings.patches, model.weights, strict=True):
-        points = _descend(images, points, weights, patch, model.settings)
+        points = _descend(_batches(images, points, patch, model.settings), points, weights)
     return points[:, 0] * images.shape[1]
 
 
@@ -139,10 +140,10 @@ def _features(pixels, points, patch, settings):
     return tf.pad(described, [[0, 0], [0, 1]], constant_values=1.0)
 
 
-def _regress(images, points, goal, patch, settings):
+def _regress(seen, points, goal, settings):
     """`[F + 1, 2 K]` of least squared distance to the goal, with a ridge on all but the last."""
     normal = right = 0.0
-    for rows, features in _batches(images, points, patch, settings):
+    for rows, features in seen:
         motion = (goal[rows, None] - points[rows]).reshape(len(features), -1)
         normal = normal + features.T @ features
         right = right + features.T @ motion
@@ -152,10 +153,7 @@ def _regress(images, points, goal, patch, settings):
     return scipy.linalg.cho_solve(factor, np.asarray(right, np.float64)).astype(np.float32)
 
 
-def _descend(images, points, weights, patch, settings):
+def _descend(seen, points, weights):
     """The points after one stage."""
-    parts = [
-        (features @ weights).reshape(points[rows].shape)
-        for rows, features in _batches(images, points, patch, settings)
-    ]
+    parts = [(features @ weights).reshape(points[rows].shape) for rows, features in seen]
     return points + np.concatenate(parts)

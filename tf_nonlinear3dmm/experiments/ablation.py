@@ -22,8 +22,8 @@ SHOWN = 5  # faces whose albedo is kept for the figure
 
 
 def full(folder, place):
-    """At most 150 minutes a sitting on two cores, two sittings: `small`, 1500 + 750 steps."""
-    return _study(folder, with_steps(configs.small(), 1500, 750), place)
+    """At most 150 minutes a sitting on two cores, two sittings: `small`, 1200 + 600 steps."""
+    return _study(folder, with_steps(configs.small(), 1200, 600), place)
 
 
 def quick(folder, place):

@@ -56,30 +56,8 @@ class Faces(NamedTuple):
     skin: np.ndarray
 
 
-def run(config, count, steps, say):
-    """The distances of the vertices from their true places, in pixels.
-
-    Args:
-        config: `Config` of the data.
-        count: faces, of the validation split.
-        steps: of Adam.
-        say: called with a line per result.
-
-    Returns:
-        dict from (case, "start", "hard" or "soft") to `[count]` mean distances of the skin.
-    """
-    faces = _faces(config, count)
-    start = _perturbed(faces.labels["projection"])
-    found = {}
-    for case in _cases(faces):
-        found[case.name, "start"] = _distance(faces, camera.compose(*start))
-        for name, soft in (("hard", False), ("soft", True)):
-            found[case.name, name] = _distance(faces, _recover(case, faces, start, soft, steps))
-            say(f"{case.name}, {name}: {np.mean(found[case.name, name]):.2f} px")
-    return found
-
-
-def _faces(config, count):
+def load(config, count):
+    """`Faces`, the first `count` of the validation split of a `Config`."""
     face = FaceModel.load(config.model.face_model)
     split = data.open_split(data.requests(config)[0][0], config, "validation")
     wanted = ["vertices", "albedo", "illumination"]
@@ -89,7 +67,30 @@ def _faces(config, count):
     return Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
 
 
-def _cases(faces):
+def recover(faces, steps, say=lambda line: None):
+    """How far the skin lies from where it truly is, in pixels: at the start and once found.
+
+    Args:
+        faces: `Faces`.
+        steps: of Adam.
+        say: called with a line per result.
+
+    Returns:
+        dict from (case, "start", "hard" or "soft") to `[N]` mean distances.
+    """
+    start = perturbed(faces.labels["projection"])
+    found = {}
+    for case in cases(faces):
+        found[case.name, "start"] = distance(faces, camera.compose(*start))
+        for name, soft in (("hard", False), ("soft", True)):
+            projection = find(case, faces, start, soft, steps)
+            found[case.name, name] = distance(faces, projection)
+            say(f"{case.name}, {name}: {np.mean(found[case.name, name]):.2f} px")
+    return found
+
+
+def cases(faces):
+    """The three `Case`s of `Faces`."""
     labels, photo = faces.labels, faces.labels["image"]
     other = tf.roll(photo[::-1], photo.shape[1] // 3, axis=1)
     mean = tf.zeros_like(labels["albedo"]) + tf.reduce_mean(labels["albedo"], axis=0)
@@ -112,7 +113,7 @@ def _white(count):
     return tf.concat([tf.fill([count, 1, 3], WHITE), tf.zeros([count, 8, 3])], axis=1)
 
 
-def _perturbed(projection, seed=0):
+def perturbed(projection, seed=0):
     """What `camera.compose` takes, off by `PIXELS` and `DEGREES` in random directions."""
     rng = np.random.default_rng(seed)
     yaw, pitch, roll, scale, translation = (k.numpy() for k in camera.decompose(projection))
@@ -123,8 +124,16 @@ def _perturbed(projection, seed=0):
     return [tf.constant(k, tf.float32) for k in pose]
 
 
-def _recover(case, faces, start, soft, steps, rate=0.3):
-    """The projections found, `[N, 2, 4]`: Adam on camera and light, its rate falling to 0."""
+def find(case, faces, start, soft, steps, rate=0.3):
+    """Projections `[N, 2, 4]` by Adam on camera and light, its rate falling to 0.
+
+    Args:
+        case: `Case`.
+        faces: `Faces`.
+        start: what `perturbed` returns.
+        soft: whether outlines are.
+        steps, rate: of Adam; the rate in `UNITS`.
+    """
     moved = [tf.Variable(tf.zeros_like(k)) for k in start]
     light = tf.Variable(tf.zeros_like(_white(len(start[0]))), trainable=case.fit_light)
     variables = moved + ([light] if case.fit_light else [])
@@ -159,8 +168,8 @@ def _render(faces, albedo, projection, illumination, soft):
     return renderer.render(vertices, albedo, projection, illumination, faces.face, size, soft)
 
 
-def _distance(faces, projection):
-    """`[N]` mean distance of the skin's vertices, pixels."""
+def distance(faces, projection):
+    """How far the skin's vertices lie from their true places, `[N]` pixels."""
     vertices = faces.labels["vertices"]
     found, true = (
         camera.project(vertices, p)[..., :2] for p in (projection, faces.labels["projection"])

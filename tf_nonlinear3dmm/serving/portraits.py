@@ -72,10 +72,10 @@ def find(model, photo, confidence=0.9):
     return [portrait(model, photo, face) for face in found]
 
 
-def portrait(model, photo, face):
-    """The `Portrait` of one `photos.Face`."""
+def portrait(model, photo, face, square=None):
+    """The `Portrait` of one `photos.Face`; `square`: what the model sees, by default by its box."""
     size = model.config.image_size
-    square = photos.face_square(face.box)
+    square = square or photos.face_square(face.box)
     image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)
     result = model.reconstruct(image[tf.newaxis])
     k = size / square.side
@@ -88,6 +88,14 @@ def portrait(model, photo, face):
         landmarks=camera.crop_points(result.landmarks, *back)[0].numpy(),
         result=result,
     )
+
+
+def of_crop(model, crop_image):
+    """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
+    side = float(len(crop_image))
+    face = photos.Face(box=np.array([0, 0, side, side]), confidence=1.0)
+    whole = crop.around(tf.constant([(side - 1) / 2] * 2), tf.constant(side))
+    return portrait(model, crop_image, face, whole)
 
 
 def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
@@ -116,7 +124,7 @@ def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
     points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in portrait.landmarks + 1)
     paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
     picture = stem.with_name(f"{stem.name}_overview.png")
-    visualize.save(picture, overview(portrait, photo, model))
+    visualize.save(picture, overview([(portrait, photo)], model))
     return [*paths, *companions, picture]
 
 
@@ -205,8 +213,14 @@ def _lit(result, model):
     return detail.texture(model, *parts)
 
 
-def overview(portrait, photo, model):
-    """One row of pictures: `COLUMNS`."""
+def overview(faces, model):
+    """`[H, W, 3]` uint8, pictures in `COLUMNS` with a row for each (`Portrait`, its photo)."""
+    rows = np.concatenate([_row(portrait, photo, model) for portrait, photo in faces])
+    return visualize.grid(rows, COLUMNS)
+
+
+def _row(portrait, photo, model):
+    """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
     face, result = detail.tensors(model), portrait.result
     k = PICTURE / model.config.image_size
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
@@ -230,4 +244,4 @@ def overview(portrait, photo, model):
         visualize.paint(result.albedo_map, ahead, model.tensors),
         visualize.paint(relit, seen, face),
     ]
-    return visualize.grid(np.stack([visualize.to_uint8(c) for c in columns], axis=1), COLUMNS)
+    return np.stack([visualize.to_uint8(c) for c in columns], axis=1)

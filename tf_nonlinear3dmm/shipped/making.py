@@ -45,7 +45,10 @@ def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
         raise ShipError(f"the weights of {run} are larger than {LARGEST >> 20} MiB in float16")
     found = labelled.find_directions(model, config, faces)
     directions.save(folder / labelled.FILE, found)
+    shipped_model = serving.load(weights)
     samples.write_samples(folder, crops)
-    rounding = labelled.difference(model, serving.load(weights), config)
+    samples.write_overview(folder, crops, shipped_model)
+    rounding = labelled.difference(model, shipped_model, config)
     pictures = card.write(folder, run, config, report, weights.stat().st_size, rounding, note)
-    return [weights, folder / labelled.FILE, folder / samples.FILE, *pictures]
+    made = [folder / name for name in (labelled.FILE, samples.FILE, samples.OVERVIEW)]
+    return [weights, *made, *pictures]

@@ -1,4 +1,5 @@
-"""Sample faces: crops of people who do not exist, side by side in one picture."""
+"""Sample faces: crops of people who do not exist, side by side in one picture, and what the model
+makes of some of them."""
 
 import pathlib
 
@@ -6,8 +7,9 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm import serving
+from tf_nonlinear3dmm.serving import portraits
 
-FILE = "samples.jpg"
+FILE, OVERVIEW = "samples.jpg", "overview.jpg"
 NAMES = tuple(f"sample {number}" for number in range(1, 9))
 
 
@@ -29,3 +31,12 @@ def write_samples(folder, crops):
     """Writes up to eight crops `[S, S, 3]` uint8 that `read_samples` reads."""
     sheet = np.concatenate(crops[: len(NAMES)], axis=1)
     PIL.Image.fromarray(sheet).save(pathlib.Path(folder) / FILE, quality=92)
+
+
+def write_overview(folder, crops, model, width=1500):
+    """Writes what `model` makes of the first three crops."""
+    faces = [(portraits.of_crop(model, crop), crop) for crop in crops[:3]]
+    picture = PIL.Image.fromarray(portraits.overview(faces, model))
+    height = round(picture.height * width / picture.width)
+    picture = picture.resize((width, height), PIL.Image.Resampling.LANCZOS)
+    picture.save(pathlib.Path(folder) / OVERVIEW, quality=90)
