@@ -16,8 +16,8 @@ and over what:
     gradients      the same matrix transposed; not `unsorted_segment_sum`
     gathers        few of wide rows by `gather_nd`; not many of columns, nor `gather`
     rows           woven of columns by `complex`; not transposed
-    batch          culled with the batch last, so that a gather moves a row of images; then in two
-                   halves, side by side; not in four
+    batch          culled with the batch last, so that a gather moves a row of images; then in
+                   parts of two images or more, side by side; not in halves, nor as one
     XLA            none: it culls faster, but wants fixed sizes, and all that follows depends on the
                    view; an export would have to do without
 
@@ -26,6 +26,7 @@ arithmetic of int32 is registered in host memory; with `int64=True` for all but 
 `UnsortedSegmentMin` of int64.
 """
 
+import itertools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -33,6 +34,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import coverage, packing, shapes, spans
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
+MOST_PARTS = 8  # of a batch
 
 
 class Fragments(NamedTuple):
@@ -75,14 +77,12 @@ def rasterize(image_points, triangles, image_size, int64=True):
         raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
     kit = packing.Int64 if int64 else packing.Int32
     chosen = spans.candidates(tf.stop_gradient(image_points), triangles, image_size)
-    parts = [(image_points, chosen)]
-    if image_points.shape[0] != 1:
-        # Two halves of the batch share nothing, so that ops of one thread run side by side.
-        batch = tf.shape(image_points)[0]
-        half = batch // 2
-        points = tf.split(image_points, [half, batch - half], num=2)
-        parts = zip(points, (chosen[:half], chosen[half:]), strict=True)
-    parts = [_draw(*part, triangles, image_size, kit) for part in parts]
+    ends = _ends(image_points)
+    points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
+    parts = [
+        _draw(part, chosen[start:end], triangles, image_size, kit)
+        for part, (start, end) in zip(points, ends, strict=True)
+    ]
     triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
     shape = [image_points.shape[0], *image_size]
     return Fragments(
@@ -158,6 +158,14 @@ def uv_fragments(uv, triangles, uv_size):
 
 def _cross(a, b):
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _ends(images):
+    """Where parts of a batch start and end: they share nothing, so that they run side by side."""
+    batch = images.shape[0]
+    count = 2 if batch is None else max(1, min(MOST_PARTS, batch // 2))
+    batch = batch or tf.shape(images)[0]
+    return [*itertools.pairwise(batch * part // count for part in range(count + 1))]
 
 
 def _draw(points, chosen, triangles, image_size, kit):
