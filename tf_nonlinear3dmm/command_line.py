@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import dataclasses
 import difflib
+import importlib
 import json
 import logging
 import os
@@ -118,6 +119,14 @@ def quiet_imports():
         os.dup2(kept, 2)
         os.close(kept)
         logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def call(module, name, *arguments):
+    """What a function of a module returns, which a new process imports quietly first."""
+    if module not in sys.modules:
+        with quiet_imports():
+            importlib.import_module(module)
+    return getattr(sys.modules[module], name)(*arguments)
 
 
 _NONE = argparse.SUPPRESS

@@ -16,7 +16,7 @@ import tensorflow as tf
 import threadpoolctl
 
 from datasets.synthetic_faces import people, picture, scene, sensor, stage, teacher
-from tf_nonlinear3dmm import crop, renderer
+from tf_nonlinear3dmm import command_line, crop, renderer
 from tf_nonlinear3dmm import unwrap as unwrapping
 
 BLOCK = 16  # records that are made together
@@ -97,13 +97,14 @@ def records(studio, split, count, workers=None):
         workers = max(1, min(joblib.cpu_count(), MOST_WORKERS, len(blocks) // BLOCKS))
     recipe = studio.image_size, studio.uv_size, studio.seed, studio.face_model
     made = joblib.Parallel(workers, batch_size=1, return_as="generator")(
-        joblib.delayed(_packed_block)(recipe, split, number) for number in blocks
+        joblib.delayed(command_line.call)(__name__, "packed_block", recipe, split, number)
+        for number in blocks
     )
     for number, examples in enumerate(made):
         yield from examples[: count - number * BLOCK]
 
 
-def _packed_block(recipe, split, number):
+def packed_block(recipe, split, number):
     """`block` with its masks and maps as PNG, quickly packed."""
     with one_blas_thread():
         examples = block(make_studio(*recipe), split, number)
