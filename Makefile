@@ -22,12 +22,12 @@ results: $(READY)  ## the paper's experiments; the same command goes on (QUICK=1
 	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(READY)  ## every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 check: $(READY)  ## before each commit: style and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
 	$(BIN)/python scripts/build_face_model.py --check

@@ -167,7 +167,15 @@ def test_a_signal_saves_after_the_step(whole, tmp_path, number):
     assert (tmp_path / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
 
 
-def test_a_second_signal_does_not_wait(tmp_path):
+@pytest.fixture
+def interrupts():
+    """Ctrl-C raises, also in a process that was started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_does_not_wait(tmp_path, interrupts):
     before = signal.getsignal(signal.SIGINT)
 
     def twice(step):

@@ -105,7 +105,7 @@ def tiny(folder, scans, place, **changes):
     """Every part at its smallest, for tests: minutes, and numbers that mean nothing."""
     small = dict(code_size=6, shape_codes=(4, 6), texture_codes=(4, 6), image_codes=(4, 6))
     budget = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8)
-    config = change(with_steps(configs.tiny(), 2, 2), "data", folder=place)
+    config = change(with_steps(configs.tiny(), 1, 1), "data", folder=place)
     descent = sdm.Settings(patches=(0.3, 0.2), cells=2, bins=4, starts=2)
     fast = dict(cascade=2, descent=descent, form="tiny")
     return Study(folder, config, scans, **{**small, **budget, **fast, **changes})
