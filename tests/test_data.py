@@ -287,6 +287,7 @@ def test_in_order_gives_the_split_as_it_lies(config):
 @pytest.mark.parametrize(
     "changes, message",
     [
+        ({"sources": "photo_folder:/nowhere"}, "/nowhere: no such folder or zip file"),
         ({"sources": "fake_face"}, r"`fake_face/s32` is neither.*did you mean `fake_faces`\?"),
         ({"sources": "fake_faces,fake_faces"}, "`mix` must be 2 positive numbers.* got '1'"),
         ({"mix": "-1"}, "`mix` must be 1 positive numbers"),

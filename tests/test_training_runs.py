@@ -121,8 +121,10 @@ def test_what_cannot_start_leaves_no_folder(prepared, tmp_path, changes, message
 
 
 def test_a_wrong_strategy_names_the_nearest(prepared, tmp_path):
-    with pytest.raises(training.RunError, match="got `miror`; did you mean `mirrored`"):
+    with pytest.raises(training.RunError, match="did you mean `mirrored`. got 'miror'"):
         training.train(tiny(prepared), tmp_path / "run", "miror")
+    with pytest.raises(ValueError, match="did you mean `mirrored`"):  # of a finished run too
+        strategies.is_chief("miror")
 
 
 def test_multi_worker_asks_for_its_environment(monkeypatch):

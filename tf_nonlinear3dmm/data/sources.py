@@ -108,8 +108,10 @@ def is_prepared(request, config):
 
 
 def _check_files(request, made, place):
-    """Refuses a data set of the user's own files that are neither named nor in tfds' `place`."""
+    """Refuses a data set of the user's own files that are not where they are named or wanted."""
     wanted = made.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if wanted and request.path and not pathlib.Path(request.path).exists():
+        raise ValueError(f"{request.path}: no such folder or zip file")
     if wanted and not request.path and not any(place.glob("*")):
         raise ValueError(
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "

@@ -1,10 +1,11 @@
 """Where the replicas of a run live: one device, all of this machine, several machines, a TPU."""
 
-import difflib
 import json
 import os
 
 import tensorflow as tf
+
+from tf_nonlinear3dmm import configs
 
 
 def create(name):
@@ -18,15 +19,13 @@ def create(name):
     Raises:
         ValueError: an unknown name, or TF_CONFIG that does not say what is needed.
     """
-    if name not in STRATEGIES:
-        near = difflib.get_close_matches(name, STRATEGIES, n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else ""
-        raise ValueError(f"`strategy` must be one of {', '.join(STRATEGIES)}, got `{name}`{hint}")
+    configs.check_choice("strategy", name, tuple(STRATEGIES))
     return STRATEGIES[name]()
 
 
 def is_chief(name):
-    """Whether this process, of a strategy `name`, writes the run's files."""
+    """Whether this process, of a strategy `name`, writes the run's files; raises as `create`."""
+    configs.check_choice("strategy", name, tuple(STRATEGIES))
     if name != "multi_worker":
         return True
     cluster = _cluster()
