@@ -53,6 +53,11 @@ def around(centre, side):
     return Square(corner[..., 0], corner[..., 1], side)
 
 
+def whole(side):
+    """The `Square` of scalars that is all of a square image."""
+    return Square(*(tf.constant(float(k)) for k in (0, 0, side)))
+
+
 def grow(square, factor):
     """The square with the same centre and `factor` times the side."""
     shift = square.side * (factor - 1) / 2

@@ -78,6 +78,7 @@ def rasterize(image_points, triangles, image_size, int64=True):
     kit = packing.Int64 if int64 else packing.Int32
     chosen = spans.candidates(tf.stop_gradient(image_points), triangles, image_size)
     ends = _ends(image_points)
+    # Not slices, whose gradient is slower; GPUs have no kernel that splits bools.
     points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
     parts = [
         _draw(part, chosen[start:end], triangles, image_size, kit)

@@ -42,9 +42,13 @@ class Studio(NamedTuple):
     fitter: teacher.Fitter
 
 
-@functools.lru_cache(maxsize=2)
 def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
-    """The `Studio` of a configuration."""
+    """The `Studio` of a configuration, made once in a process."""
+    return _studio(image_size, tuple(uv_size), seed, face_model)
+
+
+@functools.lru_cache(maxsize=2)
+def _studio(image_size, uv_size, seed, face_model):
     fineness = 4 if uv_size[0] < 48 else 2
     cast = people.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
     face = renderer.face_tensors(cast.face, uv_size)
@@ -54,7 +58,7 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
         seed=seed,
         image_size=image_size,
         stored_size=crop.stored_size(image_size),
-        uv_size=tuple(uv_size),
+        uv_size=uv_size,
         face_model=face_model,
         people=cast,
         face=face,

@@ -112,9 +112,7 @@ def _faces(split, count, image_size, seed):
     ids = FaceModel.load("makehuman").landmarks
     for face in generator.records(studio, split, count):
         image = tf.io.decode_jpeg(face["image"])
-        whole = crop.around(
-            tf.constant([(image.shape[1] - 1) / 2] * 2), tf.constant(float(image.shape[1]))
-        )
+        whole = crop.whole(image.shape[1])
         batch = crop.Square(*(part[tf.newaxis] for part in whole))
         large = tf.clip_by_value(tf.round(crop.image(image, whole, SIDE)), 0, 255)
         projection = crop.projection(face["projection"][np.newaxis], batch, SIDE)

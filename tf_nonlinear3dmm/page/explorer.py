@@ -116,8 +116,7 @@ class Explorer:
 
     def reconstruct_crop(self, image):
         """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
-        side = tf.constant(len(image), tf.float32)
-        return self._reconstruct(image, crop.around(tf.stack([side - 1, side - 1]) / 2, side))
+        return self._reconstruct(image, crop.whole(len(image)))
 
     def decode(self, face, sliders, surface="lit"):
         """The face moved by `sliders` (name -> value).

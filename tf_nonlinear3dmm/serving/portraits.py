@@ -94,8 +94,7 @@ def of_crop(model, crop_image):
     """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
     side = float(len(crop_image))
     face = photos.Face(box=np.array([0, 0, side, side]), confidence=1.0)
-    whole = crop.around(tf.constant([(side - 1) / 2] * 2), tf.constant(side))
-    return portrait(model, crop_image, face, whole)
+    return portrait(model, crop_image, face, crop.whole(side))
 
 
 def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
