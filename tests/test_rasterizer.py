@@ -64,6 +64,25 @@ def test_int32_draws_the_face_as_int64_does():
     assert_alike(*found, atol=0)
 
 
+def test_unequal_parts_of_a_batch_draw_what_one_does(monkeypatch):
+    points, triangles = scenes.soup(3, 7, V, T, SIZE)
+    upstream = np.random.default_rng(0).normal(size=[7, *SIZE, 3])
+
+    def draw():
+        corners = tf.constant(points)
+        with tf.GradientTape() as tape:
+            tape.watch(corners)
+            fragments = rasterizer.rasterize(corners, triangles, SIZE)
+            loss = tf.reduce_sum(upstream * fragments.barycentric) + tf.reduce_sum(fragments.depth)
+        return [*fragments, tape.gradient(loss, corners)]
+
+    assert len(rasterizer._ends(points, H * W)) == 1
+    whole = draw()
+    monkeypatch.setattr(rasterizer, "LEAST_PART", 1)
+    assert rasterizer._ends(points, H * W) == [(0, 2), (2, 4), (4, 7)]
+    assert_alike(draw(), whole)
+
+
 def test_barycentrics_sum_to_1_and_depth_follows_them():
     face, points = face_points(48, yaw=-0.4)
     triangle_id, barycentric, depth = fragments_of(points, face.triangles, (48, 45))

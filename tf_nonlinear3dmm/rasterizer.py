@@ -35,6 +35,7 @@ from tf_nonlinear3dmm import coverage, packing, shapes, spans
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
 MOST_PARTS = 8  # of a batch
+LEAST_PART = 1 << 14  # pixels: smaller ones cost more than they save
 
 
 class Fragments(NamedTuple):
@@ -77,7 +78,7 @@ def rasterize(image_points, triangles, image_size, int64=True):
         raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
     kit = packing.Int64 if int64 else packing.Int32
     chosen = spans.candidates(tf.stop_gradient(image_points), triangles, image_size)
-    ends = _ends(image_points)
+    ends = _ends(image_points, image_size[0] * image_size[1])
     # Not slices, whose gradient is slower; GPUs have no kernel that splits bools.
     points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
     parts = [
@@ -161,10 +162,12 @@ def _cross(a, b):
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _ends(images):
+def _ends(images, pixels):
     """Where parts of a batch start and end: they share nothing, so that they run side by side."""
     batch = images.shape[0]
-    count = 2 if batch is None else max(1, min(MOST_PARTS, batch // 2))
+    count = 2
+    if batch is not None:
+        count = max(1, min(MOST_PARTS, batch // 2, batch * pixels // LEAST_PART))
     batch = batch or tf.shape(images)[0]
     return [*itertools.pairwise(batch * part // count for part in range(count + 1))]
 
