@@ -65,7 +65,7 @@ def run(preset, steps, strategy):
         optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
         return loss
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(batch, number):
         found = strategy.run(replica_step, args=(batch, number))
         return strategy.reduce("MEAN", found, axis=None)

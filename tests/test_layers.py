@@ -1,7 +1,8 @@
-"""The fused batch normalisation is Keras' synchronised one."""
+"""Batch normalisation is Keras' synchronised one: fused, and from two means."""
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import layers
@@ -9,15 +10,16 @@ from tf_nonlinear3dmm import layers
 B, H, W, C = 3, 5, 4, 2
 
 
-def test_batch_norm_is_the_synchronised_one_of_keras():
-    images = 3 + 2 * np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+@pytest.mark.parametrize("shape", [(B, H, W, C), (B * H * W, C)])
+def test_batch_norm_is_the_synchronised_one_of_keras(shape):
+    values = 3 + 2 * np.random.default_rng(0).normal(size=shape).astype(np.float32)
     ours = layers.BatchNorm()
     theirs = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
     results = []
     for layer in (ours, theirs):
-        layer.build([None, H, W, C])
+        layer.build([None, *shape[1:]])
         layer.set_weights(np.float32([[2, 3], [0.5, -1], [0.1, 0.2], [2, 1]]))
-        x = tf.constant(images)
+        x = tf.constant(values)
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x, training=True)

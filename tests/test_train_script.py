@@ -119,6 +119,7 @@ def test_help_explains_every_flag_without_waiting_for_tensorflow():
 
 def start(data, out, *words):
     flags = ["--preset", "tiny", "--data", "fake_faces", "--data.folder", data, "--out", out]
+    flags += ["--pretrain.alternating", "false"]  # as the kinds of step in finetuning
     return programs.start("train.py", *flags, "--train.checkpoint_minutes", "0", *words)
 
 
