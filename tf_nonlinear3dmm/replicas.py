@@ -14,11 +14,20 @@ def context():
 
 
 def mean(value):
-    """The mean of a tensor over the replicas. Its gradient reaches every replica."""
+    """The mean of a tensor over the replicas. Its (first) gradient reaches every replica."""
     replica = context()
     if replica is None:
         return value
-    return replica.all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+    def exchange(value):
+        # TensorFlow looks for variables behind what it reduces, as far as gradients reach.
+        return replica.all_reduce(tf.distribute.ReduceOp.MEAN, tf.stop_gradient(value))
+
+    @tf.custom_gradient
+    def run(value):
+        return exchange(value), exchange  # its gradient is the mean of the gradients
+
+    return run(value)
 
 
 def masked_mean(values, mask):
