@@ -174,8 +174,10 @@ def test_evaluate_writes_report_and_figures(run):
     written = evaluation.evaluate(run, say=lambda line: None)
     assert json.loads((run / "report.json").read_text())["faces"] == N
     assert written["bad_records"] == ["bad"]
+    command = f"python scripts/evaluate.py --run {run} --source synthetic_faces --split test\n"
     text = (run / "report.md").read_text()
-    for expected in ("mean face, best pose", "vertex error (mm)", "5.42", "95 %", "1 bad records"):
+    words = ("mean face, best pose", "vertex error (mm)", "5.42", "95 %", "1 bad records")
+    for expected in (*words, command):
         assert expected in text
     names = {path.stem for path in (run / "figures").iterdir()}
     assert names == {"best", "median", "worst", "cumulative", "error_maps", "curves"}

@@ -148,7 +148,8 @@ def _markdown(report, pictures):
         f"`{report['split']}`. "
         "Brackets: 95 % bootstrap intervals over faces.",
         "",
-        f"    python scripts/evaluate.py --run {report['run']}",
+        f"    python scripts/evaluate.py --run {report['run']} --source {report['source']} "
+        f"--split {report['split']}",
         "",
     ]
     if report["bad_records"]:
