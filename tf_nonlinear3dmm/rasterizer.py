@@ -17,7 +17,8 @@ and over what:
     gathers        few of wide rows by `gather_nd`; not many of columns, nor `gather`
     rows           woven of columns by `complex`; not transposed
     batch          culled with the batch last, so that a gather moves a row of images; then in
-                   parts of two images or more, side by side; not in halves, nor as one
+                   parts of two images or more, side by side; not in halves, nor as one, but for
+                   small pictures, where parts are more to trace
     XLA            none: it culls faster, but wants fixed sizes, and all that follows depends on the
                    view; an export would have to do without
 
@@ -35,7 +36,7 @@ from tf_nonlinear3dmm import coverage, packing, shapes, spans
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
 MOST_PARTS = 8  # of a batch
-LEAST_PART = 1 << 14  # pixels: smaller ones cost more than they save
+LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
 
 
 class Fragments(NamedTuple):
