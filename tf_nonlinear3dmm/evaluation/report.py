@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shlex
 import time
 
 import numpy as np
@@ -138,6 +139,7 @@ CAPTIONS = {
 
 def _markdown(report, pictures):
     config = report["config"]
+    words = [w for name in ("run", "source", "split") for w in (f"--{name}", report[name])]
     lines = [
         f"# Evaluation of {report['run']}",
         "",
@@ -148,8 +150,7 @@ def _markdown(report, pictures):
         f"`{report['split']}`. "
         "Brackets: 95 % bootstrap intervals over faces.",
         "",
-        f"    python scripts/evaluate.py --run {report['run']} --source {report['source']} "
-        f"--split {report['split']}",
+        f"    {shlex.join(['python', 'scripts/evaluate.py', *words])}",
         "",
     ]
     if report["bad_records"]:
