@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import json
 
@@ -6,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, configs, data, evaluation, training, visualize
-from tf_nonlinear3dmm.evaluation import report, tables
+from tf_nonlinear3dmm.evaluation import expressiveness, report, tables
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 N = 6
@@ -180,7 +181,8 @@ def test_evaluate_writes_report_and_figures(run):
     for expected in (*words, command):
         assert expected in text
     names = {path.stem for path in (run / "figures").iterdir()}
-    assert names == {"best", "median", "worst", "cumulative", "error_maps", "curves"}
+    expected = {"best", "median", "worst", "cumulative", "error_maps", "curves"}
+    assert names == expected | {"interpolation", "swaps", "relighting"}
     for name in names:
         assert f"(figures/{name}.png)" in text
 
@@ -190,6 +192,27 @@ def test_evaluate_writes_elsewhere_and_fewer_faces(run):
     written = evaluation.evaluate(run, faces=3, out=run / "other", say=lambda line: None)
     assert written["faces"] == 3 and (run / "other/report.md").exists()
     assert not (run / "report.md").exists()
+
+
+def test_a_lamp_lights_the_side_it_stands_on(model, monkeypatch):
+    monkeypatch.setattr(visualize, "FINE", 1)
+    codes = model.encode(np.full([2, S, S, 3], 0.5, np.float32))
+    drawn = expressiveness.draw(
+        model, codes.shape_code, codes.albedo_code, expressiveness.lamp([-60, 60]), yaw_deg=0.0
+    )
+    left, right = np.split(drawn.astype(float).mean((1, 3)), 2, axis=1)
+    assert left[0].mean() > left[1].mean() + 2 and right[1].mean() > right[0].mean() + 2
+
+
+def test_a_texture_with_the_light_in_it_is_shown_as_it_is(model, monkeypatch):
+    monkeypatch.setattr(visualize, "FINE", 1)
+    config = dataclasses.replace(CONFIG.model, lighting=False)
+    made = Nonlinear3DMM(config, MEAN, np.full(8, 0.5, np.float32))
+    drawn = expressiveness.draw_all(made, None, FakeSplit(perfect(model)))
+    assert [*drawn] == ["interpolation", "swaps"]
+    few = FakeSplit(perfect(model))
+    few.rows = few.rows[:5]
+    assert expressiveness.draw_all(made, None, few) == {}
 
 
 def test_evaluate_says_what_is_wrong_in_one_line(tmp_path):

@@ -14,13 +14,13 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, directions, training
 from tf_nonlinear3dmm.baselines import linear
+from tf_nonlinear3dmm.evaluation import expressiveness
 from tf_nonlinear3dmm.experiments import (
     alignment,
     autoencoder,
     claims,
     codes,
     document,
-    expressiveness,
     landmarkers,
     paper,
     pictures,

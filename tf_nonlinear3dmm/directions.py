@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import data, shapes
 
+BATCH = 32
 GROUPS = {
     "shape": ("Shape", ("male", "age", "weight", "muscle", "african", "asian", "caucasian")),
     "expression": ("Expression", ("jaw_open", "smile", "blink", "brow_raise")),
@@ -110,6 +112,42 @@ class Part(NamedTuple):
     decode: Callable
     codes: np.ndarray
     truth: np.ndarray
+
+
+def labelled(model, split, image_size, count=1000):
+    """What `fit` needs, of the first faces of a split.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        split: `data.Split`.
+        image_size: of the model.
+        count: at most so many faces.
+
+    Returns:
+        (parts, attributes, names); None where the split lacks a label.
+    """
+    labels = ("attributes", "vertices", "albedo")
+    if not all(label in split for label in labels):
+        return None
+    found = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    features = [*labels, "image"]
+    for batch in data.in_order(split, image_size, BATCH, features, split.rows[:count]):
+        codes = model.encode(batch["image"])
+        for name, values in found.items():
+            values.append(batch[name] if name in labels else getattr(codes, name))
+    found = {name: np.concatenate(values) for name, values in found.items()}
+
+    def part(name, decode, truth):
+        return Part(lambda code: _flat(decode(code)), found[name], _flat(found[truth]).numpy())
+
+    shape = part("shape_code", lambda code: model.decode_shape(code)[1], "vertices")
+    albedo = part("albedo_code", model.decode_albedo, "albedo")
+    names = split.builder.info.metadata["attributes"]
+    return {"shape": shape, "albedo": albedo}, found["attributes"], names
+
+
+def _flat(values):
+    return tf.reshape(values, [values.shape[0], -1])
 
 
 def fit(parts, attributes, names):

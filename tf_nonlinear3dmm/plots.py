@@ -1,7 +1,9 @@
-"""Numbers as figures: error maps, cumulative errors, curves, as uint8 RGB arrays.
+"""Numbers and words as figures: error maps, cumulative errors, curves, as uint8 RGB arrays.
 
 Drawn without a display and without global state.
 """
+
+import textwrap
 
 import matplotlib
 import matplotlib.backends.backend_agg
@@ -10,6 +12,7 @@ import matplotlib.colors
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
 
 from tf_nonlinear3dmm import visualize
 
@@ -122,6 +125,17 @@ def growth(panels, unit):
         spot.set(xlabel=size, ylabel=unit if spot is axes[0] else None)
         spot.legend(frameon=False, fontsize=9)
     return _pixels(figure)
+
+
+def caption(text, width, height=None):
+    """A white uint8 tile with a few words in its middle."""
+    height = height or width
+    canvas = Image.new("RGB", (width, height), "white")
+    font = ImageFont.load_default(13)
+    lines = "\n".join(textwrap.wrap(text, width // 8))
+    pen = ImageDraw.Draw(canvas)
+    pen.multiline_text((width / 2, height / 2), lines, (40, 40, 40), font, "mm", align="center")
+    return np.asarray(canvas)
 
 
 def _figure(width, height):

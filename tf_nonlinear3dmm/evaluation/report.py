@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 from tf_nonlinear3dmm import configs, data, plots, training, visualize
-from tf_nonlinear3dmm.evaluation import measures, tables
+from tf_nonlinear3dmm.evaluation import expressiveness, measures, tables
 from tf_nonlinear3dmm.training import records as log
 
 SHOWN = 4  # faces in each panel
@@ -57,6 +57,7 @@ def evaluate(run, source=None, split=None, faces=None, out=None, batch_size=32, 
     }
     folder = pathlib.Path(out or run)
     pictures = _figures(run, model, config, records, rows, per_face, found.per_vertex())
+    pictures |= expressiveness.draw_all(model, _training_split(config), records)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         visualize.save(folder / "figures" / f"{name}.png", picture)
@@ -90,6 +91,14 @@ def _open_split(request, config, split):
         return data.open_split(request, config, "test")
     except data.NoSplitError:
         return data.open_split(request, config, "validation")
+
+
+def _training_split(config):
+    """What tells directions, or None."""
+    try:
+        return data.open_split(data.requests(config)[0][0], config, "train")
+    except data.NoSplitError:
+        return None
 
 
 def _figures(run, model, config, records, rows, per_face, per_vertex):
@@ -134,6 +143,7 @@ CAPTIONS = {
     "cumulative": "Share of faces below an error",
     "error_maps": "Mean distance to the true vertex after rigid alignment",
     "curves": "Training",
+    **expressiveness.CAPTIONS,
 }
 
 
@@ -174,5 +184,5 @@ def _markdown(report, pictures):
     lines += ["## Pictures", ""]
     for name, caption in CAPTIONS.items():
         if name in pictures:
-            lines += [f"{caption}:", "", f"![{name}](figures/{name}.png)", ""]
+            lines += [f"{caption.removesuffix('.')}:", "", f"![{name}](figures/{name}.png)", ""]
     return "\n".join(lines)

@@ -65,12 +65,3 @@ PAPER_NAMES = {
     "3DDFA": "3DDFA",
     "Nonlinear, teacher, finetuned": "Nonlinear 3DMM",
 }
-EXPRESSIVENESS = {
-    "shape_walks": "Shape along directions found from labelled training faces: the mean of six "
-    "people, moved by standard deviations of the attribute.",
-    "albedo_walks": "The same for albedo.",
-    "interpolation": "Both codes on the way from one person (left photo) to another (right photo).",
-    "swaps": "Shape of the row's photo, albedo of the column's.",
-    "relighting": "Four people under the light that the encoder read from their photo, and under a "
-    "lamp that moves from left to right (degrees).",
-}

@@ -5,8 +5,8 @@ import functools
 from tf_nonlinear3dmm.experiments import (
     alignment,
     bases,
-    expressiveness,
     landmarkers,
+    pictures,
     report,
     schedule,
     shape_power,
@@ -48,7 +48,7 @@ def parts(study):
     made = [Part("faces", study.make_faces, 240)]
     made += [Part("bases: scan-200", lambda: bases.learn_scans(study), 5)]
     made += method("Nonlinear, truth") + _power_of_run(study, "conv", size)
-    made += [Part("expressiveness", lambda: expressiveness.draw_all(study), 90)]
+    made += [Part("expressiveness", lambda: pictures.express(study), 90)]
     made += method("Linear scan-200, truth")
     made += [Part("SDM", lambda: landmarkers.train_sdm(study), 240), *method("SDM")]
     made += [_cascade(study), *method("3DDFA")]

@@ -1,14 +1,12 @@
 """Figures that compare models: curves of representation power, textures, reconstructions."""
 
-import textwrap
-
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageDraw, ImageFont
 
-from tf_nonlinear3dmm import camera, data, metrics, renderer, visualize
+from tf_nonlinear3dmm import camera, data, metrics, plots, renderer, training, visualize
+from tf_nonlinear3dmm.evaluation import expressiveness
 from tf_nonlinear3dmm.experiments import alignment
 
 TILE = 128
@@ -45,17 +43,6 @@ def style(model):
 def keep(study, name, picture):
     """Writes figures/<name>.png."""
     visualize.save(study.file(f"figures/{name}.png"), picture)
-
-
-def caption(text, width, height=None):
-    """A white uint8 tile with a few words in its middle."""
-    height = height or width
-    canvas = Image.new("RGB", (width, height), "white")
-    font = ImageFont.load_default(13)
-    lines = "\n".join(textwrap.wrap(text, width // 8))
-    pen = ImageDraw.Draw(canvas)
-    pen.multiline_text((width / 2, height / 2), lines, (40, 40, 40), font, "mm", align="center")
-    return np.asarray(canvas)
 
 
 def power(table, label):
@@ -108,7 +95,8 @@ def textures(study, maps):
     for name in names:
         shown = maps[name] * visible + 0.75 * (1 - visible)
         painted = visualize.paint(tf.constant(shown, tf.float32), fragments, tensors)
-        rows.append(np.concatenate([caption(name, TILE)[np.newaxis], visualize.to_uint8(painted)]))
+        head = plots.caption(name, TILE)[np.newaxis]
+        rows.append(np.concatenate([head, visualize.to_uint8(painted)]))
     return visualize.grid(np.stack(rows), [])
 
 
@@ -129,6 +117,14 @@ def reconstructions(study, methods, count=5):
         solid = solid @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
         columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
     picture = visualize.grid(np.stack(columns, axis=1), [])
-    titles = [caption(title, TILE, 56) for title in ("input", "truth", *methods)]
+    titles = [plots.caption(title, TILE, 56) for title in ("input", "truth", *methods)]
     head = visualize.grid(np.stack(titles)[np.newaxis], [])
     return np.concatenate([head, picture])
+
+
+def express(study):
+    """Draws what the model trained on true labels can express."""
+    model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
+    made = expressiveness.draw_all(model, study.split("train"), study.split("test"))
+    for name, picture in made.items():
+        keep(study, name, picture)

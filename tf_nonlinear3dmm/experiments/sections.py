@@ -3,7 +3,7 @@
 import json
 
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.evaluation import tables
+from tf_nonlinear3dmm.evaluation import expressiveness, tables
 from tf_nonlinear3dmm.experiments import claims, notes, variants
 from tf_nonlinear3dmm.experiments.document import Block
 
@@ -30,9 +30,8 @@ def blocks(study, numbers):
             "Input, truth and each method's shape, aligned, in the true pose.",
         )
     made += _power(study, numbers["power"])
-    pictures = [
-        block for name, text in notes.EXPRESSIVENESS.items() for block in _figure(study, name, text)
-    ]
+    captions = expressiveness.CAPTIONS.items()
+    pictures = [block for name, text in captions for block in _figure(study, name, text)]
     made += [Block("heading", "Expressiveness"), *pictures] if pictures else []
     return made + _cost(study, numbers)
 

@@ -8,7 +8,7 @@ import shlex
 from PIL import Image
 
 from tf_nonlinear3dmm import command_line, configs
-from tf_nonlinear3dmm.evaluation import tables
+from tf_nonlinear3dmm.evaluation import expressiveness, tables
 
 FILE = "README.md"
 TEXT = """# The trained model
@@ -44,7 +44,7 @@ Landmarks, NME in percent by yaw, beside the mean face in the predicted and in t
 Faces around the median: input, render, landmarks (true in blue), albedo, shading, mesh.
 
 ![Faces around the median](faces.jpg)
-
+{expressed}
 ## The whole configuration
 
 ```json
@@ -54,7 +54,7 @@ Faces around the median: input, render, landmarks (true in blue), albedo, shadin
 
 
 def write(folder, run, config, report, size, rounding, note=""):
-    """Writes the card and its two pictures.
+    """Writes the card and its pictures.
 
     Args:
         folder: for them.
@@ -71,6 +71,7 @@ def write(folder, run, config, report, size, rounding, note=""):
     folder, figures = pathlib.Path(folder), pathlib.Path(run) / "figures"
     data = dataclasses.replace(config.data, folder=configs.DataConfig().folder)
     config = dataclasses.replace(config, data=data)  # where the data lay is nobody's business
+    express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
     text = TEXT.format(
         preset=config.preset,
         size=size / 1e6,
@@ -88,11 +89,23 @@ def write(folder, run, config, report, size, rounding, note=""):
         tested=report["faces"],
         alignment=tables.alignment_markdown(report["alignment"]),
         measures=tables.measures_markdown(report["measures"]),
+        expressed=_section(express),
         config=json.dumps(configs.to_dict(config), indent=1),
     )
-    paths = [folder / name for name in (FILE, "curves.png", "faces.jpg")]
-    paths[0].write_text(text)
+    card, drawn = folder / FILE, folder / "curves.png"
+    card.write_text(text)
     curves = Image.open(figures / "curves.png").convert("RGB")
-    curves.quantize(64).save(paths[1], optimize=True)
-    Image.open(figures / "median.png").convert("RGB").save(paths[2], quality=88)
+    curves.quantize(64).save(drawn, optimize=True)
+    paths = [card, drawn]
+    for figure, name in {"median": "faces", **{name: name for name in express}}.items():
+        paths.append(folder / f"{name}.jpg")
+        Image.open(figures / f"{figure}.png").convert("RGB").save(paths[-1], quality=88)
     return paths
+
+
+def _section(express):
+    """The pictures of what the model can express, as Markdown."""
+    if not express:
+        return ""
+    pictures = (f"{expressiveness.CAPTIONS[n]}\n\n![{n}]({n}.jpg)\n" for n in express)
+    return "\n".join(["\n## What it can express\n", *pictures])

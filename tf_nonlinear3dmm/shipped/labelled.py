@@ -42,27 +42,8 @@ def directions_of(run=None, say=print):
 def find_directions(model, config, count=1000):
     """The directions that the labels of the first `count` training faces tell, a list."""
     split = data.open_split(request_of(config), config, "train")
-    labels = ("attributes", "vertices", "albedo")
-    if not all(label in split for label in labels):
-        return []
-    parts = {name: [] for name in ("shape_code", "albedo_code", *labels)}
-    for batch in _batches(split, config, count, labels):
-        codes = model.encode(batch["image"])
-        for name, values in parts.items():
-            values.append(batch[name] if name in labels else getattr(codes, name))
-    found = {name: np.concatenate(values) for name, values in parts.items()}
-
-    def part(name, decode, truth):
-        return directions.Part(lambda code: _flat(decode(code)), found[name], _flat(found[truth]))
-
-    shape = part("shape_code", lambda code: model.decode_shape(code)[1], "vertices")
-    albedo = part("albedo_code", model.decode_albedo, "albedo")
-    names = split.builder.info.metadata["attributes"]
-    return directions.fit({"shape": shape, "albedo": albedo}, found["attributes"], names)
-
-
-def _flat(values):
-    return tf.reshape(values, [values.shape[0], -1])
+    known = directions.labelled(model, split, config.model.image_size, count)
+    return directions.fit(*known) if known else []
 
 
 def difference(model, other, config, count=64):
@@ -73,7 +54,8 @@ def difference(model, other, config, count=64):
     """
     split = data.open_split(request_of(config), config, "train")
     pixels, millimetres = [], []
-    for batch in _batches(split, config, count):
+    rows = split.rows[:count]
+    for batch in data.in_order(split, config.model.image_size, BATCH, ["image"], rows):
         a, b = (m(batch["image"], draw=False) for m in (model, other))
         pixels.append(tf.norm(a.landmarks - b.landmarks, axis=-1))
         millimetres.append(tf.norm(a.vertices - b.vertices, axis=-1) * model.face.units)
@@ -83,8 +65,3 @@ def difference(model, other, config, count=64):
 def request_of(config):
     """The `data.Request` of a run's first source."""
     return data.requests(config)[0][0]
-
-
-def _batches(split, config, count, features=()):
-    rows = split.rows[:count]
-    return data.in_order(split, config.model.image_size, BATCH, [*features, "image"], rows)

@@ -1,38 +1,59 @@
-"""What the trained model can express, as pictures in the paper's manner."""
+"""What a trained model can express, as pictures in the paper's manner."""
 
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, data, directions, lighting, renderer, training, visualize
-from tf_nonlinear3dmm.experiments import autoencoder, pictures
-from tf_nonlinear3dmm.experiments.alignment import BATCH
+from tf_nonlinear3dmm import camera, data, directions, lighting, plots, renderer, visualize
 
 TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute
 LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
-AMBIENT, LAMP = 0.5, 0.55  # shading of a relit face, from everywhere and from the lamp
+AMBIENT, LAMP = 0.7, 0.8  # shading from everywhere and from the lamp
+PEOPLE = 6
 MEASURED = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
 SHAPE_WALKS = ("expression_jaw_open", "expression_smile", "expression_blink", *MEASURED)
 SHAPE_WALKS += ("shape_male", "shape_age", "shape_weight")
 ALBEDO_WALKS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
 ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
+CAPTIONS = {
+    "shape_walks": "Shape along directions found from labelled training faces: the mean of six "
+    "people, moved by standard deviations of the attribute.",
+    "albedo_walks": "The same for albedo.",
+    "interpolation": "Both codes on the way from one person (left photo) to another (right photo).",
+    "swaps": "Shape of the row's photo, albedo of the column's.",
+    "relighting": "Four people under the light that the encoder read from their photo, and under a "
+    "lamp that moves from left to right (degrees).",
+}
 
 
-def draw_all(study):
-    """Draws every figure of the model trained on true labels."""
-    model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
-    by_name = {direction.name: direction for direction in find(*_labelled_faces(study, model))}
-    people, photos = _people(study, model)
-    shape, albedo = (
-        walks(model, [by_name[n] for n in names if n in by_name], people)
-        for names in (SHAPE_WALKS, ALBEDO_WALKS)
-    )
-    pictures.keep(study, "shape_walks", shape)
-    pictures.keep(study, "albedo_walks", albedo)
-    pictures.keep(study, "interpolation", interpolation(model, people, photos))
-    pictures.keep(study, "swaps", swaps(model, people, photos))
+def draw_all(model, train, test):
+    """Draws what a model makes of generated faces, or of photos with a label of yaw.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        train: `data.Split` whose labels tell directions; walks are drawn where it has them. Or
+            None.
+        test: `data.Split` of the people that are drawn.
+
+    Returns:
+        dict of uint8 pictures, in the order of `CAPTIONS`; empty for fewer than `PEOPLE` people.
+    """
+    if len(test.rows) < PEOPLE:
+        return {}
+    people, photos = _people(model, test)
+    made = {}
+    known = train and directions.labelled(model, train, model.config.image_size)
+    if known:
+        by_name = {direction.name: direction for direction in find(*_measured(model.face, *known))}
+        for title, names in (("shape_walks", SHAPE_WALKS), ("albedo_walks", ALBEDO_WALKS)):
+            chosen = [by_name[name] for name in names if name in by_name]
+            if chosen:
+                made[title] = walks(model, chosen, people)
+    made["interpolation"] = interpolation(model, people, photos)
+    made["swaps"] = swaps(model, people, photos)
     if people.illumination is not None:
-        pictures.keep(study, "relighting", relighting(model, people, photos))
+        made["relighting"] = relighting(model, people, photos)
+    return made
 
 
 def find(parts, attributes, names):
@@ -53,57 +74,47 @@ def measure(vertices, landmark_ids):
     return np.stack(lengths, axis=-1)
 
 
-def _labelled_faces(study, model, count=1000):
-    """(dict of `directions.Part`, attributes, names) of training faces."""
-    split = study.split("train")
-    rows = split.rows[:count]
-    found = [
-        model.encode(batch["image"])
-        for batch in data.in_order(split, study.config.model.image_size, BATCH, ["image"], rows)
-    ]
-    shape, albedo = (
-        np.concatenate([getattr(codes, name).numpy() for codes in found])
-        for name in ("shape_code", "albedo_code")
-    )
-    vertices = split["vertices"][rows]
-    lengths = measure(vertices, study.face().landmarks)
-    attributes = np.concatenate([split["attributes"][rows], lengths], axis=1)
-    colours = autoencoder.as_float(split["albedo"][rows])
-    parts = {
-        "shape": directions.Part(lambda z: _flat(model.decode_shape(z)[1]), shape, _flat(vertices)),
-        "albedo": directions.Part(lambda z: _flat(model.decode_albedo(z)), albedo, _flat(colours)),
-    }
-    return parts, attributes, [*split.builder.info.metadata["attributes"], *MEASURED]
+def _measured(face, parts, attributes, names):
+    """Labelled faces with their lengths among the attributes."""
+    truth = parts["shape"].truth
+    lengths = measure(truth.reshape(len(truth), -1, 3), face.landmarks)
+    return parts, np.concatenate([attributes, lengths], axis=1), [*names, *MEASURED]
 
 
-def _flat(values):
-    return tf.reshape(values, [values.shape[0], -1]).numpy()
-
-
-def _people(study, model, count=6):
-    """`encoder.Codes` of the most frontal test faces, and their photos as uint8 tiles."""
-    split = study.split("test")
-    order = np.argsort(np.abs(split["yaw_deg"][split.rows]), kind="stable")[:count]
-    size = study.config.model.image_size
-    batch = next(data.in_order(split, size, count, ["image"], split.rows[order]))
+def _people(model, split):
+    """`encoder.Codes` of the most frontal faces, and their photos as uint8 tiles."""
+    rows = split.rows
+    if "yaw_deg" in split:
+        rows = rows[np.argsort(np.abs(split["yaw_deg"][rows]), kind="stable")]
+    size = model.config.image_size
+    batch = next(data.in_order(split, size, PEOPLE, ["image"], rows[:PEOPLE]))
     photos = visualize.to_uint8(visualize.enlarge(batch["image"], TILE))
     return model.encode(batch["image"]), photos
 
 
-def draw(model, shape_code, albedo_code, illumination=None, yaw_deg=-15.0):
-    """uint8 pictures `[B, TILE, TILE, 3]` of codes, under a plain light unless one is given."""
+def lamp(yaw_deg):
+    """Illumination `[L, 9, 3]` of a lamp at each of L angles, positive to the picture's right."""
+    turn = np.radians(yaw_deg)[:, np.newaxis]
+    light = np.zeros([len(yaw_deg), 9, 3], np.float32)
+    light[:, 0] = AMBIENT / lighting.SH_CONSTANTS[0]
+    light[:, 1] = LAMP / lighting.SH_CONSTANTS[1] * np.cos(turn)  # n_z
+    light[:, 3] = LAMP / lighting.SH_CONSTANTS[3] * np.sin(turn)  # n_x
+    return light
+
+
+def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
+    """uint8 pictures `[B, TILE, TILE, 3]` of codes, lit from the front unless a light is given."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     albedo = model.decode_albedo(tf.constant(albedo_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
-    if illumination is not None:
-        scale = float(visualize.FINE)
-        fine = camera.crop(projection, 0.0, 0.0, scale)
-        size = (visualize.FINE * TILE,) * 2
-        rendering = model.render(vertices, albedo, fine, tf.constant(illumination), size)
-        white = renderer.blend(rendering, 1.0)
-        return visualize.to_uint8(tf.nn.avg_pool2d(white, visualize.FINE, visualize.FINE, "VALID"))
-    fragments = visualize.see(vertices, projection, model.tensors, TILE)
-    return visualize.to_uint8(visualize.paint(albedo, fragments, model.tensors))
+    if not model.config.lighting:  # its texture has the light in it
+        fragments = visualize.see(vertices, projection, model.tensors, TILE)
+        return visualize.to_uint8(visualize.paint(albedo, fragments, model.tensors))
+    light = np.repeat(lamp([0]), len(shape_code), 0) if light is None else light
+    fine, size = camera.crop(projection, 0.0, 0.0, float(visualize.FINE)), visualize.FINE * TILE
+    rendering = model.render(vertices, albedo, fine, tf.constant(light), (size, size))
+    white = renderer.blend(rendering, 1.0)
+    return visualize.to_uint8(tf.nn.avg_pool2d(white, visualize.FINE, visualize.FINE, "VALID"))
 
 
 def clay(model, shape_code, yaw_deg=-15.0):
@@ -144,7 +155,7 @@ def interpolation(model, people, photos, steps=6):
 def swaps(model, people, photos, count=4):
     """A square of faces: the row's person gives the shape, the column's the albedo."""
     shape, albedo = people.shape_code.numpy()[:count], people.albedo_code.numpy()[:count]
-    rows = [np.concatenate([pictures.caption("shape \\ albedo", TILE)[np.newaxis], photos[:count]])]
+    rows = [np.concatenate([plots.caption("shape \\ albedo", TILE)[np.newaxis], photos[:count]])]
     for one, photo in zip(shape, photos, strict=False):
         drawn = draw(model, np.repeat(one[np.newaxis], count, 0), albedo)
         rows.append(np.concatenate([photo[np.newaxis], drawn]))
@@ -153,15 +164,10 @@ def swaps(model, people, photos, count=4):
 
 def relighting(model, people, photos, count=4):
     """People under their own light, and under one that moves from left to right."""
-    own = people.illumination.numpy()[:count]
-    lamp = np.zeros([len(LIGHT_YAW_DEG), 9, 3], np.float32)
-    turn = np.radians(LIGHT_YAW_DEG)[:, np.newaxis]
-    lamp[:, 0] = AMBIENT / lighting.SH_CONSTANTS[0]
-    lamp[:, 1] = LAMP / lighting.SH_CONSTANTS[1] * np.cos(turn)  # n_z
-    lamp[:, 3] = LAMP / lighting.SH_CONSTANTS[3] * np.sin(turn)  # n_x
+    own, moved = people.illumination.numpy()[:count], lamp(LIGHT_YAW_DEG)
     rows = []
     for i in range(count):
-        lights = np.concatenate([own[i : i + 1], lamp])
+        lights = np.concatenate([own[i : i + 1], moved])
         codes = (
             np.repeat(part.numpy()[i : i + 1], len(lights), 0)
             for part in (people.shape_code, people.albedo_code)
@@ -173,6 +179,6 @@ def relighting(model, people, photos, count=4):
 
 def _labelled(rows, names, titles):
     """A grid whose rows have names: each is written on a tile of its own at the left."""
-    tiles = [pictures.caption(name, TILE) for name in names]
+    tiles = [plots.caption(name, TILE) for name in names]
     whole = [np.concatenate([t[np.newaxis], r]) for t, r in zip(tiles, rows, strict=True)]
     return visualize.grid(np.stack(whole), ["", *titles])
