@@ -18,7 +18,7 @@ ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
 CAPTIONS = {
     "shape_walks": "Shape along directions found from labelled training faces: the mean of six "
     "people, moved by standard deviations of the attribute.",
-    "albedo_walks": "The same for albedo.",
+    "albedo_walks": "Albedo along such directions.",
     "interpolation": "Both codes on the way from one person (left photo) to another (right photo).",
     "swaps": "Shape of the row's photo, albedo of the column's.",
     "relighting": "Four people under the light that the encoder read from their photo, and under a "
