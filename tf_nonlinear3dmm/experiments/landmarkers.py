@@ -55,7 +55,7 @@ def make_cascade(study, statistics):
 def train_threeddfa(study, say=print):
     """Trains 3DDFA, network after network, or goes on; whether it is finished.
 
-    All networks together take as many steps as the nonlinear model, on the same batches.
+    Each network takes as many steps as the nonlinear model.
     """
     config, folder = study.config, study.folder / "threeddfa"
     batches, statistics = data.open_training(config, study.face())
@@ -63,8 +63,8 @@ def train_threeddfa(study, say=print):
     cascade = make_cascade(study, statistics)
     store = checkpoints.Checkpoints(folder, keep=2)
     trainer = _Trainer(cascade, config)
-    total = stages(config)[-1][-1]
-    each = -(-total // len(cascade.networks))
+    each = stages(config)[-1][-1]
+    total = each * len(cascade.networks)
     held, step = store.load_latest(), 0
     if held:
         step = held[1]["step"]

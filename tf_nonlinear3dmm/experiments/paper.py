@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.experiments.variants import PRETRAIN
 
 # Seconds on two free cores, for telling how long it will take: a step of 3DDFA, of a decoder
 # trained in 3D, and of fitting codes to 32 faces.
-CASCADE_STEP = 0.6
+CASCADE_STEP = 0.15
 DECODER_STEP = {"conv": 0.4, "mlp": 0.1, "albedo": 0.4}
 FIT_STEP = {"conv": 0.2, "mlp": 0.05, "albedo": 0.5}
 
@@ -50,11 +50,11 @@ def parts(study):
     made += method("Nonlinear, truth") + _power_of_run(study, "conv", size)
     made += [Part("expressiveness", lambda: pictures.express(study), 90)]
     made += method("Linear scan-200, truth")
-    made += [Part("SDM", lambda: landmarkers.train_sdm(study), 240), *method("SDM")]
+    made += [Part("SDM", lambda: landmarkers.train_sdm(study), 300), *method("SDM")]
     made += [_cascade(study), *method("3DDFA")]
     made += method("Nonlinear, teacher, pretrained") + method("Nonlinear, teacher, finetuned")
     made += method("Linear scan-200, teacher")
-    made += [Part("bases: all faces", lambda: bases.learn_faces(study), 240)]
+    made += [Part("bases: all faces", lambda: bases.learn_faces(study), 120)]
     made += [Part("shape: linear", lambda: shape_power.measure_linear(study), 10)]
     made += [Part("texture: linear", lambda: texture_power.measure_linear(study), 60)]
     made += method("Linear oracle, truth")
@@ -93,7 +93,7 @@ def _training(study, name):
 def _cascade(study):
     steps = study.config.pretrain.steps + study.config.finetune.steps
     work = functools.partial(landmarkers.train_threeddfa, study)
-    return Part("3DDFA", work, 30 + CASCADE_STEP * steps, trains=True)
+    return Part("3DDFA", work, 30 + CASCADE_STEP * steps * study.cascade, trains=True)
 
 
 def _prediction(study, method, run):

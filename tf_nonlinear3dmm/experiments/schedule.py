@@ -20,7 +20,7 @@ import keras
 
 from tf_nonlinear3dmm import training
 
-STEP = 0.65  # seconds of one training step of `small` on two free cores
+STEP = 0.4  # seconds of one training step of `small` on two free cores
 ASK_EVERY = 5  # seconds; a training that has not begun its steps does not hear the first time
 
 

@@ -46,10 +46,11 @@ def _setting(study, numbers):
     yield (
         f"Every model is trained here on the same {config.data.train_examples} generated faces "
         f"(`{config.data.sources}`, {config.model.image_size} px), with {steps} steps of batch "
-        f"{config.train.batch_size} (3DDFA: its {study.cascade} networks together; SDM: "
+        f"{config.train.batch_size} (3DDFA: each of its {study.cascade} networks; SDM: "
         f"{len(study.descent.patches)} regressions), code size {study.code_size} unless a table "
-        f"says otherwise, and tested on {config.data.test_examples} faces of other people. Nothing "
-        "was tuned for any one method."
+        f"says otherwise, and tested on {config.data.test_examples} faces of other people. The "
+        "weights of the losses are those of the nonlinear model's preset, chosen with that model; "
+        "the other methods take them, or the settings of their papers, as they are."
     )
     if numbers["missing"]:
         yield "Not done yet: " + ", ".join(f"`{name}`" for name in numbers["missing"]) + "."
