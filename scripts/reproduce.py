@@ -1,6 +1,6 @@
 """The paper's experiments, all of them: trains every model, measures, draws, writes the report.
 
-    python scripts/reproduce.py --quick              at most two hours on two cores
+    python scripts/reproduce.py --quick              an hour and a half on two cores
     python scripts/reproduce.py --minutes 150        the full form, a sitting at a time
 
 The same command goes on where it stopped, and every call ends with a report of what there is. Exit

@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/*/README.md")]
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*/README.md")]
     + [*ROOT.glob("tf_nonlinear3dmm/assets/**/*.md")]
 )
 SCRIPTS = sorted(ROOT.glob("scripts/*.py"))

@@ -94,7 +94,7 @@ def full(folder, scans, place, **changes):
 
 
 def quick(folder, scans, place, **changes):
-    """At most two hours on two cores: code sizes 16 and 64, short trainings."""
+    """An hour and a half on two cores: code sizes 16 and 64, short trainings."""
     small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
     budget = dict(form="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
     config = change(with_steps(configs.small(), 600, 400), "data", folder=place)
