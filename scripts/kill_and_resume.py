@@ -28,11 +28,13 @@ def main():
     options, flags = parser.parse_known_args()
     shutil.rmtree(options.out, ignore_errors=True)
     whole, broken = options.out / "whole", options.out / "broken"
-    longest = train(whole, flags) / options.kills
+    steps, seconds = train(whole, flags)
     moments, done = random.Random(options.seed), 0
-    while done < options.kills and kill(broken, flags, moments.uniform(0, longest)):
+    for goal in sorted(moments.sample(range(1, steps), options.kills)):
+        if not kill(broken, flags, goal, moments.uniform(0, seconds)):
+            break
         done += 1
-        print(f"{done} kills, checkpoints: {checkpoints(broken)}", flush=True)
+        print(f"{done} kills, checkpoints: {checkpoints(broken)} of {steps}", flush=True)
     start(broken, flags).wait()
     names = ("metrics.jsonl", "weights.npz")
     same = {n: (whole / n).read_bytes() == (broken / n).read_bytes() for n in names}
@@ -41,13 +43,15 @@ def main():
 
 
 def train(folder, flags):
-    """Trains without a break; returns the seconds from the first checkpoint to the last."""
+    """Trains without a break; returns the number of steps and the seconds of one."""
     process = start(folder, flags)
     while process.poll() is None and not checkpoints(folder):
         time.sleep(0.1)
     began = time.time()
     process.wait()
-    return max(path.stat().st_mtime for path in folder.glob("checkpoints/*.npz")) - began
+    ended = max(path.stat().st_mtime for path in folder.glob("checkpoints/*.npz"))
+    steps = checkpoints(folder)[-1]
+    return steps, (ended - began) / steps
 
 
 def start(folder, flags):
@@ -55,11 +59,12 @@ def start(folder, flags):
     return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
 
-def kill(folder, flags, seconds):
-    """Starts the run, kills it `seconds` after its first new checkpoint; whether it still ran."""
-    process, before = start(folder, flags), checkpoints(folder)
-    while process.poll() is None and checkpoints(folder) == before:
-        time.sleep(0.1)
+def kill(folder, flags, step, seconds):
+    """Starts the run, kills it so long after a step, or the next if past it; whether it ran."""
+    step = max([step, *(done + 1 for done in checkpoints(folder))])
+    process = start(folder, flags)
+    while process.poll() is None and step > max(checkpoints(folder), default=0):
+        time.sleep(0.05)
     time.sleep(seconds)
     running = process.poll() is None
     process.kill()
