@@ -16,11 +16,12 @@ from tf_nonlinear3dmm.experiments import (
 from tf_nonlinear3dmm.experiments.schedule import STEP, Part
 from tf_nonlinear3dmm.experiments.variants import PRETRAIN
 
-# Seconds on two free cores, for telling how long it will take: a step of 3DDFA, of a decoder
-# trained in 3D, and of fitting codes to 32 faces.
+# Seconds on two free cores, for telling how long it will take: a step of a model with linear
+# decoders, of 3DDFA, of a decoder trained in 3D, and of fitting codes to 32 faces.
+LINEAR_STEP = 0.2
 CASCADE_STEP = 0.15
-DECODER_STEP = {"conv": 0.4, "mlp": 0.1, "albedo": 0.4}
-FIT_STEP = {"conv": 0.2, "mlp": 0.05, "albedo": 0.5}
+DECODER_STEP = {"conv": 0.3, "mlp": 0.03, "albedo": 0.25}
+FIT_STEP = {"conv": 0.15, "mlp": 0.03, "albedo": 0.15}
 
 
 def reproduce(study, minutes=None, say=print):
@@ -45,10 +46,10 @@ def parts(study):
         run = methods[title]
         return [*([_training(study, run)] if run else []), _prediction(study, title, run)]
 
-    made = [Part("faces", study.make_faces, 240)]
+    made = [Part("faces", study.make_faces, 180)]
     made += [Part("bases: scan-200", lambda: bases.learn_scans(study), 5)]
     made += method("Nonlinear, truth") + _power_of_run(study, "conv", size)
-    made += [Part("expressiveness", lambda: pictures.express(study), 90)]
+    made += [Part("expressiveness", lambda: pictures.express(study), 15)]
     made += method("Linear scan-200, truth")
     made += [Part("SDM", lambda: landmarkers.train_sdm(study), 300), *method("SDM")]
     made += [_cascade(study), *method("3DDFA")]
@@ -87,7 +88,8 @@ def _training(study, name):
         steps = study.config.finetune.steps
     else:
         steps += study.config.finetune.steps
-    return Part(name, lambda: variants.train(study, name), 30 + STEP * steps, trains=True)
+    seconds = 30 + (LINEAR_STEP if name.startswith("linear") else STEP) * steps
+    return Part(name, lambda: variants.train(study, name), seconds, trains=True)
 
 
 def _cascade(study):
