@@ -29,6 +29,8 @@ def main():
     shutil.rmtree(options.out, ignore_errors=True)
     whole, broken = options.out / "whole", options.out / "broken"
     steps, seconds = train(whole, flags)
+    if options.kills >= steps:
+        parser.error(f"a run of {steps} steps can be killed {steps - 1} times; give it more steps")
     moments, done = random.Random(options.seed), 0
     for goal in sorted(moments.sample(range(1, steps), options.kills)):
         if not kill(broken, flags, goal, moments.uniform(0, seconds)):
@@ -45,8 +47,7 @@ def main():
 def train(folder, flags):
     """Trains without a break; returns the number of steps and the seconds of one."""
     process = start(folder, flags)
-    while process.poll() is None and not checkpoints(folder):
-        time.sleep(0.1)
+    wait(process, folder, 1)
     began = time.time()
     process.wait()
     ended = max(path.stat().st_mtime for path in folder.glob("checkpoints/*.npz"))
@@ -63,13 +64,18 @@ def kill(folder, flags, step, seconds):
     """Starts the run, kills it so long after a step, or the next if past it; whether it ran."""
     step = max([step, *(done + 1 for done in checkpoints(folder))])
     process = start(folder, flags)
-    while process.poll() is None and step > max(checkpoints(folder), default=0):
-        time.sleep(0.05)
+    wait(process, folder, step)
     time.sleep(seconds)
     running = process.poll() is None
     process.kill()
     process.wait()
     return running
+
+
+def wait(process, folder, step):
+    """Until a step is saved, or the process has ended."""
+    while process.poll() is None and step > max(checkpoints(folder), default=0):
+        time.sleep(0.05)
 
 
 def checkpoints(folder):

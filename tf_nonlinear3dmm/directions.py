@@ -114,13 +114,12 @@ class Part(NamedTuple):
     truth: np.ndarray
 
 
-def labelled(model, split, image_size, count=1000):
+def labelled(model, split, count=1000):
     """What `fit` needs, of the first faces of a split.
 
     Args:
         model: `Nonlinear3DMM`.
         split: `data.Split`.
-        image_size: of the model.
         count: at most so many faces.
 
     Returns:
@@ -130,8 +129,8 @@ def labelled(model, split, image_size, count=1000):
     if not all(label in split for label in labels):
         return None
     found = {name: [] for name in ("shape_code", "albedo_code", *labels)}
-    features = [*labels, "image"]
-    for batch in data.in_order(split, image_size, BATCH, features, split.rows[:count]):
+    size, features = model.config.image_size, [*labels, "image"]
+    for batch in data.in_order(split, size, BATCH, features, split.rows[:count]):
         codes = model.encode(batch["image"])
         for name, values in found.items():
             values.append(batch[name] if name in labels else getattr(codes, name))

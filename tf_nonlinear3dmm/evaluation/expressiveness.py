@@ -42,7 +42,7 @@ def draw_all(model, train, test):
         return {}
     people, photos = _people(model, test)
     made = {}
-    known = train and directions.labelled(model, train, model.config.image_size)
+    known = train and directions.labelled(model, train)
     if known:
         by_name = {direction.name: direction for direction in find(*_measured(model.face, *known))}
         for title, names in (("shape_walks", SHAPE_WALKS), ("albedo_walks", ALBEDO_WALKS)):

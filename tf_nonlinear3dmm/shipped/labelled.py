@@ -42,7 +42,7 @@ def directions_of(run=None, say=print):
 def find_directions(model, config, count=1000):
     """The directions that the labels of the first `count` training faces tell, a list."""
     split = data.open_split(request_of(config), config, "train")
-    known = directions.labelled(model, split, config.model.image_size, count)
+    known = directions.labelled(model, split, count)
     return directions.fit(*known) if known else []
 
 
