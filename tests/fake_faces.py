@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 from tf_nonlinear3dmm.face_model import FaceModel
 
 SIZE, UV = 32, (24, 28)
-STORED = SIZE * 5 // 4
+STORED = SIZE * 11 // 8
 
 
 class FakeFaces(tfds.core.GeneratorBasedBuilder):

@@ -19,7 +19,7 @@ COEFFICIENTS = ("shape_para", "exp_para")
 
 def layout(model, face):
     """Stored features that training reads: name -> (shape, dtype). `model` is a `ModelConfig`."""
-    stored = stored_size(model.image_size)
+    stored = crop.stored_size(model.image_size)
     return {
         "image": ((stored, stored, 3), np.uint8),
         "face_mask": ((stored, stored, 1), np.uint8),
@@ -29,11 +29,6 @@ def layout(model, face):
         "texture": ((*model.uv_size, 3), np.uint8),
         "texture_mask": ((*model.uv_size, 1), np.uint8),
     }
-
-
-def stored_size(image_size):
-    """Side of the stored image whose central `image_size` pixels are the evaluation crop."""
-    return image_size * 5 // 4
 
 
 class Source:
@@ -168,7 +163,7 @@ class Batches:
         """Stored examples number `slots` of a step to what the network sees."""
         data, size = self.config.data, self.config.model.image_size
         count, seed = len(self.origin), self.config.train.seed
-        margin = (count, stored_size(size), size, data.jitter_scale, data.jitter_shift)
+        margin = (count, crop.stored_size(size), size, data.jitter_scale, data.jitter_shift)
         window = augment.jittered(*margin, data.mirror, seed=[seed, 2 * step])
         window = augment.Window(*(tf.gather(part, slots) for part in window))
         batch = as_floats(augment.cut(batch, window, size))
@@ -231,7 +226,7 @@ def projection_statistics(sources, image_size, mirror, face):
     Deviations have a floor of 1 % of the mean scale and 1 pixel, for data sets that lack variety.
     Where no source has a label, those of `face` at everyday poses.
     """
-    offset = (stored_size(image_size) - image_size) // 2
+    offset = (crop.stored_size(image_size) - image_size) // 2
     rows = np.concatenate([source.projections() for source in sources]).astype(np.float64)
     rows[..., 3] -= offset
     if not len(rows):
