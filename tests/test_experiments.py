@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, directions, training
-from tf_nonlinear3dmm.baselines import linear
+from tf_nonlinear3dmm import configs, directions, linear, training
 from tf_nonlinear3dmm.evaluation import expressiveness
 from tf_nonlinear3dmm.experiments import (
     alignment,

@@ -26,6 +26,9 @@ CONFIG = configs.Config(
 )
 
 
+SIZES = {"pretrain": 8, "finetune": 8}
+
+
 class Batches:
     """A batch for each step; `before` is called with the step before it is handed out."""
 
@@ -42,11 +45,11 @@ class Validation:
     def __init__(self, model):
         self.model = model
 
-    def score(self):
+    def score(self, stage):
         value = float(sum(np.abs(v).sum() for v in small.weights(self.model)))
         return {"nme": value}, value
 
-    def panel(self):
+    def panel(self, stage):
         return np.zeros([4, 4, 3], np.uint8), {"shape_code": tf.zeros([3])}
 
 
@@ -59,11 +62,11 @@ def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
         made.restore(held[0], "it")
         position = Position(**held[1])
     folder.mkdir(exist_ok=True)
-    terminal = progress.Terminal(13, position.step, 8, quiet=True)
+    terminal = progress.Terminal(13, position.step, SIZES, quiet=True)
     written = records.Records(folder, position.step)
     observer = Observer(config.train, made, Validation(made.model), terminal, written, store)
     try:
-        return Loop(config, made, batches(before), observer).run(position)
+        return Loop(config, made, dict.fromkeys(SIZES, batches(before)), observer).run(position)
     finally:
         written.close()
         terminal.close()
@@ -246,7 +249,7 @@ def test_metrics_do_not_depend_on_time_or_machine(whole):
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
-    terminal = progress.Terminal(200, 100, 8)
+    terminal = progress.Terminal(200, 100, {"pretrain": 8})
     terminal.advance(101, "pretrain")
     terminal.show("pretrain", {"loss": 1.23456, "nme": 7.0})
     line = capsys.readouterr().out
@@ -257,7 +260,7 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
 def test_a_bar_on_a_narrow_terminal_shows_everything(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    terminal = progress.Terminal(200, 100, 8)
+    terminal = progress.Terminal(200, 100, {"pretrain": 8})
     terminal.advance(101, "finetune")
     numbers = {name: 0.0123456 for name in progress.SHOWN}
     terminal.show("finetune", numbers | {"symmetry": 1.0})
