@@ -23,6 +23,11 @@ LANDMARK_MIRROR = np.array(
     np.int32,
 )
 REFLECTION, EDGE, BLACK = range(3)
+PICTURES = ("image", "face_mask", "texture", "texture_mask", "albedo")
+
+# Compiled, work on all pixels takes an eighth of the time. One function for each pass: what it
+# computes for a pixel, it computes again for every pixel that needs it.
+compiled = tf.function(jit_compile=True)
 
 
 class Window(NamedTuple):
@@ -138,7 +143,9 @@ def cut(batch, window, size):
     moved = dict(batch)
     layers = {name: batch[name] for name in ("image", "face_mask") if name in batch}
     if layers:
-        moved |= _resample(layers, window, size)
+        pictures = _resample([*layers.values()], window, size)
+        channels = [layer.shape[-1] for layer in layers.values()]
+        moved |= zip(layers, tf.split(pictures, channels, axis=-1), strict=True)
     if "landmarks" in batch:
         moved["landmarks"] = move_points(batch["landmarks"], window, size)
     if "projection" in batch:
@@ -170,15 +177,20 @@ def mirror(batch, flip, face, size):
         face: `FaceModel`; its `mirror` names each vertex's partner, its UV map is symmetric.
         size: S.
     """
-    mirrors = {
+    moves = {
         "landmarks": lambda points: _mirror_points(points, size),
         "projection": lambda projection: mirror_projection(projection, size),
         "vertices": lambda vertices: tf.gather(vertices, face.mirror, axis=1) * [-1.0, 1.0, 1.0],
     }
-    pictures = ("image", "face_mask", "texture", "texture_mask", "albedo")
-    mirrors |= dict.fromkeys(pictures, lambda picture: tf.reverse(picture, [2]))
-    mirrored = {name: move(batch[name]) for name, move in mirrors.items() if name in batch}
-    return batch | {name: _where(flip, value, batch[name]) for name, value in mirrored.items()}
+    mirrored = {name: move(batch[name]) for name, move in moves.items() if name in batch}
+    mirrored = {name: _where(flip, value, batch[name]) for name, value in mirrored.items()}
+    pictures = {name: batch[name] for name in PICTURES if name in batch}
+    return batch | mirrored | _mirror_pictures(pictures, flip)
+
+
+@compiled
+def _mirror_pictures(pictures, flip):
+    return {name: _where(flip, tf.reverse(p, [2]), p) for name, p in pictures.items()}
 
 
 def _mirror_points(points, size):
@@ -197,19 +209,21 @@ def _where(flip, mirrored, value):
     return tf.where(tf.reshape(flip, [-1] + [1] * (len(value.shape) - 1)), mirrored, value)
 
 
+@compiled
 def _resample(layers, window, size):
-    """Bilinear lookup of uint8 `layers` (name -> `[B, R, R, C]`) at the crop's pixel centres.
+    """Bilinear lookup of uint8 layers `[B, R, R, C]` at the crop's pixel centres.
 
     A crop shrinks by 1.3 at most, where bilinear lookup does not yet alias. All layers lie in the
-    four bytes of one number, so that each corner is one gather.
+    four bytes of one number, so that each corner is one gather. Layers of one channel are masks:
+    0 outside the stored image.
     """
-    for name, layer in layers.items():
-        shapes.check(**{name: (layer, "B R R C")})
-    stored = next(iter(layers.values())).shape[1]
+    for layer in layers:
+        shapes.check(layer=(layer, "B R R C"))
+    stored, channels = layers[0].shape[1], [layer.shape[-1] for layer in layers]
     x, y, inside = _lookup(window, stored, size)
     x0, y0 = (tf.minimum(tf.cast(place, tf.int32), stored - 2) for place in (x, y))
     across, down = ((a - tf.cast(b, a.dtype))[..., tf.newaxis] for a, b in ((x, x0), (y, y0)))
-    packed = _pack([*layers.values()])
+    packed = _pack(layers)
     first = tf.range(tf.shape(x)[0])[:, tf.newaxis, tf.newaxis] * stored**2 + y0 * stored + x0
 
     def corner(offset):
@@ -217,17 +231,14 @@ def _resample(layers, window, size):
 
     upper = corner(0) * (1 - across) + corner(1) * across
     lower = corner(stored) * (1 - across) + corner(stored + 1) * across
-    values = (upper * (1 - down) + lower * down) / 255.0
-    black = tf.reshape(window.fill == BLACK, [-1, 1, 1])
-    shown = {"image": tf.where(black, inside, 1.0), "face_mask": inside}
-    parts = tf.split(values, [*(layer.shape[-1] for layer in layers.values()), -1], axis=-1)[:-1]
-    return {
-        name: part * shown[name][..., tf.newaxis] for name, part in zip(layers, parts, strict=True)
-    }
+    values = (upper * (1 - down) + lower * down)[..., : sum(channels)] / 255.0
+    dark = tf.constant([c == 1 for c in channels for _ in range(c)])
+    dark |= tf.reshape(window.fill == BLACK, [-1, 1, 1, 1])
+    return tf.where(dark & ~inside[..., tf.newaxis], 0.0, values)
 
 
 def _lookup(window, stored, size):
-    """Where the crop's pixels lie in the stored image: x, y, and 1.0 inside, `[B, S, S]` each."""
+    """Where the crop's pixels lie in the stored image: x, y, and whether inside it, `[B, S, S]`."""
     middle = (size - 1) / 2
     down, across = tf.meshgrid(*[tf.range(size, dtype=tf.float32) - middle] * 2, indexing="ij")
     c, s = (f(window.angle) / window.k for f in (tf.cos, tf.sin))
@@ -236,9 +247,9 @@ def _lookup(window, stored, size):
     inside = [tf.abs(place - (stored - 1) / 2) < stored / 2 for place in (x, y)]
     reflected = tf.reshape(window.fill == REFLECTION, [-1, 1, 1])
     last = stored - 1.0
-    x, y = (tf.where(reflected, last - tf.abs(p % (2 * last) - last), p) for p in (x, y))
+    x, y = (tf.where(reflected, last - tf.abs(last - tf.abs(p)), p) for p in (x, y))
     x, y = (tf.clip_by_value(place, 0.0, last) for place in (x, y))
-    return x, y, tf.cast(inside[0] & inside[1], tf.float32)
+    return x, y, inside[0] & inside[1]
 
 
 def _pack(layers):

@@ -154,9 +154,6 @@ class Batches:
         # The crop lies around the landmarks.
         placed = ["landmarks"] if PLACED & {*self.features} else []
         self._stored = [*dict.fromkeys(self.features + placed)]
-        # Compiled, they take an eighth of the time; as one, each pixel would be looked up often.
-        self._cut = tf.function(augment.cut, jit_compile=True)
-        self._change = tf.function(self._mirror_and_colour, jit_compile=True)
         for source in sources:
             source.prepare(self._stored)
 
@@ -206,23 +203,15 @@ class Batches:
         patch = degrade.random_patch(data.patches, draw)
         colour = degrade.random_colour(data.photometric, draw)
         grain = draw.pattern([size + degrade.SPARE, size + degrade.SPARE, 3])
-        batch = self._cut(batch, window, size)
-        batch = self._change(batch, window.flip, patch, colour, grain[:size, :size])
+        batch = as_floats(augment.cut(batch, window, size))
+        if data.mirror:
+            batch = augment.mirror(batch, window.flip, self.face, size)
         if "image" in batch:
-            image = degrade.camera(batch["image"], data, grain, draw)
-            batch = batch | {"image": image}
+            batch = degrade.cover(batch, patch, grain[:size, :size]) if data.patches else batch
+            batch = degrade.recolour(batch, colour) if data.photometric else batch
+            batch |= {"image": degrade.camera(batch["image"], data, grain, draw)}
         flags = [f"has_{name}" for name in flagged(self.features)]
         return {name: batch[name] for name in [*self.features, *flags]}
-
-    def _mirror_and_colour(self, batch, flip, patch, colour, grain):
-        data, batch = self.config.data, as_floats(batch)
-        if data.mirror:
-            batch = augment.mirror(batch, flip, self.face, self.config.model.image_size)
-        if "image" in batch and data.patches:
-            batch = degrade.cover(batch, patch, grain)
-        if "image" in batch and data.photometric:
-            batch = degrade.recolour(batch, colour)
-        return batch
 
     def dataset(self, first_step, last_step, replicas=1, local_replicas=1, worker=0):
         """tf.data of the batches of steps `first_step` to `last_step` - 1.
