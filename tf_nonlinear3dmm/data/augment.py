@@ -143,7 +143,8 @@ def cut(batch, window, size):
     moved = dict(batch)
     layers = {name: batch[name] for name in ("image", "face_mask") if name in batch}
     if layers:
-        pictures = _resample([*layers.values()], window, size)
+        corner, across, down, dark = _lookup(window, batch[next(iter(layers))].shape[1], size)
+        pictures = _resample([*layers.values()], corner, across, down, dark)
         channels = [layer.shape[-1] for layer in layers.values()]
         moved |= zip(layers, tf.split(pictures, channels, axis=-1), strict=True)
     if "landmarks" in batch:
@@ -209,47 +210,56 @@ def _where(flip, mirrored, value):
     return tf.where(tf.reshape(flip, [-1] + [1] * (len(value.shape) - 1)), mirrored, value)
 
 
+def _lookup(window, stored, size):
+    """Where the crop's pixels lie in the stored image, `[B, S, S]` each.
+
+    Returns:
+        The flat number of the stored pixel above and left; the fractions (across, down) of the way
+        to the next; 2 where all is black, 1 where masks are, 0 inside the stored image.
+    """
+    # What is computed here is computed once an example, what is compiled once a pixel.
+    c, s = tf.cos(window.angle) / window.k, tf.sin(window.angle) / window.k
+    reflected = window.fill == REFLECTION
+    outside = tf.where(window.fill == BLACK, 2, 1)
+    values = (c, s, window.x, window.y, reflected, outside)
+    return _pixels(*(value[:, tf.newaxis, tf.newaxis] for value in values), stored, size)
+
+
 @compiled
-def _resample(layers, window, size):
-    """Bilinear lookup of uint8 layers `[B, R, R, C]` at the crop's pixel centres.
+def _pixels(c, s, x, y, reflected, outside, stored, size):
+    """`_lookup` of `[B, 1, 1]` settings."""
+    across = tf.range(size, dtype=tf.float32) - (size - 1) / 2
+    down, last = across[:, tf.newaxis], stored - 1.0
+    x, y = x + c * across - s * down, y + s * across + c * down
+    inside = [tf.abs(place - last / 2) < stored / 2 for place in (x, y)]
+    x, y = (tf.where(reflected, last - tf.abs(last - tf.abs(p)), p) for p in (x, y))
+    x, y = (tf.clip_by_value(place, 0.0, last) for place in (x, y))
+    x0, y0 = (tf.minimum(tf.floor(place), last - 1) for place in (x, y))
+    example = tf.range(tf.shape(c)[0])[:, tf.newaxis, tf.newaxis]
+    corner = example * stored**2 + tf.cast(y0, tf.int32) * stored + tf.cast(x0, tf.int32)
+    return corner, x - x0, y - y0, tf.where(inside[0] & inside[1], 0, outside)
+
+
+@compiled
+def _resample(layers, corner, across, down, dark):
+    """Bilinear lookup of uint8 layers `[B, R, R, C]` at the places that `_lookup` gives.
 
     A crop shrinks by 1.3 at most, where bilinear lookup does not yet alias. All layers lie in the
-    four bytes of one number, so that each corner is one gather. Layers of one channel are masks:
-    0 outside the stored image.
+    four bytes of one number, so that each corner is one gather. Layers of one channel are masks.
     """
     for layer in layers:
         shapes.check(layer=(layer, "B R R C"))
     stored, channels = layers[0].shape[1], [layer.shape[-1] for layer in layers]
-    x, y, inside = _lookup(window, stored, size)
-    x0, y0 = (tf.minimum(tf.cast(place, tf.int32), stored - 2) for place in (x, y))
-    across, down = ((a - tf.cast(b, a.dtype))[..., tf.newaxis] for a, b in ((x, x0), (y, y0)))
-    packed = _pack(layers)
-    first = tf.range(tf.shape(x)[0])[:, tf.newaxis, tf.newaxis] * stored**2 + y0 * stored + x0
+    packed, across, down = _pack(layers), across[..., tf.newaxis], down[..., tf.newaxis]
 
-    def corner(offset):
-        return tf.cast(tf.bitcast(tf.gather(packed, first + offset), tf.uint8), tf.float32)
+    def look(offset):
+        return tf.cast(tf.bitcast(tf.gather(packed, corner + offset), tf.uint8), tf.float32)
 
-    upper = corner(0) * (1 - across) + corner(1) * across
-    lower = corner(stored) * (1 - across) + corner(stored + 1) * across
+    upper = look(0) * (1 - across) + look(1) * across
+    lower = look(stored) * (1 - across) + look(stored + 1) * across
     values = (upper * (1 - down) + lower * down)[..., : sum(channels)] / 255.0
-    dark = tf.constant([c == 1 for c in channels for _ in range(c)])
-    dark |= tf.reshape(window.fill == BLACK, [-1, 1, 1, 1])
-    return tf.where(dark & ~inside[..., tf.newaxis], 0.0, values)
-
-
-def _lookup(window, stored, size):
-    """Where the crop's pixels lie in the stored image: x, y, and whether inside it, `[B, S, S]`."""
-    middle = (size - 1) / 2
-    down, across = tf.meshgrid(*[tf.range(size, dtype=tf.float32) - middle] * 2, indexing="ij")
-    c, s = (f(window.angle) / window.k for f in (tf.cos, tf.sin))
-    c, s, x, y = (value[:, tf.newaxis, tf.newaxis] for value in (c, s, window.x, window.y))
-    x, y = x + c * across - s * down, y + s * across + c * down
-    inside = [tf.abs(place - (stored - 1) / 2) < stored / 2 for place in (x, y)]
-    reflected = tf.reshape(window.fill == REFLECTION, [-1, 1, 1])
-    last = stored - 1.0
-    x, y = (tf.where(reflected, last - tf.abs(last - tf.abs(p)), p) for p in (x, y))
-    x, y = (tf.clip_by_value(place, 0.0, last) for place in (x, y))
-    return x, y, inside[0] & inside[1]
+    least = tf.constant([1 if c == 1 else 2 for c in channels for _ in range(c)])
+    return tf.where(dark[..., tf.newaxis] >= least, 0.0, values)
 
 
 def _pack(layers):
