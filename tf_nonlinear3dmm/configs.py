@@ -213,8 +213,12 @@ class DataConfig:
         train_examples, validation_examples, test_examples: how many faces to generate.
         folder: where prepared data lies.
         jitter_scale, jitter_shift: training crops vary by this fraction of the crop's side.
+        rotation_deg: standard deviation of the angle by which training crops are turned.
+        any_rotation: share of training crops turned by any angle instead.
         mirror: mirror half of the training examples.
-        photometric: strength, 0 to 1, of random brightness, contrast and greying.
+        photometric: strength, 0 to 1, of random gamma, gains, contrast, brightness and greying.
+        patches, blur, noise, low_resolution: share of training crops with this defect: something in
+            front of the face; out of focus or moved; noise; enlarged from 24 to 90 pixels of 112.
         strict: stop at a bad record instead of skipping it.
     """
 
@@ -227,15 +231,37 @@ class DataConfig:
     folder: str = "data"
     jitter_scale: float = 0.10
     jitter_shift: float = 0.08
+    rotation_deg: float = 0.0
+    any_rotation: float = 0.0
     mirror: bool = True
     photometric: float = 0.0
+    patches: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
+    low_resolution: float = 0.0
     strict: bool = False
 
     def __post_init__(self):
         check_choice("labels", self.labels, ("truth", "teacher"))
         counts = ("train_examples", "validation_examples", "test_examples")
         check_range(self, 1, math.inf, *counts)
-        check_range(self, 0, 1, "jitter_scale", "jitter_shift", "photometric")
+        check_range(self, 0, 0.5, "jitter_scale", "jitter_shift")
+        check_range(self, 0, 180, "rotation_deg")
+        check_range(self, 0, 1, "any_rotation", "photometric")
+        check_range(self, 0, 1, "patches", "blur", "noise", "low_resolution")
+
+
+AUGMENTED = DataConfig(
+    jitter_scale=0.15,
+    jitter_shift=0.10,
+    rotation_deg=30.0,
+    any_rotation=0.02,
+    photometric=0.7,
+    patches=0.3,
+    blur=0.2,
+    noise=0.3,
+    low_resolution=0.3,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -396,6 +422,7 @@ def small():
         finetune=StageConfig(
             steps=500, learning_rate=2e-4, warmup_steps=50, final_rate=0.05, loss=finetune
         ),
+        data=AUGMENTED,
         train=TrainConfig(clip_norm=1.0),
     )
 
@@ -420,6 +447,7 @@ def small_paper():
         preset="small_paper",
         pretrain=StageConfig(steps=2400, final_rate=0.1, loss=pretrain),
         finetune=StageConfig(steps=600, learning_rate=5e-4, final_rate=0.1, loss=finetune),
+        data=AUGMENTED,
         train=TrainConfig(clip_norm=1.0),
     )
 
