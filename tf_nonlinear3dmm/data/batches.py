@@ -152,11 +152,11 @@ class Batches:
             configs.check_choice("features", name, tuple(known))
         standard = [name for name in known if name not in OPTIONAL]
         self.features = standard if features is None else [*features]
-        # The crop lies around the landmarks.
-        placed = ["landmarks"] if PLACED & {*self.features} else []
-        # The texture has the colours of the image, whose mean their contrast depends on.
-        placed += ["image"] if "texture" in self.features and config.data.photometric else []
-        self._stored = [*dict.fromkeys(self.features + placed)]
+        # A texture's contrast turns about the mean of the image, whose crop follows the landmarks.
+        coloured = "texture" in self.features and config.data.photometric
+        needed = self.features + (["image"] if coloured else [])
+        needed += ["landmarks"] if PLACED & {*needed} else []
+        self._stored = [*dict.fromkeys(needed)]
         for source in sources:
             source.prepare(self._stored)
 
