@@ -168,6 +168,7 @@ def run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(data, "open_split", lambda request, config, name: split)
     line = {"step": 1, "stage": "pretrain", "kind": "training", "nme": 3.0}
     (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "config.json").write_text("{}")
     return tmp_path
 
 
@@ -216,7 +217,7 @@ def test_a_texture_with_the_light_in_it_is_shown_as_it_is(model, monkeypatch):
 
 
 def test_evaluate_says_what_is_wrong_in_one_line(tmp_path):
-    with pytest.raises(evaluation.EvaluationError, match="config.json"):
+    with pytest.raises(evaluation.EvaluationError, match="no such file; train with"):
         evaluation.evaluate(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 

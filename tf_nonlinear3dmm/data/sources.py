@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import fcntl
 import importlib
+import os
 import pathlib
 import shutil
 import time
@@ -39,7 +40,14 @@ def requests(config):
             f"`mix` must be {len(names)} positive numbers, one for each of the sources "
             f"{names}, got {config.data.mix!r}"
         )
-    return [_parse(name, config.model.image_size) for name in names], weights
+    return [request(name, config.model.image_size) for name in names], weights
+
+
+def request(source, image_size):
+    """The `Request` of one source: `name`, `name/config` or `name:PATH`."""
+    name, _, path = source.strip().partition(":")
+    name, _, config = name.partition("/")
+    return Request(name, config or f"s{image_size}", os.path.expanduser(path) or None)
 
 
 def prepare(config, say=print):
@@ -167,12 +175,6 @@ def _builder_from_code(request, config, folder):
     configure = getattr(module, "configure", None)
     chosen = configure(request, config) if configure else request.config
     return kind(data_dir=str(folder), config=chosen)
-
-
-def _parse(name, image_size):
-    name, _, path = name.partition(":")
-    name, _, config = name.partition("/")
-    return Request(name, config or f"s{image_size}", path or None)
 
 
 def _unknown(request, folder):
