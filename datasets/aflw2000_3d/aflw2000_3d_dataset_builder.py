@@ -82,7 +82,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         found = find_records(tree, skipped)
         if not found:
             raise ValueError(f"{path}: there is no .jpg")
-        return {"test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)}
+        return {
+            "test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)
+        }
 
     def _generate_examples(self, tree, found, extras, skipped):
         fitted = records.Fitted(self.builder_config)

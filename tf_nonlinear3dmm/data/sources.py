@@ -8,7 +8,7 @@ images of that side unless one is given.
 import contextlib
 import difflib
 import fcntl
-import importlib
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -178,8 +178,9 @@ def _builder_from_code(request, config, folder):
 
 
 def _unknown(request, folder):
-    code = pathlib.Path("datasets")
-    known = {p.name for p in [*folder.glob("*"), *code.glob("*")] if p.is_dir()} - {"__pycache__"}
+    spec = importlib.util.find_spec("datasets")
+    places = [folder, *map(pathlib.Path, spec.submodule_search_locations if spec else ())]
+    known = {p.name for place in places for p in place.glob("*") if p.is_dir()} - {"__pycache__"}
     near = difflib.get_close_matches(request.name, known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return (

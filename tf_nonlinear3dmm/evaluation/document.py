@@ -24,6 +24,7 @@ LANDMARKS = {  # key of `tables.ALIGNMENTS` -> what stands above its table
 }
 TRUTHS = {"vertex error (mm)": "vertices", "albedo L1": "albedo"}
 TRUTHS |= {"light error up to strength": "illumination"}
+SHOWN = 5  # bad records that are named
 TEST_SET = "aflw2000_3d"  # of the published table
 
 
@@ -67,7 +68,9 @@ def markdown(report, pictures):
         "",
     ]
     if report["bad_records"]:
-        lines += [f"{len(report['bad_records'])} bad records were left out.", ""]
+        bad = report["bad_records"]
+        shown = "; ".join(bad[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
+        lines += [f"{len(bad)} bad records were left out: {shown}", ""]
     if report["notes"]:
         lines += [*(f"* {note}" for note in report["notes"]), ""]
     if report["alignment"]:

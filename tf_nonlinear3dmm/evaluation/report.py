@@ -39,6 +39,8 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
     subject = open_subject(run, source, split, out)
     rows = subject.split.rows[:faces]
     say(f"evaluating {len(rows)} faces of {subject.source}, split {subject.split.name}")
+    if subject.request.path:
+        say(f"prepared in {subject.split.builder.data_path}: delete it to read the files again")
     found = measures.measure(subject.model, _batches(subject, rows, batch_size))
     per_face = found.per_face()
     pictures = _figures(subject, rows, per_face, found.per_vertex())
@@ -48,7 +50,7 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
         "source": subject.source,
         "split": subject.split.name,
         "faces": len(rows),
-        "bad_records": subject.split.skipped,
+        "bad_records": _bad_records(subject.split),
         "config": configs.to_dict(subject.config) if subject.of_run else None,
         **tables.summarise(per_face, subject.config.train.seed),
     }
@@ -60,6 +62,12 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
         raise EvaluationError(f"cannot write into {subject.out}: {error.strerror}") from None
     say(f"report: {subject.out / 'report.md'} ({report['seconds']} s)")
     return report
+
+
+def _bad_records(split):
+    """What could not be read when the data set was prepared, then what is not finite."""
+    unread = (split.builder.info.metadata or {}).get("skipped", [])
+    return [*unread, *split.skipped]
 
 
 def _batches(subject, rows, batch_size):
