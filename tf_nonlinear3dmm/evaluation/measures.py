@@ -4,6 +4,8 @@ Two controls stand beside the model: the mean face with the predicted pose, and 
 the best pose there is. A model that does not beat them has learned no faces.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -62,10 +64,10 @@ def measure(model, batches, progress=lambda faces: None):
     Returns:
         `Measures`.
     """
-    reconstruct = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
-    locate = tf.function(
-        lambda images: model(images, training=False, draw=False).landmarks, reduce_retracing=True
-    )
+    size = model.config.image_size
+    graph = functools.partial(tf.function, input_signature=[tf.TensorSpec([None, size, size, 3])])
+    reconstruct = graph(lambda images: model(images, training=False))
+    locate = graph(lambda images: model(images, training=False, draw=False).landmarks)
     measures = Measures()
     for batch in batches:
         result = reconstruct(batch["image"])
