@@ -106,9 +106,8 @@ def measure(study, name):
     split = study.split("test")
     features = [feature for feature in measures.FEATURES if feature in split]
     batches = [*data.in_order(split, config.model.image_size, 32, features)]
-    faces = measures.measure(model, batches).per_face()
-    faces.pop("yaw")
-    found = {kind: errors for (kind, method), errors in faces.items() if method == measures.MODEL}
+    faces = measures.measure(model, batches).per_face().items()
+    found = {name[0]: errors for name, errors in faces if name[1:] == (measures.MODEL,)}
     albedo = model(batches[0]["image"][:SHOWN], training=False).albedo_map.numpy()
     path = _results(study, name)
     with open(path.with_suffix(".part"), "wb") as file:
