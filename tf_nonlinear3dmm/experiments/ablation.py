@@ -23,12 +23,12 @@ SHOWN = 5  # faces whose albedo is kept for the figure
 
 def full(folder, place):
     """At most 150 minutes a sitting on two cores, two sittings: `small`, 1200 + 600 steps."""
-    return _study(folder, with_steps(configs.small(), 1200, 600), place)
+    return _study(folder, with_steps(configs.small_paper(), 1200, 600), place)
 
 
 def quick(folder, place):
     """About 30 minutes on two cores: `small` at half its width, 300 + 150 steps of batch 8."""
-    config = with_steps(configs.small(), 300, 150)
+    config = with_steps(configs.small_paper(), 300, 150)
     config = change(config, "model", width=8)
     config = change(config, "train", batch_size=8)
     return _study(folder, change(config, "data", train_examples=1200, test_examples=256), place)
