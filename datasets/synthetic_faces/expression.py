@@ -156,7 +156,7 @@ def _gaze(random, units):
     """Both eyes look the same way."""
     side, up = random.normal(0, GAZE_SD_DEG), random.normal(0, UPWARDS_SD_DEG)
     if random.uniform() < SIDE_LOOK:
-        side = random.choice([-1, 1]) * random.uniform(20, GAZE_DEGREES["side"])
+        side = random.choice([-1, 1]) * random.uniform(18, GAZE_DEGREES["side"])
     left, right = ("Out", "In") if side > 0 else ("In", "Out")
     turn = min(abs(side) / GAZE_DEGREES["side"], 1)
     units[f"eyeLook{left}Left"] = units[f"eyeLook{right}Right"] = turn

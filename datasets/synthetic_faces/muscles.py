@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-GAZE_DEGREES = {"side": 35.0, "up": 15.0, "down": 22.0}  # at weight 1
+GAZE_DEGREES = {"side": 30.0, "up": 15.0, "down": 22.0}  # at weight 1
 MOST_CLOSING = 1.3  # weight of the unit: eyes that are wider than this stay a little open
 CORNER = 0.2  # of the eye's width on either side, where the lids are never apart
 

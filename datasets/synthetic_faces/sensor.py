@@ -83,7 +83,7 @@ def _grey(random, pixels, toned):
     shades = np.ones(3)
     if toned:
         warm = random.normal(0.25, 0.2)
-        shades = np.exp(-np.array([-warm, 0.1 * random.normal(), warm]))
+        shades = np.exp(np.array([-warm, 0.1 * random.normal(), warm]))
     return np.round(255 * np.clip(curve**shades, 0, 1)).astype(np.uint8)[grey]
 
 

@@ -87,8 +87,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
-        "2.0.0": "Everybody from children to the old, and the poses, expressions, light and cameras "
-        "of photographs on the web.",
+        "2.0.0": "Everybody from children to the old, with the poses, expressions, light and "
+        "cameras of photographs on the web.",
     }
     BUILDER_CONFIGS = [*READY.values()]
 
