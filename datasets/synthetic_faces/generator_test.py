@@ -171,7 +171,7 @@ def test_attributes_are_named_numbers(studio, block):
 def test_poses_are_those_of_photographs():
     randoms = (np.random.default_rng([1, i]) for i in range(2000))
     yaw, pitch, roll = np.stack([scene.sample_angles(random) for random in randoms]).T
-    # 4 standard errors of a share of 0.3, a third of the mean of 2,000 yaws of deviation 46
+    # 4 standard errors of a share of 0.3, a third of the mean of 2,000 yaws of deviation 43
     assert abs(np.mean(np.abs(yaw) > 45) - 0.30) < 0.045
     assert np.mean(np.abs(yaw) > 70) > 0.10 and 0.005 < np.mean(np.abs(yaw) > 90) < 0.05
     reached = np.percentile(yaw, [1, 5, 25, 75, 95, 99])

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.synthetic_faces import traits
+
 RACES = ("african", "asian", "caucasian")
 SEXES = ("female", "male")
 AGES = {"child": 0.1875, "young": 0.5, "old": 1.0}
@@ -22,41 +24,6 @@ BANDS = {  # of age: chance, and where on MakeHuman's scale
     "young": (0.55, 0.34, 0.62),
     "middle-aged": (0.20, 0.62, 0.80),
     "old": (0.13, 0.80, 1.0),
-}
-TENDENCY = {  # mean of a slider in a man (in a woman its opposite), what a child and the old add
-    "chin/chin-bones": (0.30, -0.10, 0.0),
-    "chin/chin-height": (0.07, -0.10, 0.0),
-    "chin/chin-jaw-drop": (0.18, -0.15, 0.05),
-    "chin/chin-prominent": (0.10, -0.15, 0.05),
-    "chin/chin-triangle": (-0.10, 0.0, 0.0),
-    "chin/chin-width": (0.26, -0.10, 0.0),
-    "cheek/cheek-bones": (-0.08, -0.20, 0.15),
-    "cheek/cheek-inner": (-0.10, 0.15, -0.15),
-    "cheek/cheek-volume": (-0.05, 0.18, -0.25),
-    "ears/ear-scale": (0.05, 0.0, 0.25),
-    "eyebrows/eyebrows-trans-d": (0.22, -0.15, 0.05),
-    "eyes/eye-bag": (0.0, -0.15, 0.35),
-    "eyes/eye-height2": (-0.15, 0.12, -0.20),
-    "eyes/eye-scale": (-0.28, 0.15, -0.15),
-    "forehead/forehead-nubian": (-0.12, 0.25, 0.0),
-    "forehead/forehead-temple": (-0.05, 0.15, -0.20),
-    "head/head-age": (0.0, -0.10, 0.30),
-    "head/head-oval": (-0.12, 0.05, 0.0),
-    "head/head-rectangular": (0.08, -0.10, 0.0),
-    "head/head-round": (-0.03, 0.15, 0.0),
-    "head/head-square": (0.08, -0.10, 0.0),
-    "mouth/mouth-laugh-lines": (0.0, -0.10, 0.35),
-    "mouth/mouth-lowerlip-height": (-0.12, 0.05, -0.15),
-    "mouth/mouth-lowerlip-volume": (-0.18, 0.05, -0.20),
-    "mouth/mouth-scale-horiz": (0.08, -0.10, 0.0),
-    "mouth/mouth-upperlip-height": (-0.15, 0.05, -0.20),
-    "mouth/mouth-upperlip-volume": (-0.20, 0.05, -0.20),
-    "nose/nose-curve": (0.08, -0.20, 0.0),
-    "nose/nose-hump": (0.12, -0.15, 0.10),
-    "nose/nose-scale-depth": (0.10, -0.15, 0.10),
-    "nose/nose-scale-horiz": (0.20, 0.0, 0.10),
-    "nose/nose-scale-vert": (0.10, -0.15, 0.10),
-    "nose/nose-volume": (0.15, 0.0, 0.10),
 }
 
 
@@ -235,23 +202,13 @@ def _sliders(random, population, male, age):
     active = random.uniform(size=count) < np.where(single, 0.21, 0.6)
     value = random.normal(size=count) * STRENGTH * population.slider_sigma
     value = np.where(single, np.abs(value), value) * active
-    value += tendencies(names, male, age)
+    value += traits.slider_means(names, male, age)
     noise = 1 + 0.1 * random.normal(size=count)
     index = {str(name): i for i, name in enumerate(names)}
     for name, i in index.items():
         if "/r-" in name:
             value[i] = value[index[name.replace("/r-", "/l-")]] * noise[i]
     return np.clip(value, np.where(single, 0, -1), 1)
-
-
-def tendencies(names, male, age):
-    """Means `[S]` of the sliders `names` at a sex (0 to 1) and an age: `TENDENCY` in numbers."""
-    nothing = (0.0, 0.0, 0.0)
-    keys = [str(name).replace("/l-", "/").replace("/r-", "/") for name in names]
-    table = np.array([TENDENCY.get(key, nothing) for key in keys])
-    child = np.interp(age, [0.1875, 0.4], [1, 0])
-    old = np.interp(age, [0.6, 1.0], [0, 1])
-    return table @ [(2 * male - 1) * (1 - 0.7 * child), child, old]
 
 
 def _asymmetry(random, population):

@@ -12,6 +12,7 @@ from datasets.synthetic_faces import backdrop
 
 GREY, TONED = 0.20, 0.05  # of the photos: black and white; and one colour's shades, as sepia
 FADED = 0.12  # tinted as films and filters do
+WARMTH = (-0.04, 0.0, 0.04)  # exponents of red, green, blue in the mean photo
 BLURRED, SHAKEN = 0.45, 0.08
 COARSE = 0.30  # were taken with fewer pixels
 COARSE_SIDE = (30, 110)  # pixels of the whole picture, then
@@ -66,7 +67,7 @@ def develop(random, image):
     kind = random.uniform()
     if kind < GREY + TONED:
         return _grey(random, pixels, toned=kind > GREY)
-    curves = _curve(random)[:, np.newaxis] ** np.exp(random.normal(0, 0.05, size=3))
+    curves = _curve(random)[:, np.newaxis] ** np.exp(random.normal(WARMTH, 0.06))
     if kind < GREY + TONED + FADED:
         low = np.maximum(random.uniform(0, 0.15) + random.normal(0, 0.03, size=3), 0)
         high = np.minimum(random.uniform(0.8, 1) + random.normal(0, 0.05, size=3), 1)
