@@ -69,7 +69,8 @@ def compose(stage, vertices, neutral, projection, yaw, shots, side):
     images, masks = [], []
     for i, shot in enumerate(shots):
         image, mask = _layers(stage, body, cover, i, shot, side)
-        image = image[..., :3] + (1 - image[..., 3:]) * backdrop.sample(shot.random, side)
+        behind = shot.light.behind * backdrop.sample(shot.random, side)
+        image = image[..., :3] + (1 - image[..., 3:]) * behind
         thing = occluder.sample(shot.random, side)
         if thing is not None:
             image += thing[..., 3:] * (thing[..., :3] - image)
