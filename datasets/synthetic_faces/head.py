@@ -4,13 +4,16 @@ Designed once around the mean face and carried to a person by the affine map tha
 face best; the first ring is the border itself, so no gap opens.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
+import scipy.ndimage
+
+from datasets.synthetic_faces import hair_asset
 
 SKULL, NECK, CLOTH = 6, 7, 8  # triangle labels, after those of the face
 CENTRE = np.array([0.0, 0.40, 0.0])  # of the skull, dm in the face frame
-RADII = np.array([0.72, 0.82, 0.95])
 JUNCTION = np.array([0.55, -0.20, -0.30])  # where the border turns from skull to neck
 NAPE = np.array([0.0, -0.34, -0.74])
 NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.48, 0.47])
@@ -115,9 +118,28 @@ def grow(vertices, maps, shoulder_turn, head, mean):
     return (carry(rest, maps) + moved * head.follow[:, np.newaxis]).astype(np.float32)
 
 
-def ellipsoid(directions):
+def skull(directions):
     """Distance `[...]` from the skull's centre to its surface along unit `directions`."""
-    return 1 / np.linalg.norm(directions / RADII, axis=-1)
+    table = _skull()
+    x, y, z = np.moveaxis(np.asarray(directions), -1, 0)
+    polar = np.arccos(np.clip(y, -1, 1)) * ((table.shape[0] - 1) / np.pi)
+    turn = np.mod(np.arctan2(x, z) / (2 * np.pi), 1) * (table.shape[1] - 1)
+    row = np.minimum(polar.astype(int), table.shape[0] - 2)
+    column = np.minimum(turn.astype(int), table.shape[1] - 2)
+    down, right = polar - row, turn - column
+    upper = table[row, column] * (1 - right) + table[row, column + 1] * right
+    lower = table[row + 1, column] * (1 - right) + table[row + 1, column + 1] * right
+    return upper * (1 - down) + lower * down
+
+
+@functools.cache
+def _skull():
+    """Distances `[33, 65]` by polar angle and turn, without ears; the last column is the first."""
+    table = hair_asset.arrays()["skull"].astype(np.float64)
+    table = np.where((table > 0) & (table < 1.3), table, 0.9)  # nose, shoulders
+    flat = scipy.ndimage.grey_opening(table, (5, 7), mode="wrap")
+    smooth = scipy.ndimage.gaussian_filter(flat, 0.8, mode=("nearest", "wrap"))
+    return np.concatenate([smooth, smooth[:, :1]], axis=1)
 
 
 def _nape(count):
@@ -134,12 +156,12 @@ def _dome(mean, upper):
     over = np.concatenate([np.cos(angle), 0.1 + np.sin(angle), -0.9 - 0 * angle], axis=1)
     rings, follow = [], []
     ends = [np.linalg.norm(p - CENTRE, axis=1) for p in (first, last)]
-    ratios = [r / ellipsoid(_unit(p - CENTRE)) for p, r in zip((first, last), ends, strict=True)]
+    ratios = [r / skull(_unit(p - CENTRE)) for p, r in zip((first, last), ends, strict=True)]
     for t in np.linspace(0, 1, DOME_RINGS):
         a, b = _unit(first - CENTRE), _unit(last - CENTRE)
         direction = _unit((1 - t) ** 2 * a + 2 * t * (1 - t) * over + t**2 * b)
         ratio = 1 + (1 - t) ** 3 * (ratios[0] - 1) + t**3 * (ratios[1] - 1)
-        rings.append(CENTRE + direction * (ratio * ellipsoid(direction))[:, np.newaxis])
+        rings.append(CENTRE + direction * (ratio * skull(direction))[:, np.newaxis])
         follow.append(np.full(count, (1 - t) ** 2))
     points = np.concatenate(rings)
     triangles = outward(grid(DOME_RINGS, count, closed=False), points, CENTRE)
