@@ -18,7 +18,7 @@ JUNCTION = np.array([0.55, -0.20, -0.30])  # where the border turns from skull t
 NAPE = np.array([0.0, -0.34, -0.74])
 NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.48, 0.47])
 SHOULDERS = ((0.55, 0.53, -1.32), (0.80, 0.64, -1.42), (1.70, 0.85, -1.72), (2.1, 0.9, -2.5))
-DOME_RINGS, NECK_RINGS = 8, 5
+DOME_RINGS, NECK_RINGS = 8, 7
 
 
 class Head(NamedTuple):
@@ -31,6 +31,8 @@ class Head(NamedTuple):
         border: `[M]` ids of the face's border vertices whose displacement each vertex follows.
         follow: `[M]` how far, 1 at the border to 0.
         turning: `[M]` how far a vertex turns with the shoulders instead of the head.
+        joined: `[M]` whether a vertex is one of the border again.
+        of_skull: `[M]` whether it belongs to the skull.
         anchors: `[N]` ids of face vertices that carry the affine map.
         inverse: `[4, N]` its least-squares inverse.
     """
@@ -41,6 +43,8 @@ class Head(NamedTuple):
     border: np.ndarray
     follow: np.ndarray
     turning: np.ndarray
+    joined: np.ndarray
+    of_skull: np.ndarray
     anchors: np.ndarray
     inverse: np.ndarray
 
@@ -64,13 +68,17 @@ def design(population):
     border, follow, turning = (
         np.concatenate([np.broadcast_to(p[i], len(p[0])) for p in parts]) for i in (2, 3, 4)
     )
+    rest = np.concatenate([p[0] for p in parts])
+    on_border = np.linalg.norm(rest - mean[border.astype(int)], axis=1) < 1e-6
     return Head(
-        np.concatenate([p[0] for p in parts]).astype(np.float32),
+        rest.astype(np.float32),
         triangles.astype(np.int32),
         labels,
         border.astype(int),
         follow.astype(np.float32),
         turning.astype(np.float32),
+        on_border,
+        np.repeat([True, False, False], [len(p[0]) for p in parts]),
         anchors,
         np.linalg.pinv(homogeneous).astype(np.float32),
     )
@@ -98,13 +106,14 @@ def carry(points, maps):
     return points @ maps[:, :3] + maps[:, 3:]
 
 
-def grow(vertices, maps, shoulder_turn, head, mean):
+def grow(vertices, maps, shoulder_turn, necks, head, mean):
     """The vertices `[B, M, 3]` of heads behind faces `[B, V, 3]`.
 
     Args:
         vertices: of the faces with their expressions.
         maps: `affine` of the neutral faces.
         shoulder_turn: `[B]` radians about the neck, against the head.
+        necks: `[B]` widths of neck and shoulders over the mean's.
         head: `Head`.
         mean: `[V, 3]` the mean face.
     """
@@ -112,6 +121,7 @@ def grow(vertices, maps, shoulder_turn, head, mean):
     arms = head.rest - NECK_CENTRE.astype(np.float32)
     x = c[:, np.newaxis] * arms[:, 0] + s[:, np.newaxis] * arms[:, 2]
     z = c[:, np.newaxis] * arms[:, 2] - s[:, np.newaxis] * arms[:, 0]
+    x, z = necks[:, np.newaxis] * x, necks[:, np.newaxis] * z
     turned = np.stack([x - arms[:, 0], np.zeros_like(x), z - arms[:, 2]], axis=-1)
     rest = head.rest + turned * head.turning[:, np.newaxis]
     moved = vertices[:, head.border] - carry(mean[head.border], maps)
@@ -178,10 +188,10 @@ def _neck(mean, upper, lower):
     angle = np.arctan2(top[:, 0] / NECK_RADII[0], (top[:, 2] - NECK_CENTRE[2]) / NECK_RADII[1])
     bottom = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
     bottom = NECK_CENTRE + bottom * [NECK_RADII[0], 0, NECK_RADII[1]]
-    steps = np.linspace(0, 1, NECK_RINGS)
+    steps = np.linspace(0, 1, NECK_RINGS) ** 1.5
     rings = []
     for t in steps:
-        inwards = np.sqrt(t) if 0 < t < 1 else t
+        inwards = 1 - (1 - t) ** 3  # the jaw stands over the neck
         blend = np.array([inwards, t, inwards])
         rings.append(top * (1 - blend) + bottom * blend)
     points = np.concatenate(rings)

@@ -69,4 +69,4 @@ def _strands(style, random):
     angle = np.minimum(path, edge)
     fall = (path - angle) * shell.FALL * 1.1
     lift = 0.08 + 0.05 * np.clip(fall, 0, 1) + random.uniform(0, 0.06, size=(count, 1))
-    return turn, angle, fall, lift, random.uniform(0.02, 0.06, size=count)
+    return turn, angle, fall, lift, random.uniform(0.03, 0.07, size=count)

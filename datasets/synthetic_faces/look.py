@@ -184,7 +184,7 @@ def _scalp_cover(random, style):
     """How densely hair grows on the scalp: shaven and bald heads have little."""
     if style.kind == "none":
         return random.choice([0.0, 0.15, 0.45, 0.9], p=[0.35, 0.2, 0.2, 0.25])
-    return 1.0
+    return 0.0 if style.kind == "scarf" else 1.0
 
 
 def _hairline(random, male, years):

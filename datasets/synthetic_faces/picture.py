@@ -13,6 +13,7 @@ from datasets.synthetic_faces import (
     occluder,
     openings,
     scene,
+    seam,
     sheets,
     surface,
     wardrobe,
@@ -60,10 +61,14 @@ def compose(stage, vertices, neutral, projection, yaw, shots, side):
     if stage.behind:
         maps = head.affine(neutral, stage.behind)
         turn = [-s.random.uniform(0, 0.7) for s in shots] * np.clip(yaw, -1.2, 1.2)
-        behind = head.grow(vertices, maps, turn.astype(np.float32), stage.behind, stage.mean)
+        necks = np.array([shot.look.style.neck for shot in shots], np.float32)
+        turn = turn.astype(np.float32)
+        behind = head.grow(vertices, maps, turn, necks, stage.behind, stage.mean)
         body = np.concatenate([vertices, behind], axis=1)
         worn = wardrobe.dress(stage, neutral, maps, [shot.look for shot in shots])
     body = _rasterize(body, fine, stage.body, side)
+    if stage.behind:
+        seam.blend_normals(body.normals, stage.behind, len(stage.mean))
     images, masks = [], []
     for i, shot in enumerate(shots):
         image, mask = _layers(stage, body, i, worn[i], fine[i], shot, side)
@@ -127,12 +132,9 @@ def _body(stage, normals, pixels, label, shot):
     colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.where(eye)).T, person).T
     place = draw.spread(stage.sheet, pixels.where(sheet)).T
     colour[:, sheet] = openings.mouth(place, shot.gap, person).T
-    skin = albedo.skin_colour(person.melanin, person.haemoglobin, person.warmth)[:, np.newaxis]
-    neck = label == head.NECK
-    below = draw.spread(stage.below, pixels.where(neck))
-    colour[:, neck] = 0.93 * skin * (0.62 + 0.38 * np.clip(2.5 * below, 0, 1))
-    scalp = skin + person.hair_paint * (0.85 * person.hair[:, np.newaxis] - skin)
-    colour[:, label == head.SKULL] = 0.93 * scalp
+    behind = (label == head.NECK) | (label == head.SKULL)
+    tints = seam.tints(stage.behind, shot.albedo, stage.face.uv, person)
+    colour[:, behind] = draw.spread(tints, pixels.where(behind))
     colour[:, label == head.CLOTH] = backdrop.colour(shot.random)[:, np.newaxis]
     gloss[eye], gloss[sheet] = 1.2, 0.1
     power = np.where(eye, np.float32(90), np.float32(14))

@@ -42,8 +42,16 @@ class Sheet(NamedTuple):
 
 
 class Spans(NamedTuple):
-    """Rows of pixels of triangles, all `[S]`: owner, first column, row, count; `start` `[5, S]` and
-    `slope` `[5, S]` of (depth, u, v) there and per column."""
+    """Rows of pixels that lie in a triangle each, S of them.
+
+    Attributes:
+        triangle: `[S]` ids.
+        x: `[S]` first column.
+        y: `[S]` row.
+        count: `[S]` of columns.
+        start: `[C, S]` values of the corners, spread to the first column.
+        slope: `[C, S]` of these per column.
+    """
 
     triangle: np.ndarray
     x: np.ndarray
@@ -106,14 +114,13 @@ def _over(pixel, depth, cover, colour):
 
 def _fragments(sheet, projection, turned, scale, light, behind, side):
     """Pixels `[F]`, depths `[F]`, covers `[F]` and colours `[3, F]` before the body."""
-    xy = sheet.vertices @ projection[:, :3].T + projection[:, 3]
-    corners = sheet.triangles.T
-    x, y = xy[:, 0][corners], xy[:, 1][corners]
-    values = np.stack([sheet.vertices @ (turned[2] * scale), *sheet.uv.T])[:, corners]
-    spans = _spans(x, y, values, side)
+    x, y = (sheet.vertices @ projection[:, :3].T + projection[:, 3]).T
+    depth = sheet.vertices @ (turned[2] * scale)
+    values = np.stack([depth, *sheet.uv.T, *_lit(sheet, turned, light)]).astype(np.float32)
+    corners = np.ascontiguousarray(sheet.triangles.T)
+    spans = _spans(x.astype("f4")[corners], y.astype("f4")[corners], values[:, corners], side)
     owner = np.repeat(np.arange(len(spans.x)), spans.count)
-    ends = np.cumsum(spans.count)
-    place = np.arange(len(owner)) - (ends - spans.count)[owner]
+    place = np.arange(len(owner)) - (np.cumsum(spans.count) - spans.count)[owner]
     pixel = (spans.y * side + spans.x)[owner] + place
     place = place.astype(np.float32)
     depth = spans.start[0][owner] + place * spans.slope[0][owner]
@@ -126,13 +133,14 @@ def _fragments(sheet, projection, turned, scale, light, behind, side):
     texel += np.clip((u * width).astype(np.int32), 0, width - 1)
     lightness, cover = sheet.texture.reshape(-1, 2)[texel].T
     shown = np.flatnonzero(cover > FAINTEST)
-    lit = _lit(sheet, turned, light)[:, spans.triangle[owner[shown]]]
-    return pixel[shown], depth[shown], cover[shown], lit * lightness[shown]
+    owner, place, lightness = owner[shown], place[shown], lightness[shown]
+    lit = spans.start[3:, owner] + place * spans.slope[3:, owner]
+    return pixel[shown], depth[shown], cover[shown], np.maximum(lit, 0) * lightness
 
 
 def _lit(sheet, turned, light):
-    """The colours `[3, T]` of the triangles under the light, of lightness 1."""
-    normals = (sheet.normals @ turned.T)[sheet.triangles].sum(axis=1).T
+    """The colours `[3, N]` of the vertices under the light, of lightness 1."""
+    normals = turned @ sheet.normals.T
     away = normals[2] < 0
     normals = draw.unit(np.where(away, -normals, normals).astype(np.float32))
     colour = np.repeat(sheet.colour.astype(np.float32)[:, np.newaxis], len(away), axis=1)
@@ -143,33 +151,37 @@ def _lit(sheet, turned, light):
 
 
 def _spans(x, y, values, side):
-    """`Spans` of triangles with corners `x`, `y` `[3, T]` and `values` `[3, 3, T]` there."""
+    """`Spans` of triangles with corners `x`, `y` `[3, T]` and `values` `[C, 3, T]` there."""
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     top = np.clip(np.ceil(y.min(axis=0)), 0, side).astype(np.int32)
     rows = np.clip(np.floor(y.max(axis=0)), -1, side - 1).astype(np.int32) - top + 1
     seen = (np.abs(area) > 1e-3) & (rows > 0) & (x.max(axis=0) >= 0) & (x.min(axis=0) < side)
     kept = np.flatnonzero(seen)
-    x, y, values, area = x[:, kept], y[:, kept], values[:, :, kept], area[kept]
-    top, rows = top[kept], rows[kept]
-    dx = [(v[1] - v[0]) * (y[2] - y[0]) - (v[2] - v[0]) * (y[1] - y[0]) for v in values] / area
-    dy = [(v[2] - v[0]) * (x[1] - x[0]) - (v[1] - v[0]) * (x[2] - x[0]) for v in values] / area
-    origin = values[:, 0] - dx * x[0] - dy * y[0]
-
+    x, y, area, top, rows = x[:, kept], y[:, kept], area[kept], top[kept], rows[kept]
     owner = np.repeat(np.arange(len(kept)), rows)
     row = np.arange(len(owner)) - (np.cumsum(rows) - rows)[owner] + top[owner]
-    low, high = np.full(len(owner), 0.0), np.full(len(owner), side - 1.0)
-    turn = np.sign(area)
-    for i, j in ((0, 1), (1, 2), (2, 0)):  # inside: left * column >= level
-        left = -(y[j] - y[i]) * turn
-        safe = np.where(np.abs(left) < 1e-9, 1e-9, left)
-        slope, begin = (x[j] - x[i]) * -turn / safe, x[i] - (x[j] - x[i]) * -turn / safe * y[i]
-        cross = begin[owner] + slope[owner] * row
-        low = np.where((left > 1e-9)[owner], np.maximum(low, cross), low)
-        high = np.where((left < -1e-9)[owner], np.minimum(high, cross), high)
-    first = np.ceil(low).astype(np.int32)
-    count = np.floor(high).astype(np.int32) - first + 1
-    full = np.flatnonzero(count > 0)
-    owner, first, row, count = owner[full], first[full], row[full], count[full]
-    slope = dx[:, owner].astype(np.float32)
-    start = (origin[:, owner] + dx[:, owner] * first + dy[:, owner] * row).astype(np.float32)
-    return Spans(kept[owner], first, row, count, start, slope)
+    first, last = _crossings(x, y, area, owner, row.astype(np.float32), side)
+    full = np.flatnonzero(last >= first)
+    owner, first, row, last = owner[full], first[full], row[full], last[full]
+    a, b, c = (values[:, k, kept] for k in range(3))
+    b, c = b - a, c - a
+    across = (b * (y[2] - y[0]) - c * (y[1] - y[0])) / area
+    down = (c * (x[1] - x[0]) - b * (x[2] - x[0])) / area
+    right, below = first - x[0, owner], row - y[0, owner]
+    slope = across[:, owner]
+    start = a[:, owner] + slope * right + down[:, owner] * below
+    return Spans(kept[owner], first, row, last - first + 1, start.astype(np.float32), slope)
+
+
+def _crossings(x, y, area, owner, row, side):
+    """First and last columns `[S]` of the rows `row` `[S]` in the triangles `owner` `[S]`."""
+    low, high = np.zeros(len(owner), np.float32), np.full(len(owner), side - 1, np.float32)
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        tall = y[j] - y[i]
+        slope = (x[j] - x[i]) / np.where(np.abs(tall) < 1e-6, np.float32(1e-6), tall)
+        cross = x[i][owner] + slope[owner] * (row - y[i][owner])
+        left = (tall * area < 0)[owner]  # the inside lies to the right of this edge
+        low = np.where(left, np.maximum(low, cross), low)
+        right = (tall * area > 0)[owner]
+        high = np.where(right, np.minimum(high, cross), high)
+    return np.ceil(low).astype(np.int32), np.floor(high).astype(np.int32)

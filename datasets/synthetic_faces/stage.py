@@ -29,7 +29,6 @@ class Stage(NamedTuple):
         wigs: name -> `wig.Wig`.
         lock: `[H, W, 2]` texture of single locks of hair.
         mirror: `[V]` vertex on the other side of the face.
-        below: `[V + M, 1]` how far down the neck a vertex of the body lies, 0 to 1.
         eye: `[V, 3]` directions in the eyeballs.
         sheet: `[V, 2]` places in the mouth.
         noise: `albedo.Noise`.
@@ -44,7 +43,6 @@ class Stage(NamedTuple):
     wigs: dict | None = None
     lock: np.ndarray | None = None
     mirror: np.ndarray | None = None
-    below: np.ndarray | None = None
     eye: np.ndarray | None = None
     sheet: np.ndarray | None = None
 
@@ -68,7 +66,6 @@ def make_stage(population, tensors, noise):
         wigs=wig.load(population.mean),
         lock=locks.texture(noise),
         mirror=population.mirror.astype(int),
-        below=np.append(np.zeros(count), behind.turning)[:, np.newaxis],
         eye=surface.eye_directions(population, population.mean),
         sheet=surface.sheet_coordinates(population),
     )

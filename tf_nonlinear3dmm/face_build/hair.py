@@ -26,7 +26,7 @@ SKULL = (33, 64)  # rows of polar angle from +y, columns of turn from +z towards
 
 
 def build(tarball, wheel_path):
-    """All arrays of the asset, as a dict; see `face_model.Hair` for their meaning.
+    """All arrays of the asset, as a dict; for every one of `names` vertices, places, triangles, texture.
 
     Args:
         tarball: path of `assets_package.TARBALL`.
@@ -77,6 +77,7 @@ def _texture(file):
     pixels = np.asarray(image.resize((TEXTURE, TEXTURE), PIL.Image.Resampling.BOX), np.float64)
     grey, cover = pixels[..., :3].mean(axis=-1), pixels[..., 3]
     lightness = (grey + 6) / (np.average(grey, weights=cover) + 6)  # black hair has strands, too
+    lightness = lightness**0.6  # less of the highlights that are painted on it
     values = np.stack([np.clip(128 * lightness, 0, 255) * (cover > 0) // 8 * 8 + 4, cover], -1)
     values[..., 1] = np.round(values[..., 1] / 255 * 31) * 255 / 31
     return values.astype(np.uint8)
