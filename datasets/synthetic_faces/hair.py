@@ -37,6 +37,7 @@ class Style(NamedTuple):
     Attributes:
         kind: one of `CHANCE`.
         hat: one of `HATS`, or "".
+        brow: where a hat ends on the forehead, from the crown; brows lie at about 118.
         thickness: of a shell above the skull.
         front: how much lower (positive) a shell's edge lies on the forehead.
         part: turn of the parting; hair on the forehead is swept away from it.
@@ -62,6 +63,7 @@ class Style(NamedTuple):
 
     kind: str
     hat: str
+    brow: float
     thickness: float
     front: float
     part: float
@@ -99,21 +101,22 @@ def sample(random, male, years, colour, african=0.0):
     thickness, front, hang, opens, flare, ragged, wave = {
         "short": (draw(0.02, 0.14), draw(-6, 4), 0.0, 180.0, 0.0, draw(1, 4), draw(0, 0.02)),
         "curly": (draw(0.12, 0.42), draw(-3, 6), draw(0, 0.9), draw(70, 110), 0.1, 4.0, 0.04),
-        "fringe": (draw(0.06, 0.14), draw(8, 22), draw(0, 0.5), draw(62, 85), 0.03, 3.5, 0.01),
+        "fringe": (draw(0.06, 0.14), draw(12, 40), draw(0, 0.5), draw(62, 85), 0.03, 3.5, 0.01),
         "bob": (draw(0.08, 0.16), draw(-4, 6), draw(0.5, 0.9), draw(58, 84), draw(0, 0.1), 3, 0.01),
         "long": (draw(0.06, 0.15), draw(-4, 5), draw(1, 1.9), draw(58, 95), draw(0, 0.12), 3, 0.02),
-        "scarf": (0.09, draw(0, 9), 1.3, draw(46, 56), 0.02, 0.0, 0.01),
-        "hood": (0.14, draw(-8, 0), 1.3, draw(60, 75), 0.05, 0.0, 0.02),
+        "scarf": (0.09, draw(16, 34), 1.3, draw(46, 56), 0.02, 0.0, 0.01),
+        "hood": (0.14, draw(-4, 14), 1.3, draw(60, 75), 0.05, 0.0, 0.02),
     }.get(kind, (0.03, 0.0, 0.0, 180.0, 0.0, 0.0, draw(0, 0.04)))
     hat = ""
     if kind not in CLOTH and random.uniform() < 0.065:
         hat = HATS[random.choice(3, p=[0.35, 0.45, 0.2])]
     cloth = np.clip(draw(0.03, 0.85) + random.normal(0, 0.13, size=3), 0.02, 0.95)
     fringe = random.uniform() < FRINGE.get(kind, 0.0) * (1.0 - 0.5 * african) and not hat
-    strands = kind in LONG and random.uniform() < 0.55
+    strands = kind in LONG and random.uniform() < 0.5 and not hat
     return Style(
         kind=kind,
         hat=hat,
+        brow=draw(82, 106),
         thickness=thickness,
         front=front,
         part=random.choice([-1, 1]) * draw(5, 40) if random.uniform() < 0.7 else 0.0,
@@ -128,7 +131,7 @@ def sample(random, male, years, colour, african=0.0):
         lean=random.normal(0, 0.06),
         mirrored=bool(random.uniform() < 0.5),
         fringe=int(fringe * random.integers(14, 40)),
-        reach=draw(76, 95),
+        reach=draw(92, 122),
         strands=int(strands * random.integers(2, 12)),
         contrast=draw(0.5, 1.2),
         colour=colour,

@@ -4,15 +4,15 @@ import numpy as np
 
 from datasets.synthetic_faces import head, sheets, shell
 
-ROWS = 9  # of points along a lock, two in each
+ROWS = 13  # of points along a lock, two in each
 TEXELS = (64, 256)
 
 
 def texture(noise):
     """`[*TEXELS, 2]`: streaks along the locks, which thin out towards their tips."""
-    light = noise.locks[:: 4, : TEXELS[1]][: TEXELS[0]]
+    light = noise.locks[::4, : TEXELS[1]][: TEXELS[0]]
     row = np.linspace(0, 1, len(light), dtype=np.float32)[:, np.newaxis]
-    cover = np.clip(1.5 + 1.1 * light - 2.4 * row, 0, 1) * np.clip(row * 6, 0, 1)
+    cover = np.clip(1.9 + 0.8 * light - 2.1 * row, 0, 1) * np.clip(row * 6, 0, 1)
     return np.stack([np.clip(1 + 0.25 * light, 0.4, 1.8), cover], axis=-1).astype(np.float32)
 
 
@@ -27,7 +27,7 @@ def sheet(style, image):
     direction = shell.directions(turn, angle)
     centre = head.CENTRE + direction * (head.skull(direction) + lift)[..., np.newaxis]
     centre[..., 1] -= fall
-    centre[..., 0] += 0.03 * np.sin(9 * fall + turn[:, :1]) * np.sign(turn) * (fall > 0)
+    centre[..., 0] += 0.02 * np.sin(6 * fall + turn[:, :1]) * np.sign(turn) * (fall > 0)
     along = np.gradient(centre, axis=1)
     across = np.cross(along, direction)
     across /= np.maximum(np.linalg.norm(across, axis=-1, keepdims=True), 1e-6)
@@ -37,7 +37,7 @@ def sheet(style, image):
     count = len(turn)
     one = head.grid(ROWS, 2, closed=False)
     triangles = (one + 2 * ROWS * np.arange(count)[:, np.newaxis, np.newaxis]).reshape(-1, 3)
-    start = random.uniform(0, 0.85, size=(count, 1, 1)) + [0, 0.15]
+    start = random.uniform(0, 0.95, size=(count, 1, 1)) + [0, 0.05]
     down = np.linspace(0, 1, ROWS)[np.newaxis, :, np.newaxis]
     uv = np.stack(np.broadcast_arrays(start, down), axis=-1).reshape(-1, 2)
     normals = np.repeat(direction, 2, axis=1).reshape(-1, 3)
@@ -53,7 +53,7 @@ def _fringe(style, random):
     turn = first * (0.7 + 0.3 * steps) + swept * steps**1.5
     end = style.reach - 0.12 * np.abs(first - style.part) + random.normal(0, 3.5, size=(count, 1))
     angle = 34 + (end - 34) * steps
-    lift = 0.05 + 0.06 * np.sin(np.pi * steps) + random.uniform(0, 0.03, size=(count, 1))
+    lift = 0.16 - 0.10 * steps**2 + random.uniform(0, 0.04, size=(count, 1))
     return turn, angle, np.zeros_like(turn), lift, random.uniform(0.03, 0.075, size=count)
 
 
@@ -68,5 +68,5 @@ def _strands(style, random):
     edge = random.uniform(84, 96, size=(count, 1))
     angle = np.minimum(path, edge)
     fall = (path - angle) * shell.FALL * 1.1
-    lift = 0.08 + 0.05 * np.clip(fall, 0, 1) + random.uniform(0, 0.06, size=(count, 1))
+    lift = 0.12 + 0.03 * np.clip(fall, 0, 1) + random.uniform(0, 0.06, size=(count, 1))
     return turn, angle, fall, lift, random.uniform(0.03, 0.07, size=count)

@@ -4,6 +4,8 @@ import numpy as np
 
 from datasets.synthetic_faces.fade import bump
 
+AROUND = np.linspace(-0.02, 0.02, 5)[:, np.newaxis] * [1, 0]  # of the map, to even out the skin
+
 
 def blend_normals(normals, head, count):
     """Gives a face's border and the vertices of the head that lie on it their mean normals.
@@ -30,12 +32,13 @@ def tints(head, albedo, uv, person):
         person: `look.Look`.
     """
     size = np.array(albedo.shape[1::-1]) - 1
-    column, row = np.round(np.clip(uv[head.border], 0, 1) * size).astype(int).T
-    edge = albedo[row, column]
+    near = uv[head.border, np.newaxis] + AROUND
+    column, row = np.moveaxis(np.round(np.clip(near, 0, 1) * size).astype(int), -1, 0)
+    edge = albedo[row, column].mean(axis=1)
     skin = np.median(albedo[::3, ::3].reshape(-1, 3), axis=0)
     scalp = skin + person.hair_paint * (0.85 * person.hair - skin)
     down = head.turning[:, np.newaxis]
     shade = 1 - 0.28 * bump(down - 0.25, 0.18)  # the jaw takes light from the neck
     inner = np.where(head.of_skull[:, np.newaxis], scalp, skin * shade)
-    colour = inner + head.follow[:, np.newaxis] * (edge - inner)
+    colour = inner + head.follow[:, np.newaxis] ** 3 * (edge - inner)
     return np.concatenate([np.zeros([len(uv), 3], np.float32), colour]).astype(np.float32)

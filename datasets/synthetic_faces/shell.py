@@ -30,10 +30,10 @@ def sheet(style, noise):
 
 def hat(style):
     """The sheets of a hat around the mean face: its crown, and a visor or brim."""
-    edge = {"beanie": 80 + 0.5 * abs(style.tilt), "cap": 68.0, "brim": 66.0}[style.hat]
     turn = np.linspace(-180, 180, COLUMNS, endpoint=False)
     size = np.abs(turn)
-    edges = np.interp(size, (0, 50, 90, 130, 180), (edge, edge + 6, 86, 98, 104))
+    front = style.brow
+    edges = np.interp(size, (0, 50, 90, 130, 180), (front, front + 3, 101, 108, 112))
     thick = {"beanie": 0.10, "cap": 0.13, "brim": 0.16}[style.hat] * style.volume
     rows = np.linspace(0, 1, ROWS)[:, np.newaxis]
     tall = thick * (1 + (style.hat != "beanie") * np.clip(1.2 - rows, 0, 1))
@@ -52,6 +52,7 @@ def _brim(rim, turn, style):
     long = 0.6 * np.sqrt(front) if style.hat == "cap" else np.full(COLUMNS, 0.35)
     out = np.linspace(0, 1, 4)[:, np.newaxis, np.newaxis] * long[:, np.newaxis]
     drop = np.array([0, -0.30 if style.hat == "cap" else -0.12, 0]) * out
+    around = around * [1, 0, 1]
     points = (rim + out * around + drop + [0, 0.01, 0]).reshape(-1, 3)
     triangles = head.grid(4, COLUMNS, closed=True)[:, ::-1].astype(np.int32)
     uv = np.zeros([len(points), 2])

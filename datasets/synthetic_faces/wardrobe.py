@@ -31,7 +31,7 @@ def _hair(stage, neutral, carried, style):
     if style.kind in stage.wigs:
         moved = neutral - head.carry(stage.mean, carried[np.newaxis])[0]
         moved = moved @ np.linalg.inv(carried[:3])
-        worn.append(wig.sheet(stage.wigs[style.kind], style, moved, stage.mirror))
+        worn.append(wig.sheet(stage.wigs[style.kind], style, moved, stage.mirror, stage.noise))
     elif style.kind in hair.SHELLS + hair.CLOTH:
         worn.append(shell.sheet(style, stage.noise))
     lock = locks.sheet(style, stage.lock)

@@ -56,7 +56,7 @@ def load(mean):
     return wigs
 
 
-def sheet(wig, style, moved, mirror):
+def sheet(wig, style, moved, mirror, noise):
     """A person's own `sheets.Sheet` around the mean face.
 
     Args:
@@ -64,6 +64,7 @@ def sheet(wig, style, moved, mirror):
         style: `hair.Style`.
         moved: `[V, 3]` displacement of the face, beyond what carries the head.
         mirror: `[V]` vertex on the other side of the face.
+        noise: `albedo.Noise`.
     """
     near = mirror[wig.near] if style.mirrored else wig.near
     side = np.float32([-1, 1, 1] if style.mirrored else [1, 1, 1])
@@ -72,7 +73,10 @@ def sheet(wig, style, moved, mirror):
     if style.hat:
         points = _press(points)
     texture = wig.texture.copy()
-    texture[..., 0] = 1 + style.contrast * (texture[..., 0] - 1)
+    height, width, _ = texture.shape
+    start = style.seed % (noise.locks.shape[0] - height)
+    streaks = 1 + 0.13 * noise.locks[start : start + height, :width]
+    texture[..., 0] = (1 + style.contrast * (texture[..., 0] - 1)) * streaks
     normals = wig.normals * side
     return sheets.Sheet(
         points, normals, wig.triangles, wig.uv, texture, style.colour, 0.15, 9.0, True
@@ -98,6 +102,6 @@ def _press(points):
     arms = points - head.CENTRE
     length = np.linalg.norm(arms, axis=1, keepdims=True)
     direction = arms / length
-    high = np.clip((direction @ shell.CROWN - 0.05) / 0.15, 0, 1)[:, np.newaxis]
-    low = np.minimum(length, head.skull(direction)[:, np.newaxis] + 0.06)
+    high = np.clip((direction @ shell.CROWN + 0.22) / 0.12, 0, 1)[:, np.newaxis]
+    low = np.minimum(length, head.skull(direction)[:, np.newaxis] + 0.05)
     return head.CENTRE + direction * (length + high * (low - length))
