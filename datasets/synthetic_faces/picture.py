@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from datasets.synthetic_faces import (
-    albedo,
     backdrop,
     draw,
     head,

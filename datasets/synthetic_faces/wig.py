@@ -1,57 +1,42 @@
-"""Cuts of hair that have a mesh: read from the asset, bound to the face, varied for every person."""
+"""Cuts of hair that have a mesh: bound to the face, and varied for every person."""
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.spatial
 
-from datasets.synthetic_faces import hair_asset, head, sheets, shell
+from datasets.synthetic_faces import head, sheets, shell
+from tf_nonlinear3dmm import face_model
 
 NEAREST = 6  # vertices of the face that a vertex follows
 FOLLOWS = 0.45  # dm from the face at which it follows a third
 
 
 class Wig(NamedTuple):
-    """A mesh of hair around the mean face.
+    """A mesh of hair around the mean face, bound to it.
 
     Attributes:
-        vertices: `[N, 3]`; normals `[N, 3]` outwards; triangles `[T, 3]`; uv `[N, 2]`.
-        normals: see `vertices`.
-        triangles: see `vertices`.
-        uv: see `vertices`.
-        texture: `[H, W, 2]` lightness and cover.
+        mesh: `face_model.HairMesh`.
+        normals: `[N, 3]` outwards.
         near: `[N, NEAREST]` vertices of the face whose displacement each vertex follows.
         follow: `[N, NEAREST]` how far.
     """
 
-    vertices: np.ndarray
+    mesh: face_model.HairMesh
     normals: np.ndarray
-    triangles: np.ndarray
-    uv: np.ndarray
-    texture: np.ndarray
     near: np.ndarray
     follow: np.ndarray
 
 
 def load(mean):
     """Name -> `Wig`, all of the asset, bound to the `mean` `[V, 3]` face."""
-    arrays = hair_asset.arrays()
     tree = scipy.spatial.cKDTree(mean)
     wigs = {}
-    for name in map(str, arrays["names"]):
-        vertices = (arrays[f"{name}_vertices"] * hair_asset.QUANTUM).astype(np.float32)
-        triangles = arrays[f"{name}_triangles"].astype(np.int32)
-        texture = arrays[f"{name}_texture"] / np.float32([128, 255])
-        distance, near = tree.query(vertices, NEAREST)
+    for name, mesh in face_model.load_hair().items():
+        distance, near = tree.query(mesh.vertices, NEAREST)
         follow = np.exp(-((distance / FOLLOWS) ** 2)) / NEAREST
         wigs[name] = Wig(
-            vertices,
-            sheets.smooth_normals(vertices, triangles),
-            triangles,
-            arrays[f"{name}_uv"] / np.float32(65535),
-            texture.astype(np.float32),
-            near.astype(np.int32),
-            follow.astype(np.float32),
+            mesh, sheets.smooth_normals(mesh.vertices, mesh.triangles), near, follow.astype("f4")
         )
     return wigs
 
@@ -68,18 +53,18 @@ def sheet(wig, style, moved, mirror, noise):
     """
     near = mirror[wig.near] if style.mirrored else wig.near
     side = np.float32([-1, 1, 1] if style.mirrored else [1, 1, 1])
-    points = _vary(wig.vertices, style) * side
+    points = _vary(wig.mesh.vertices, style) * side
     points = points + np.einsum("nk,nkd->nd", wig.follow, moved[near])
     if style.hat:
         points = _press(points)
-    texture = wig.texture.copy()
+    texture = wig.mesh.texture.copy()
     height, width, _ = texture.shape
     start = style.seed % (noise.locks.shape[0] - height)
     streaks = 1 + 0.13 * noise.locks[start : start + height, :width]
     texture[..., 0] = (1 + style.contrast * (texture[..., 0] - 1)) * streaks
     normals = wig.normals * side
     return sheets.Sheet(
-        points, normals, wig.triangles, wig.uv, texture, style.colour, 0.15, 9.0, True
+        points, normals, wig.mesh.triangles, wig.mesh.uv, texture, style.colour, 0.15, 9.0, True
     )
 
 

@@ -12,6 +12,7 @@ import PIL.Image
 
 from tf_nonlinear3dmm.face_build import assets_package, population, source
 from tf_nonlinear3dmm.face_build.assemble import ORIGIN
+from tf_nonlinear3dmm.face_model.hair import QUANTUM
 
 # The hair that MakeHuman itself came with, which its makers put under CC0; the package also holds
 # other people's, whose licences differ.
@@ -20,13 +21,12 @@ STYLES += ("ponytail01", "Braid01")
 CORNERS = 11  # numbers of a face in a file: its kind, 4 vertices, the material, 4 places, nothing
 QUAD = 11  # the kind of a face with four corners, a material and places in the texture
 TEXTURE = 256  # pixels
-QUANTUM = 1e-3  # dm
 SKULL_CENTRE = np.array([0.0, 0.40, 0.0])
 SKULL = (33, 64)  # rows of polar angle from +y, columns of turn from +z towards +x
 
 
 def build(tarball, wheel_path):
-    """All arrays of the asset, as a dict; for every one of `names` vertices, places, triangles, texture.
+    """All arrays of the asset, as a dict; see `face_model.hair` for their meaning.
 
     Args:
         tarball: path of `assets_package.TARBALL`.
