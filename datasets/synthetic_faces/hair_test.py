@@ -54,7 +54,7 @@ def test_hair_follows_a_wider_head(studio, name):
 
 def test_hair_follows_a_swollen_cheek_only_where_it_is_near(studio):
     mean = studio.stage.mean
-    swollen = mean + 0.2 * np.exp(-np.sum((mean - mean[studio.stage.landmarks[4]]) ** 2, 1) / 0.02)[
+    swollen = mean + 0.2 * np.exp(-np.sum((mean - mean[studio.stage.contours[4]]) ** 2, 1) / 0.02)[
         :, np.newaxis
     ] * np.float32([-1, 0, 0])
     moved = worn(studio.stage, swollen, style(kind="bob02")) - worn(
@@ -101,7 +101,7 @@ def test_styles_are_those_of_photographs():
 
 def test_locks_reach_the_brow_and_hang_beside_the_cheek(studio):
     found = locks.sheet(style(fringe=20, reach=115.0), studio.stage.lock)
-    brow = studio.stage.mean[studio.stage.landmarks[17:27], 1].mean()
+    brow = studio.stage.mean[studio.stage.contours[17:27], 1].mean()
     assert abs(found.vertices[:, 1].min() - brow) < 0.2
     hanging = locks.sheet(style(strands=8), studio.stage.lock).vertices
     assert hanging[:, 1].min() < 0 and np.abs(hanging[hanging[:, 1] < 0, 0]).min() > 0.3

@@ -20,7 +20,7 @@ def dress(stage, neutral, maps, looks):
             worn = _hair(stage, neutral[i], maps[i], look.style)
             worn = [s._replace(vertices=head.carry(s.vertices, maps[i : i + 1])[0]) for s in worn]
             if look.glasses.worn:
-                worn += eyewear.fit(look.glasses, neutral[i, stage.landmarks])
+                worn += eyewear.fit(look.glasses, neutral[i, stage.contours])
             done[id(look)] = [s._replace(vertices=s.vertices.astype(np.float32)) for s in worn]
     return [done[id(look)] for look in looks]
 
