@@ -7,6 +7,7 @@ import numpy as np
 from datasets.synthetic_faces import (
     backdrop,
     draw,
+    garment,
     head,
     look,
     occluder,
@@ -120,24 +121,34 @@ def _body(stage, normals, pixels, label, shot):
     """Colours `[3, N]` of the pixels of face, neck and shoulders."""
     person = shot.look
     normals = draw.unit(draw.spread(normals, pixels))
-    is_face = label < head.SKULL
-    colour = np.empty_like(normals)
-    uv = draw.spread(stage.face.uv, pixels.where(is_face))
-    colour[:, is_face] = draw.bilinear(shot.albedo, uv)
-    gloss = np.where(is_face, np.float32(0.10 * person.oiliness), np.float32(0))
+    face = np.flatnonzero(label < head.SKULL)
+    colour, gloss = np.empty_like(normals), np.zeros(len(label), np.float32)
+    colour[:, face] = draw.bilinear(shot.albedo, draw.spread(stage.face.uv, pixels.take(face)))
+    gloss[face] = 0.10 * person.oiliness
     if not stage.behind:
         return draw.shade(colour, normals, shot.light, gloss, np.float32(14))
-    eye, sheet = (label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE), label == surface.SHEET
-    colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.where(eye)).T, person).T
-    place = draw.spread(stage.sheet, pixels.where(sheet)).T
+    eye = np.flatnonzero((label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE))
+    sheet = np.flatnonzero(label == surface.SHEET)
+    colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.take(eye)).T, person).T
+    place = draw.spread(stage.sheet, pixels.take(sheet)).T
     colour[:, sheet] = openings.mouth(place, shot.gap, person).T
-    behind = (label == head.NECK) | (label == head.SKULL)
-    tints = seam.tints(stage.behind, shot.albedo, stage.face.uv, person)
-    colour[:, behind] = draw.spread(tints, pixels.where(behind))
-    colour[:, label == head.CLOTH] = backdrop.colour(shot.random)[:, np.newaxis]
+    rest = np.flatnonzero(label >= head.SKULL)
+    colour[:, rest] = _behind(stage, pixels.take(rest), label[rest], shot)
     gloss[eye], gloss[sheet] = 1.2, 0.1
-    power = np.where(eye, np.float32(90), np.float32(14))
+    power = np.full(len(label), 14, np.float32)
+    power[eye] = 90
     return draw.shade(colour, normals, shot.light, gloss, power)
+
+
+def _behind(stage, pixels, label, shot):
+    """Colours `[3, N]` of skull, neck and clothes."""
+    tints = seam.tints(stage.behind, shot.albedo, stage.face.uv, shot.look)
+    spread = draw.spread(np.concatenate([tints, stage.rest], axis=1), pixels)
+    colour, place = spread[:3], spread[3:]
+    low = np.flatnonzero(label > head.SKULL)
+    cloth, cover = garment.colours(garment.sample(shot.random), place[:, low])
+    colour[:, low] += cover * (cloth - colour[:, low])
+    return colour
 
 
 def halve(image):

@@ -23,7 +23,7 @@ def blend_normals(normals, head, count):
 
 
 def tints(head, albedo, uv, person):
-    """Colours `[V + M, 3]` of skull and neck; 0 for the vertices of the face.
+    """Colours `[V + M, 3]` of skull, neck and what clothes leave bare; 0 in the face.
 
     Args:
         head: `head.Head`.
@@ -35,7 +35,7 @@ def tints(head, albedo, uv, person):
     near = uv[head.border, np.newaxis] + AROUND
     column, row = np.moveaxis(np.round(np.clip(near, 0, 1) * size).astype(int), -1, 0)
     edge = albedo[row, column].mean(axis=1)
-    skin = np.median(albedo[::3, ::3].reshape(-1, 3), axis=0)
+    skin = np.median(albedo[::8, ::8].reshape(-1, 3), axis=0)
     scalp = skin + person.hair_paint * (0.85 * person.hair - skin)
     down = head.turning[:, np.newaxis]
     shade = 1 - 0.28 * bump(down - 0.25, 0.18)  # the jaw takes light from the neck

@@ -30,6 +30,7 @@ class Stage(NamedTuple):
         wigs: name -> `wig.Wig`.
         lock: `[H, W, 2]` texture of single locks of hair.
         mirror: `[V]` vertex on the other side of the face.
+        rest: `[V + M, 3]` vertices of the body around the mean face.
         eye: `[V, 3]` directions in the eyeballs.
         sheet: `[V, 2]` places in the mouth.
         noise: `albedo.Noise`.
@@ -45,6 +46,7 @@ class Stage(NamedTuple):
     wigs: dict | None = None
     lock: np.ndarray | None = None
     mirror: np.ndarray | None = None
+    rest: np.ndarray | None = None
     eye: np.ndarray | None = None
     sheet: np.ndarray | None = None
 
@@ -69,6 +71,7 @@ def make_stage(population, tensors, noise):
         wigs=wig.load(population.mean),
         lock=locks.texture(noise),
         mirror=population.mirror.astype(int),
+        rest=np.concatenate([population.mean, behind.rest]).astype(np.float32),
         eye=surface.eye_directions(population, population.mean),
         sheet=surface.sheet_coordinates(population),
     )
