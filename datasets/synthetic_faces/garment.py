@@ -47,7 +47,7 @@ def colours(garment, place):
     """Colours `[3, N]` and cover `[N]` of the cloth at `place` `[3, N]` around the mean face."""
     x, y, z = place
     throat, front, side = LINES[garment.line]
-    line = throat - front * (z - 0.0) - side * np.abs(x) * (z > 0)
+    line = throat - front * z - side * np.abs(x) * (z > 0)
     inside = y - line
     cover = np.clip(0.5 - inside * 40, 0, 1)
     if garment.pattern == "stripes":
@@ -56,7 +56,8 @@ def colours(garment, place):
         mix = 0.5 * (np.sin(2 * np.pi * x / garment.size) > 0.4)
         mix = mix + 0.5 * (np.sin(2 * np.pi * y / garment.size) > 0.4)
     elif garment.pattern == "coat":  # open in front
-        mix = np.abs(x) > 0.32 + 0.12 * np.maximum(-1.4 - y, 0) - 0.6 * np.minimum(z, 0)
+        open_to = 0.32 + 0.12 * np.maximum(-1.4 - y, 0) + 0.5 * np.minimum(z, 0)
+        mix = (np.abs(x) > open_to) & (y < -1.36)
     else:
         mix = np.zeros_like(y)
     colour = garment.first[:, np.newaxis] * (1 - mix) + garment.second[:, np.newaxis] * mix

@@ -19,7 +19,7 @@ CHANCE = {  # (women, men); those that are neither shells nor cloth are meshes, 
     "short03": (0.06, 0.01),
     "short04": (0.02, 0.15),
     "afro01": (0.03, 0.02),
-    "bob01": (0.09, 0.005),
+    "bob01": (0.06, 0.005),
     "bob02": (0.12, 0.01),
     "long01": (0.24, 0.015),
     "ponytail01": (0.10, 0.01),
@@ -87,7 +87,7 @@ class Style(NamedTuple):
     seed: int
 
 
-def sample(random, male, years, colour, african=0.0):
+def sample(random, male, years, colour, african=0.0, child=False):
     """Draws a `Style`.
 
     Args:
@@ -96,8 +96,9 @@ def sample(random, male, years, colour, african=0.0):
         years: 0 at thirty to 1 in old age.
         colour: `[3]` of the hair.
         african: how much of that ancestry, 0 to 1.
+        child: whether a child.
     """
-    draw, kind = random.uniform, _kind(random, male, years, african)
+    draw, kind = random.uniform, _kind(random, male, years, african, child)
     thickness, front, hang, opens, flare, ragged, wave = {
         "short": (draw(0.02, 0.14), draw(-6, 4), 0.0, 180.0, 0.0, draw(1, 4), draw(0, 0.02)),
         "curly": (draw(0.12, 0.42), draw(-3, 6), draw(0, 0.9), draw(70, 110), 0.1, 4.0, 0.04),
@@ -136,12 +137,12 @@ def sample(random, male, years, colour, african=0.0):
         contrast=draw(0.5, 1.2),
         colour=colour,
         cloth=cloth,
-        neck=np.clip(random.normal(1.06 if male else 0.86, 0.06), 0.75, 1.25),
+        neck=np.clip(random.normal(1.06 if male and not child else 0.86, 0.06), 0.75, 1.25),
         seed=int(random.integers(1 << 31)),
     )
 
 
-def _kind(random, male, years, african):
+def _kind(random, male, years, african, child):
     """One of `CHANCE`."""
     chance = {kind: both[int(male)] for kind, both in CHANCE.items()}
     chance["afro01"] *= 1 + 6 * african
@@ -155,5 +156,7 @@ def _kind(random, male, years, african):
         chance[kind] *= 1 + years
     if male:
         chance["none"] += 0.30 * years
+    if child:
+        chance["none"] = 0.0
     weights = np.array(list(chance.values()))
     return list(chance)[random.choice(len(weights), p=weights / weights.sum())]

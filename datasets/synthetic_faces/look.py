@@ -93,7 +93,7 @@ def sample(random, person):
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
     tint = _hair_colour(random, race, years)
-    style = hair.sample(random, male, years, tint, race["african"])
+    style = hair.sample(random, male, years, tint, race["african"], person.age < 0.46)
     melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
     melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1))
     makeup = (not male) * (random.uniform() < 0.5)
