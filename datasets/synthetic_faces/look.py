@@ -93,7 +93,7 @@ def sample(random, person):
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
     tint = _hair_colour(random, race, years)
-    style = hair.sample(random, male, years, tint)
+    style = hair.sample(random, male, years, tint, race["african"], person.age < 0.46)
     melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
     melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1))
     makeup = (not male) * (random.uniform() < 0.5)
@@ -119,7 +119,7 @@ def sample(random, person):
         hair_paint=_scalp_cover(random, style),
         hair_gloss=random.uniform(0.05, 0.35),
         style=style,
-        glasses=eyewear.sample(random),
+        glasses=eyewear.sample(random, years),
         hairline=_hairline(random, male, years),
         brow=_brow(random, male),
         brow_colour=np.clip(0.75 * tint + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
@@ -184,7 +184,7 @@ def _scalp_cover(random, style):
     """How densely hair grows on the scalp: shaven and bald heads have little."""
     if style.kind == "none":
         return random.choice([0.0, 0.15, 0.45, 0.9], p=[0.35, 0.2, 0.2, 0.25])
-    return 0.0 if style.kind in hair.CLOTH and random.uniform() < 0.3 else 1.0
+    return 0.0 if style.kind == "scarf" else 1.0
 
 
 def _hairline(random, male, years):
@@ -206,7 +206,7 @@ def _brow(random, male):
 def bald(look):
     """`look` without hair and glasses, for faces that these do not fit."""
     return look._replace(
-        style=look.style._replace(kind="none"), glasses=look.glasses._replace(worn=False)
+        style=look.style._replace(kind="none", hat=""), glasses=look.glasses._replace(worn=False)
     )
 
 
