@@ -7,17 +7,20 @@
 Frame: x to the subject's left, y up, z out of the face; triangles counter-clockwise seen from
 outside. UV: u right, v down, both in [0, 1], (0, 0) the centre of the first texel.
 Keys of the .npz: the attributes of `FaceModel`, each region as `region_<name>`. Nothing is ever
-unpickled. `load_population` reads what the embedded face knows about people.
+unpickled. `load_population` reads what the embedded face knows about people, `load_skins` their skins.
 """
 
 from tf_nonlinear3dmm.face_model.model import FaceModel, sample_shapes
 from tf_nonlinear3dmm.face_model.population import ASSET, EMBEDDED, Population, load_population
+from tf_nonlinear3dmm.face_model.skins import Skins, load_skins
 
 __all__ = [
     "ASSET",
     "EMBEDDED",
     "FaceModel",
     "Population",
+    "Skins",
     "load_population",
+    "load_skins",
     "sample_shapes",
 ]

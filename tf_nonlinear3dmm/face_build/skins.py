@@ -1,0 +1,222 @@
+"""Photographic skins, brought from MakeHuman's texture map into the face's own UV map.
+
+Each skin is kept as what differs from its own tone: the logarithm of albedo over tone, without
+painted hair and brows, and with the little baked light evened out. Bytes are JPEG.
+"""
+
+import io
+
+import numpy as np
+import PIL.Image
+import scipy.ndimage
+
+from tf_nonlinear3dmm import face_model, renderer
+from tf_nonlinear3dmm.face_build import assets_package, region, source
+
+SIZE = (384, 448)
+ETHNICITIES = ("african", "asian", "caucasian")
+AGES = {"young": 0.5, "middleage": 0.75, "old": 1.0}
+QUALITY = 95
+FLATTENED = 0.75  # of the baked light
+FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
+HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
+
+
+def build(wheel_path, package_path):
+    """The arrays of assets/skins.npz as a dict; see `face_model.Skins`."""
+    with source.open_wheel(wheel_path) as wheel:
+        base = source.read_base(wheel)
+    files = assets_package.read(package_path, is_skin)
+    people = face_model.load_population(0)
+    layout = Layout(people, base)
+    names, tones, images = [], [], {}
+    for path, data in files.items():
+        name = _name(path, names)
+        picture = np.asarray(PIL.Image.open(io.BytesIO(data)).convert("RGB"), np.float64)
+        tone, detail = layout.detail(np.log(np.maximum(picture, 2) / 255))
+        names.append(name)
+        tones.append(tone)
+        images[f"jpeg_{len(names) - 1:02d}"] = encode(detail)
+    return images | {
+        "names": np.array(names),
+        "tone": np.stack(tones).astype(np.float32),
+        "ethnicity": np.array([ETHNICITIES.index(n.split("_")[1]) for n in names], np.uint8),
+        "male": np.array([n.split("_")[2].startswith("male") for n in names]),
+        "age": np.array([AGES[n.split("_")[0]] for n in names], np.float32),
+    }
+
+
+def is_skin(name):
+    """Whether a file of the package is a usable skin texture."""
+    parts = name.split("/")
+    photographic = parts[0] == "skins" and "textures" in parts and name.endswith(".png")
+    return photographic and "special_suit" not in name and "toon" not in name
+
+
+def _name(path, taken):
+    """`young_caucasian_male`, or with a 2 behind where that is taken."""
+    name = path.split("/")[1]
+    return name if name not in taken else f"{name}2"
+
+
+def encode(detail):
+    """JPEG bytes `[n]` of `detail` `[H, W, 3]` in (-`face_model.skins.RANGE`, RANGE)."""
+    level = np.clip(127.5 + 127.5 * detail / face_model.skins.RANGE, 0, 255)
+    buffer = io.BytesIO()
+    picture = PIL.Image.fromarray(np.round(level).astype(np.uint8))
+    picture.save(buffer, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
+class Layout:
+    """Where the texels of the face's UV map lie on the face and in MakeHuman's texture.
+
+    Attributes:
+        place: `[2, 2H, 2W]` row and column in the texture, in units of its size.
+        skin: `[H, W]` bool, texels of skin that the texture shows.
+        position: `[H, W, 3]` on the mean face.
+        reference: `[H, W]` bool, cheeks and forehead, which give a skin its tone.
+    """
+
+    def __init__(self, people, base):
+        uv, known = _texture_coordinates(people, base)
+        face = face_model.FaceModel.load("makehuman")
+        fine = _spread(renderer.face_tensors(face, (2 * SIZE[0], 2 * SIZE[1])), uv)
+        self.place = np.stack([1 - fine[..., 1], fine[..., 0]])
+        tensors = renderer.face_tensors(face, SIZE)
+        self.position = _spread(tensors, people.mean)
+        lips = _spread(tensors, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
+        ear = _spread(tensors, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
+        self.ear = ear
+        label = people.face_label[np.maximum(tensors.texel_triangle, 0)]
+        seen = tensors.texel_triangle >= 0
+        self.skin = seen & (label == region.SKIN)
+        self.skin &= _spread(tensors, known[:, np.newaxis])[..., 0] > 1 - 1e-4
+        self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & seen, iterations=4)
+        self.brow = _near_brows(self.position, people.mean[people.lm[17:27]])
+        x, y, z = np.moveaxis(self.position, -1, 0)
+        x = np.abs(x)
+        cheeks = (x > 0.2) & (x < 0.5) & (y < 0) & (y > -0.3)
+        forehead = (x < 0.35) & (y > 0.45) & (y < 0.65)
+        self.reference = self.skin & (cheeks | forehead) & (lips == 0) & (ear == 0)
+        hairless = np.hypot(x / 0.64, (y - 0.28) / 0.56) < 1
+        temples = (y > 0.0) & (z < 0.36) | (y > -0.2) & (z < 0.26) | (z < 0.12)
+        self.scalp = ((y > 0.28) & ~hairless) | temples
+        self.hairy = (y > 0.2) | (z < 0.45)
+
+    def detail(self, texture):
+        """Tone `[3]` and detail `[H, W, 3]` of a texture of log sRGB `[h, w, 3]`."""
+        rows, columns = self.place * np.array(texture.shape[:2])[:, np.newaxis, np.newaxis] - 0.5
+        channels = [
+            scipy.ndimage.map_coordinates(channel, [rows, columns], order=3, mode="nearest")
+            for channel in np.moveaxis(texture, -1, 0)
+        ]
+        fine = np.stack(channels, axis=-1)
+        image = fine.reshape(SIZE[0], 2, SIZE[1], 2, 3).mean(axis=(1, 3))
+        tone = np.median(image[self.reference], axis=0)
+        image = image - tone
+        plain = self.skin & ~self._hair(image) & (self.ear == 0)
+        share = _inside(plain)
+        image = np.where(self.skin[..., np.newaxis], image, 0)
+        bare = share * image + (1 - share) * fill(image, plain)
+        even = _even(bare, self.skin)
+        ear = np.clip(2 * self.ear * self.skin, 0, 1)[..., np.newaxis]
+        image = even + ear * (image - even)
+        tone = tone + np.median(image[self.reference], axis=0)
+        image -= np.median(image[self.reference], axis=0)
+        return np.exp(tone), image
+
+    def _hair(self, image):
+        """Texels `[H, W]` under painted hair: scalp, brows, and what is dark or grey near them."""
+        dark = image.mean(axis=-1) < -HAIR_CONTRAST
+        grey = image[..., 2] - image[..., 0] > HAIR_CONTRAST
+        dark = (dark | grey) & self.hairy & (self.ear < 0.3)
+        dark = scipy.ndimage.binary_dilation(dark, iterations=5)
+        dark &= self.ear < 0.3
+        return (self.scalp & (self.ear < 0.3)) | dark | self.brow
+
+
+def _texture_coordinates(people, base):
+    """MakeHuman's texture coordinates `[V, 2]`, v up, and `[V]` 1 where they are those of skin."""
+    island = region.head_island(base)
+    uv, known = np.zeros([len(base.vertices) + 1, 2]), np.zeros(len(base.vertices) + 1)
+    uv[base.quads[island]] = base.uv[base.quad_uv[island]]
+    known[base.quads[island]] = 1
+    columns = np.append(people.hm08_ids, len(base.vertices))
+    return people.operator @ uv[columns], people.operator @ known[columns]
+
+
+def _spread(tensors, values):
+    """Vertex values `[V, C]` at the texels: `[H, W, C]`."""
+    corners = np.asarray(values, np.float64)[tensors.texel_vertices]
+    return np.sum(corners * tensors.texel_weights[..., np.newaxis], axis=-2)
+
+
+def _near_brows(position, marks, reach=0.075):
+    """Texels `[H, W]` within `reach` dm of a brow's line."""
+    points = np.concatenate([
+        start + np.linspace(0, 1, 9)[:, np.newaxis] * (end - start)
+        for side in (marks[:5], marks[5:])
+        for start, end in zip(side[:-1], side[1:], strict=True)
+    ])  # fmt: skip
+    nearest = np.full(position.shape[:2], np.inf)
+    for point in points:
+        nearest = np.minimum(nearest, np.linalg.norm(position - point, axis=-1))
+    return nearest < reach
+
+
+def fill(image, known):
+    """`image` `[H, W, C]` with unknown texels from the known ones around, coarse from afar."""
+    if known.all():
+        return image
+    weight = known[..., np.newaxis].astype(np.float64)
+    levels = [(image * weight, weight)]
+    while min(levels[-1][0].shape[:2]) > 2:
+        levels.append(tuple(_halve(part) for part in levels[-1]))
+    result = None
+    for total, weight in reversed(levels):
+        mean = total / np.maximum(weight, 1e-12)
+        if result is None:
+            result = mean
+            continue
+        above = _double(result, total.shape[:2])
+        share = np.clip(weight, 0, 1)
+        result = share * mean + (1 - share) * above
+    return np.where(known[..., np.newaxis], image, result)
+
+
+def _inside(mask, width=4):
+    """`[H, W, 1]` 0 outside `mask` `[H, W]`, growing to 1 at `width` texels inside."""
+    return np.clip(scipy.ndimage.distance_transform_edt(mask) / width, 0, 1)[..., np.newaxis]
+
+
+def _halve(image):
+    height, width = image.shape[:2]
+    padded = np.pad(image, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
+    smooth = scipy.ndimage.gaussian_filter(padded, (1, 1, 0), mode="nearest")
+    return (smooth[::2, ::2] + smooth[1::2, ::2] + smooth[::2, 1::2] + smooth[1::2, 1::2]) / 4
+
+
+def _double(image, size):
+    rows = np.clip((np.arange(size[0]) - 0.5) / 2, 0, image.shape[0] - 1)
+    columns = np.clip((np.arange(size[1]) - 0.5) / 2, 0, image.shape[1] - 1)
+    grid = np.meshgrid(rows, columns, indexing="ij")
+    channels = np.moveaxis(image, -1, 0)
+    return np.stack(
+        [scipy.ndimage.map_coordinates(c, grid, order=1, mode="nearest") for c in channels], -1
+    )
+
+
+def _even(image, skin):
+    """`image` with slowly varying brightness evened out, and slow colour alike on both sides."""
+    weight = np.clip(scipy.ndimage.gaussian_filter(skin.astype(float), FLAT_SCALE), 1e-3, None)
+    slow = np.stack(
+        [
+            scipy.ndimage.gaussian_filter(channel * skin, FLAT_SCALE) / weight
+            for channel in np.moveaxis(image, -1, 0)
+        ],
+        axis=-1,
+    )
+    both = (slow + slow[:, ::-1]) / 2
+    brightness = both.mean(axis=-1, keepdims=True)
+    return image - slow + both - FLATTENED * brightness
