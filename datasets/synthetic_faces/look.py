@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import eyewear, hair
+from datasets.synthetic_faces import complexion, eyewear, hair
 
 HAIR = {  # sRGB
     "black": (0.075, 0.065, 0.065),
@@ -47,6 +47,8 @@ SHADOW = ((0.35, 0.24, 0.22), (0.30, 0.30, 0.40), (0.42, 0.30, 0.34), (0.22, 0.2
 class Look(NamedTuple):
     """One person's colours; fractions lie in [0, 1], colours are sRGB, lengths decimetres."""
 
+    skins: np.ndarray  # [3] photographic skins of the mixture
+    skin_shares: np.ndarray  # [3] sum 1
     melanin: float
     haemoglobin: float  # of the skin at rest
     warmth: float  # -1 cool to 1 warm undertone
@@ -100,8 +102,11 @@ def sample(random, person):
     beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
     if person.age < 0.46:
         beard = "shaven"
-    weathered = years * random.uniform(0.5, 1.2)
+    weathered = min(years**0.8 * random.uniform(0.6, 1.35), 1.2)
+    skins, shares = complexion.sample(random, person.race, male, person.age)
     drawn = Look(
+        skins=skins,
+        skin_shares=shares,
         melanin=melanin,
         haemoglobin=random.uniform(0.25, 1.0),
         warmth=random.normal(0, 0.45),
@@ -113,7 +118,7 @@ def sample(random, person):
         spots=weathered * random.beta(1.2, 2),
         blemishes=(random.uniform() < 0.25) * random.beta(1.2, 2.5),
         moles=random.uniform((0.25, 0.2, 0.006), (0.75, 0.9, 0.016), size=(random.poisson(1.6), 3)),
-        wrinkles=np.clip(weathered * random.uniform(0.3, 1.1, size=5), 0, 1),
+        wrinkles=np.clip(weathered * random.uniform(0.45, 1.25, size=5), 0, 1),
         dark_circles=random.beta(1.2, 2.5) + 0.3 * weathered,
         hair=tint,
         hair_paint=_scalp_cover(random, style),
@@ -150,7 +155,7 @@ def single(fields):
         if isinstance(value, tuple):
             return single(value)
         if isinstance(value, np.ndarray):
-            return value.astype(np.float32)
+            return value.astype(np.float32) if value.dtype.kind == "f" else value
         return float(value) if isinstance(value, np.floating) else value
 
     return type(fields)(*(convert(value) for value in fields))

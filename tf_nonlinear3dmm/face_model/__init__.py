@@ -12,7 +12,7 @@ unpickled. `load_population` reads what the embedded face knows about people, `l
 
 from tf_nonlinear3dmm.face_model.model import FaceModel, sample_shapes
 from tf_nonlinear3dmm.face_model.population import ASSET, EMBEDDED, Population, load_population
-from tf_nonlinear3dmm.face_model.skins import Skins, load_skins
+from tf_nonlinear3dmm.face_model.skins import Skins, load_kinds, load_skins
 
 __all__ = [
     "ASSET",
@@ -20,6 +20,7 @@ __all__ = [
     "FaceModel",
     "Population",
     "Skins",
+    "load_kinds",
     "load_population",
     "load_skins",
     "sample_shapes",

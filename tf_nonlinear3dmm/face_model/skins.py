@@ -41,13 +41,18 @@ class Skins(NamedTuple):
 
 def load_skins(size=None):
     """The `Skins` on maps of `size` (height, width), by default as stored."""
-    asset = npz.read(ASSET)
-    facts = [npz.take(asset, key, ASSET) for key in Skins._fields[:-1]]
-    images = [npz.take(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(facts[0]))]
+    asset, kinds = npz.read(ASSET), load_kinds()
+    images = [npz.take(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(kinds.names))]
     detail = [decode(image) for image in images]
     if size is not None:
         detail = [resize(image, size) for image in detail]
-    return Skins(*facts, np.stack(detail))
+    return kinds._replace(detail=np.stack(detail))
+
+
+def load_kinds():
+    """`Skins` with everything but `detail`, which is None."""
+    asset = npz.read(ASSET)
+    return Skins(*(npz.take(asset, key, ASSET) for key in Skins._fields[:-1]), None)
 
 
 def decode(data):
