@@ -34,7 +34,7 @@ IRIS_CHANCE = {
     "asian": (0.72, 0.27, 0.01, 0.0, 0.0, 0.0),
     "caucasian": (0.14, 0.27, 0.15, 0.11, 0.23, 0.10),
 }
-MELANIN = {"african": (0.40, 1.0), "asian": (0.06, 0.42), "caucasian": (0.0, 0.24)}
+MELANIN = {"african": (0.40, 1.30), "asian": (0.04, 0.40), "caucasian": (-0.02, 0.22)}
 BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
 BEARDS |= {"moustache": 0.08}
 BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
@@ -42,6 +42,21 @@ BEARD_DENSITY |= {"moustache": 0.95}
 LIPSTICK = ((0.62, 0.12, 0.16), (0.72, 0.26, 0.30), (0.55, 0.22, 0.24), (0.80, 0.36, 0.40))
 LIPSTICK += ((0.45, 0.10, 0.18), (0.70, 0.38, 0.30), (0.36, 0.10, 0.14))
 SHADOW = ((0.35, 0.24, 0.22), (0.30, 0.30, 0.40), (0.42, 0.30, 0.34), (0.22, 0.20, 0.20))
+
+
+class Brow(NamedTuple):
+    """The shape of an eyebrow; lengths in decimetres, places along it 0 (inner) to 1 (outer)."""
+
+    density: float
+    width: float  # half of its height
+    lift: float  # above the ridge
+    arch: float
+    tilt: float  # how much higher its outer end lies
+    peak: float  # place of the arch
+    start: float
+    length: float
+    ragged: float  # 0 plucked to 1 bushy
+    seed: int
 
 
 class Look(NamedTuple):
@@ -68,7 +83,7 @@ class Look(NamedTuple):
     hair_paint: float  # cover on the scalp; 0: bald
     hair_gloss: float
     hairline: np.ndarray  # [4] height, peak, temples, sideburn length
-    brow: np.ndarray  # [6] density, width, lift, arch, length, start
+    brow: Brow
     brow_colour: np.ndarray
     beard: str
     beard_density: float
@@ -97,7 +112,7 @@ def sample(random, person):
     tint = _hair_colour(random, race, years)
     style = hair.sample(random, male, years, tint)
     melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
-    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1))
+    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.3))
     makeup = (not male) * (random.uniform() < 0.5)
     beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
     if person.age < 0.46:
@@ -126,7 +141,7 @@ def sample(random, person):
         style=style,
         glasses=eyewear.sample(random),
         hairline=_hairline(random, male, years),
-        brow=_brow(random, male),
+        brow=_brow(random, male, years),
         brow_colour=np.clip(0.75 * tint + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
         beard=str(beard),
         beard_density=BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
@@ -199,13 +214,20 @@ def _hairline(random, male, years):
     return np.array([height, random.normal(0, 0.02), temples, burns])
 
 
-def _brow(random, male):
-    width = random.uniform(0.026, 0.046) if male else random.uniform(0.018, 0.036)
-    density = random.uniform(0.5, 1.0)
-    lift = random.normal(0.005, 0.008)
-    arch = random.normal(0.0 if male else 0.015, 0.012)
-    length, start = random.uniform(0.88, 1.08), random.uniform(-0.12, 0.1)
-    return np.array([density, width, lift, arch, length, start])
+def _brow(random, male, years):
+    full = random.beta(2, 2) + 0.25 * male
+    return Brow(
+        density=random.uniform(0.6, 1.0) * (1 - 0.3 * years * random.uniform()),
+        width=(0.016 + 0.024 * full) * random.uniform(0.85, 1.15),
+        lift=random.normal(-0.012, 0.010),
+        arch=max(random.normal(0.006 if male else 0.022, 0.014), -0.005),
+        tilt=random.normal(0.0, 0.018),
+        peak=random.uniform(0.5, 0.75),
+        start=random.normal(0.0, 0.07),
+        length=random.uniform(0.82, 1.08),
+        ragged=random.beta(2, 2) * (1.0 if male else 0.6) + 0.3 * years,
+        seed=int(random.integers(1 << 31)),
+    )
 
 
 def bald(look):

@@ -22,6 +22,7 @@ FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
 BROW = ((0.101, 0.314, 0.975), (0.24, 0.374, 0.972), (0.32, 0.371, 0.949), (0.466, 0.374, 0.847))
 BROW += ((0.556, 0.314, 0.707),)  # dm, its line on the left half of the mean face
 DARKEST_EAR = -0.45  # hair is painted on the rims of some
+BLUEST = 0.06  # sheen on dark lips and remains of grey hair are bluer than the skin
 HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
 
 
@@ -127,6 +128,8 @@ class Layout:
         image = even + ear * (np.maximum(image, DARKEST_EAR) - even)
         tone = tone + np.median(image[self.reference], axis=0)
         image -= np.median(image[self.reference], axis=0)
+        bluer = image[..., 2] - image[..., 0] - BLUEST
+        image[..., 2] -= 0.8 * np.maximum(bluer, 0)
         return np.exp(tone), image
 
     def _hair(self, image):
