@@ -14,7 +14,7 @@ from datasets.synthetic_faces import coats, complexion, creases, openings
 from datasets.synthetic_faces import surface as surface_lib
 from datasets.synthetic_faces.fade import step
 
-BASE = np.array([0.90, 0.70, 0.57], np.float32)  # linear light
+BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)
 YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from looking grey
 BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
@@ -161,7 +161,7 @@ def _pigments(surface, layers, look):
     if look.blemishes:
         blood += 1.5 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
     lips = masks["lips"]
-    return melanin + 0.05 * lips, blood + np.float32(0.1 + 0.5 * look.lip) * lips
+    return melanin + 0.05 * lips, blood + np.float32(0.5 * look.lip) * lips
 
 
 def _add_mole(melanin, surface, mole):

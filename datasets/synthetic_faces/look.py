@@ -34,7 +34,7 @@ IRIS_CHANCE = {
     "asian": (0.72, 0.27, 0.01, 0.0, 0.0, 0.0),
     "caucasian": (0.14, 0.27, 0.15, 0.11, 0.23, 0.10),
 }
-MELANIN = {"african": (0.40, 1.30), "asian": (0.04, 0.40), "caucasian": (-0.02, 0.22)}
+MELANIN = {"african": (0.40, 1.35), "asian": (0.02, 0.38), "caucasian": (-0.04, 0.20)}
 BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
 BEARDS |= {"moustache": 0.08}
 BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
@@ -109,10 +109,11 @@ def sample(random, person):
     # 0 at 30, 1 at the end of the scale
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
-    tint = _hair_colour(random, race, years)
+    tint, brow_tint = _hair_colours(random, race, years)
     style = hair.sample(random, male, years, tint)
-    melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
-    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.3))
+    melanin = sum(w**1.5 * random.uniform(*MELANIN[name]) for name, w in race.items())
+    melanin /= sum(w**1.5 for w in race.values())
+    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.4))
     makeup = (not male) * (random.uniform() < 0.5)
     beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
     if person.age < 0.46:
@@ -142,7 +143,7 @@ def sample(random, person):
         glasses=eyewear.sample(random),
         hairline=_hairline(random, male, years),
         brow=_brow(random, male, years),
-        brow_colour=np.clip(0.75 * tint + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
+        brow_colour=np.clip(0.75 * brow_tint + 0.02 + random.normal(0, 0.015), 0.03, 0.5),
         beard=str(beard),
         beard_density=BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
         beard_line=random.normal(0, 0.05),
@@ -192,12 +193,15 @@ def _pick(random, race, chances, colours):
     return np.asarray(colours[names[random.choice(len(names), p=chance / chance.sum())]])
 
 
-def _hair_colour(random, race, years):
-    colour = _pick(random, race, HAIR_CHANCE, HAIR)
+def _hair_colours(random, race, years):
+    """Colours `[3]` of hair and brows; brows turn grey late."""
+    colour = _pick(random, race, HAIR_CHANCE, HAIR) * random.uniform(0.8, 1.2)
     grey = np.clip(years * 1.5 - 0.5 + random.normal(0, 0.25), 0, 1) if years > 0.1 else 0.0
-    target = HAIR["grey"] if random.uniform() < 0.6 else HAIR["white"]
-    colour = (1 - grey) * colour + grey * np.asarray(target)
-    return np.clip(colour * random.uniform(0.8, 1.2), 0.03, 0.9)
+    target = np.asarray(HAIR["grey" if random.uniform() < 0.6 else "white"])
+    brow_grey = grey * random.uniform(0.1, 0.8)
+    return tuple(
+        np.clip((1 - part) * colour + part * target, 0.03, 0.9) for part in (grey, brow_grey)
+    )
 
 
 def _scalp_cover(random, style):
@@ -219,9 +223,9 @@ def _brow(random, male, years):
     return Brow(
         density=random.uniform(0.6, 1.0) * (1 - 0.3 * years * random.uniform()),
         width=(0.016 + 0.024 * full) * random.uniform(0.85, 1.15),
-        lift=random.normal(-0.012, 0.010),
+        lift=random.normal(-0.012, 0.008),
         arch=max(random.normal(0.006 if male else 0.022, 0.014), -0.005),
-        tilt=random.normal(0.0, 0.018),
+        tilt=random.normal(0.0, 0.010),
         peak=random.uniform(0.5, 0.75),
         start=random.normal(0.0, 0.07),
         length=random.uniform(0.82, 1.08),

@@ -16,7 +16,7 @@ def eye(directions, look):
     colour = colour + step(angle, 0.95, 1.09)[:, np.newaxis] * (white - colour)
     pupil = 1 - step(angle, look.pupil - 0.05, look.pupil + 0.05)
     colour = colour + pupil[:, np.newaxis] * (0.02 - colour)
-    under_lid = 1 - 0.5 * step(y, 0.04, 0.42)
+    under_lid = 1 - 0.55 * step(y, 0.0, 0.40)
     return np.clip(colour * under_lid[:, np.newaxis], 0, 1).astype(np.float32)
 
 
@@ -34,7 +34,7 @@ def _iris(angle, turn, look):
 def _sclera(angle, look):
     """Off-white, redder and darker towards the corners."""
     yellow = np.array([0.02, 0.06, 0.12]) * look.sclera
-    white = np.array([0.80, 0.77, 0.75]) - yellow
+    white = np.array([0.71, 0.68, 0.66]) - yellow
     outer = step(angle, 1.2, 2.7)[:, np.newaxis]
     reddish = outer * np.array([0.05, 0.24, 0.22]) * (0.25 + 0.45 * look.sclera)
     return (white - reddish) * (1 - 0.30 * outer)
