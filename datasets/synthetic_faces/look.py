@@ -180,7 +180,12 @@ def single(fields):
 def plain(look):
     """`look` without anything that differs from left to right or texel to texel."""
     return look._replace(
-        mottling=0.0, freckles=0.0, spots=0.0, blemishes=0.0, moles=np.zeros([0, 3])
+        skin_shares=np.zeros_like(look.skin_shares),
+        mottling=0.0,
+        freckles=0.0,
+        spots=0.0,
+        blemishes=0.0,
+        moles=np.zeros([0, 3]),
     )
 
 

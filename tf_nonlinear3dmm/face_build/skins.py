@@ -17,12 +17,13 @@ SIZE = (384, 448)
 ETHNICITIES = ("african", "asian", "caucasian")
 AGES = {"young": 0.5, "middleage": 0.75, "old": 1.0}
 QUALITY = 95
-FLATTENED = 0.75  # of the baked light
+FLATTENED = 0.8  # of the baked light
 FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
 BROW = ((0.101, 0.314, 0.975), (0.24, 0.374, 0.972), (0.32, 0.371, 0.949), (0.466, 0.374, 0.847))
 BROW += ((0.556, 0.314, 0.707),)  # dm, its line on the left half of the mean face
 DARKEST_EAR = -0.45  # hair is painted on the rims of some
-BLUEST = 0.06  # sheen on dark lips and remains of grey hair are bluer than the skin
+COLDEST = (0.0, 0.06)  # green and blue over red: above lies sheen on dark lips, or grey hair
+LEAST_LIPS = 0.08  # how much redder than the skin lips are: some are painted grey
 HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
 
 
@@ -72,6 +73,32 @@ def encode(detail):
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
+def differences(path, arrays, mean=0.005, worst=0.15):
+    """Lines that say where a stored asset differs from `arrays`; empty if it does not.
+
+    Images are compared as details: JPEG libraries round differently.
+    """
+    facts, images = {}, {}
+    lines = []
+    with np.load(path, allow_pickle=False) as stored:
+        for name in sorted(set(stored.files) ^ set(arrays)):
+            lines.append(f"{name}: only in {'the asset' if name in stored.files else 'the build'}")
+        for name in sorted(set(stored.files) & set(arrays)):
+            (images if name.startswith("jpeg") else facts)[name] = stored[name]
+    for name, old in facts.items():
+        new = np.asarray(arrays[name])
+        same = np.allclose(old, new, atol=1e-3) if new.dtype.kind == "f" else None
+        if not (np.array_equal(old, new) if same is None else same):
+            lines.append(f"{name}: differs")
+    for name, old in images.items():
+        gap = np.abs(face_model.skins.decode(old) - face_model.skins.decode(arrays[name]))
+        if gap.mean() > mean or gap.max() > worst:
+            lines.append(
+                f"{name}: differs by {gap.mean():.4f} in the mean, {gap.max():.3f} at most"
+            )
+    return lines
+
+
 class Layout:
     """Where the texels of the face's UV map lie on the face and in MakeHuman's texture.
 
@@ -80,6 +107,8 @@ class Layout:
         skin: `[H, W]` bool, texels of skin that the texture shows.
         position: `[H, W, 3]` on the mean face.
         reference: `[H, W]` bool, cheeks and forehead, which give a skin its tone.
+        ear, lips: `[H, W]` in [0, 1].
+        brow, scalp, hairy: `[H, W]` bool, where hair is painted, and where it may be.
     """
 
     def __init__(self, people, base):
@@ -91,7 +120,7 @@ class Layout:
         self.position = _spread(tensors, people.mean)
         lips = _spread(tensors, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
         ear = _spread(tensors, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
-        self.ear = ear
+        self.ear, self.lips = ear, lips
         label = people.face_label[np.maximum(tensors.texel_triangle, 0)]
         seen = tensors.texel_triangle >= 0
         self.skin = seen & (label == region.SKIN)
@@ -128,8 +157,11 @@ class Layout:
         image = even + ear * (np.maximum(image, DARKEST_EAR) - even)
         tone = tone + np.median(image[self.reference], axis=0)
         image -= np.median(image[self.reference], axis=0)
-        bluer = image[..., 2] - image[..., 0] - BLUEST
-        image[..., 2] -= 0.8 * np.maximum(bluer, 0)
+        colder = image[..., 1:] - image[..., :1] - COLDEST
+        image[..., 1:] -= 0.8 * np.maximum(colder, 0)
+        redness = np.median((image[..., 0] - image[..., 1])[self.lips > 0.8])
+        missing = max(LEAST_LIPS - redness, 0) * self.lips
+        image[..., 1:] -= missing[..., np.newaxis] * [1.0, 0.7]
         return np.exp(tone), image
 
     def _hair(self, image):

@@ -7,7 +7,8 @@
 Frame: x to the subject's left, y up, z out of the face; triangles counter-clockwise seen from
 outside. UV: u right, v down, both in [0, 1], (0, 0) the centre of the first texel.
 Keys of the .npz: the attributes of `FaceModel`, each region as `region_<name>`. Nothing is ever
-unpickled. `load_population` reads what the embedded face knows about people, `load_skins` their skins.
+unpickled. `load_population` reads what the embedded face knows about people, `load_skins` their
+skins.
 """
 
 from tf_nonlinear3dmm.face_model.model import FaceModel, sample_shapes
