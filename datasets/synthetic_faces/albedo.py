@@ -159,7 +159,7 @@ def _pigments(surface, layers, look):
     if look.blush:
         blood += 1.3 * look.blush * masks["blush"]
     if look.blemishes:
-        blood += 1.5 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
+        blood += 1.0 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
     lips = masks["lips"]
     return melanin + 0.05 * lips, blood + np.float32(0.5 * look.lip) * lips
 

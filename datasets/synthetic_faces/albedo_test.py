@@ -119,7 +119,9 @@ def test_both_levels_wear_the_same_skin(skin):
     person = drawn(5)
     colours = [albedo.whole(s, albedo.make_noise(SIZE), person, 0.0) for s in (skin, other)]
     for region in (cheeks, middle_of_lips):
-        here, there = (c[region(s)].mean(axis=0) for c, s in zip(colours, (skin, other), strict=True))
+        here, there = (
+            c[region(s)].mean(axis=0) for c, s in zip(colours, (skin, other), strict=True)
+        )
         np.testing.assert_allclose(here, there, atol=0.03)
 
 

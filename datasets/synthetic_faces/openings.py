@@ -25,16 +25,16 @@ def _iris(angle, turn, look):
     fibres = 0.5 * np.sin(23 * turn + 3 * np.sin(5 * turn)) + 0.5 * np.sin(41 * turn)
     collar = bump(angle - look.pupil - 0.16, 0.12)
     caustic = np.clip(-np.sin(turn), 0, 1) * bump(angle - 0.62, 0.22)
-    brightness = 0.85 + 0.18 * fibres + 0.3 * collar + 0.45 * caustic
+    brightness = 0.85 + 0.18 * fibres + 0.25 * collar + 0.28 * caustic
     brightness = brightness * (1 - 0.72 * bump(angle - 0.97, 0.13))
-    warm = 0.25 * collar[:, np.newaxis] * (np.array([0.5, 0.34, 0.16]) - look.iris)
+    warm = 0.18 * collar[:, np.newaxis] * (np.array([0.5, 0.34, 0.16]) - look.iris)
     return np.clip((look.iris + warm) * brightness[:, np.newaxis], 0, 1)
 
 
 def _sclera(angle, look):
     """Off-white, redder and darker towards the corners."""
     yellow = np.array([0.02, 0.06, 0.12]) * look.sclera
-    white = np.array([0.71, 0.68, 0.66]) - yellow
+    white = np.array([0.68, 0.65, 0.63]) - yellow
     outer = step(angle, 1.2, 2.7)[:, np.newaxis]
     reddish = outer * np.array([0.05, 0.24, 0.22]) * (0.25 + 0.45 * look.sclera)
     return (white - reddish) * (1 - 0.30 * outer)
