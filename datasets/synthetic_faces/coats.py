@@ -8,6 +8,7 @@ import numpy as np
 from datasets.synthetic_faces import surface as surface_lib
 from datasets.synthetic_faces.fade import bump, step
 
+INNER = 0.022  # dm, the inner end of a brow lies higher than the ridge
 FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of the upper lid
 
 
@@ -42,6 +43,7 @@ def _brow(surface, strands, fine, look):
     inside = np.clip((place - brow.start) / (brow.length - brow.start), 0, 1)
     bend = np.where(inside < brow.peak, inside / brow.peak, (1 - inside) / (1 - brow.peak))
     rise = brow.lift + brow.arch * np.sin(0.5 * np.pi * bend) + brow.tilt * (inside - 0.4)
+    rise += INNER * (1 - step(inside, -0.05, 0.4))
     half = brow.width * (0.8 + 0.45 * step(inside, 0.0, 0.4)) * (1 - 0.8 * step(inside, 0.5, 1.0))
     hairs = _hairs(inside * 0.5, above - rise, inside, surface.size, brow.seed)
     offset = np.abs(above - rise) / half
@@ -73,7 +75,7 @@ def beard(surface, layers, strands, look):
     fine = layers[4]
     x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
     line = np.interp(x, [0.0, 0.22, 0.33, 0.48, 0.6, 0.66], [-0.3, -0.38, -0.42, -0.30, -0.08, 0.1])
-    edge = 0.05 if look.beard == "full" else 0.09
+    edge = 0.07 if look.beard == "full" else 0.15
     below = step(line.astype(np.float32) + look.beard_line - y + 0.02 * fine, -edge, edge)
     upper_lip = step(-0.25 - y, -0.02, 0.03) * (1 - step(x, 0.20, 0.28)) * (z > 0.7)
     moustache = upper_lip * (y > -0.5 + 0.4 * np.maximum(0.2 - x, 0))
@@ -84,7 +86,7 @@ def beard(surface, layers, strands, look):
     }.get(look.beard, np.maximum(below * (z > -0.05), moustache * (y > -0.6)))
     lips = 1 - surface.masks["lips"]
     if look.beard in ("shadow", "stubble"):
-        sparse = np.clip(0.75 + 0.3 * fine, 0.2, 1.2)
+        sparse = np.clip(0.8 + 0.2 * fine, 0.2, 1.2)
     else:
         sparse = 1 - 0.25 * step(fine, 0.0, 1.5)
     cover = area * lips * sparse * (surface.masks["ear"] < 0.3) * (surface.label == 0)
@@ -98,10 +100,10 @@ def scalp(surface, layers, strands, look):
     level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.02 * layers[2] - 0.012 * layers[4]
     level += peak * bump(x, 0.12) - temples * bump(x - 0.38, 0.16) + 0.012 * strands
     top = step(level, -0.03, 0.06)
-    no_ear = surface.masks["ear"] < 0.2
+    no_ear = 1 - step(surface.masks["ear"], 0.02, 0.2)
     front = 0.34 + 0.016 * layers[4] + 0.1 * (y - 0.2)
     burn = step(front - z, -0.01, 0.08) * step(y + burns + 0.02 * strands, -0.06, 0.08)
     burn = burn * (z > 0.12) * (x > 0.5)
     behind = step(0.05 - z, 0, 0.05) * step(y - 0.1, -0.05, 0.1)
-    cover = np.maximum(top, np.maximum(0.9 * burn, behind) * no_ear)
-    yield look.hair_paint * cover, look.hair * (1 + 0.22 * strands)[:, np.newaxis]
+    cover = np.maximum(np.maximum(top, 0.9 * burn), behind) * no_ear
+    yield look.hair_paint * cover, look.hair * (1 + 0.17 * strands)[:, np.newaxis]

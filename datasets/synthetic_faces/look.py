@@ -34,7 +34,7 @@ IRIS_CHANCE = {
     "asian": (0.72, 0.27, 0.01, 0.0, 0.0, 0.0),
     "caucasian": (0.14, 0.27, 0.15, 0.11, 0.23, 0.10),
 }
-MELANIN = {"african": (0.40, 1.35), "asian": (0.02, 0.38), "caucasian": (-0.04, 0.20)}
+MELANIN = {"african": (0.40, 1.25), "asian": (0.02, 0.38), "caucasian": (-0.04, 0.20)}
 BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
 BEARDS |= {"moustache": 0.08}
 BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
