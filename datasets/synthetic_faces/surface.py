@@ -13,24 +13,13 @@ SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
 MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
 BAG = ((0.19, 0.11, 0.87), (0.26, 0.07, 0.86), (0.34, 0.08, 0.82), (0.41, 0.12, 0.77))
-BROW = ((0.101, 0.314, 0.975), (0.24, 0.374, 0.972), (0.32, 0.371, 0.949), (0.466, 0.374, 0.847))
-BROW += ((0.556, 0.314, 0.707),)
-UPPER_LID = ((0.191, 0.177, 0.836), (0.199, 0.194, 0.839), (0.22, 0.218, 0.846))
-UPPER_LID += (
-    (0.252, 0.23, 0.85),
-    (0.293, 0.237, 0.848),
-    (0.328, 0.238, 0.84),
-    (0.361, 0.232, 0.826),
+UPPER_LID = """.191 .177 .836  .199 .194 .839  .220 .218 .846  .252 .230 .850  .293 .237 .848
+    .328 .238 .840  .361 .232 .826  .383 .226 .809  .399 .218 .794  .411 .199 .778"""
+LOWER_LID = """.191 .175 .837  .208 .164 .832  .261 .156 .844  .293 .154 .841  .333 .156 .830
+    .362 .162 .817  .382 .167 .801  .404 .178 .783  .412 .190 .774"""
+UPPER_LID, LOWER_LID = (
+    np.array(text.split(), np.float32).reshape(-1, 3) for text in (UPPER_LID, LOWER_LID)
 )
-UPPER_LID += ((0.383, 0.226, 0.809), (0.399, 0.218, 0.794), (0.411, 0.199, 0.778))
-LOWER_LID = ((0.191, 0.175, 0.837), (0.208, 0.164, 0.832), (0.261, 0.156, 0.844))
-LOWER_LID += (
-    (0.293, 0.154, 0.841),
-    (0.333, 0.156, 0.83),
-    (0.362, 0.162, 0.817),
-    (0.382, 0.167, 0.801),
-)
-LOWER_LID += ((0.404, 0.178, 0.783), (0.412, 0.19, 0.774))
 
 
 class Surface(NamedTuple):
@@ -68,6 +57,7 @@ def measure(population, face, size):
 
     position = spread(population.mean)
     half = np.stack([np.abs(position[:, 0]), position[:, 1], position[:, 2]], axis=1)
+    marks = population.mean[population.contours]
     masks = {
         name: spread(population.arrays[f"mask_{name}"]) / 255
         for name in ("lips", "eyelids", "ear", "nostril", "ao")
@@ -84,7 +74,7 @@ def measure(population, face, size):
         masks=masks,
         eye=spread(eye_directions(population, population.mean)),
         sheet=spread(sheet_coordinates(population)),
-        brow=_brow(half, np.array(BROW, np.float32)),
+        brow=_brow(half, marks[22:27]),
         upper_lid=distance(half, UPPER_LID),
         lower_lid=distance(half, LOWER_LID),
         nasolabial=distance(half, NASOLABIAL),

@@ -6,7 +6,7 @@ colours in [0, 1].
 """
 
 from tf_nonlinear3dmm.data.arrays import NoSplitError, Split
-from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
+from tf_nonlinear3dmm.data.batches import Batches, Source
 from tf_nonlinear3dmm.data.evaluation import in_order
 from tf_nonlinear3dmm.data.sources import is_prepared, open_split, open_training, prepare, requests
 
@@ -21,5 +21,4 @@ __all__ = [
     "open_training",
     "prepare",
     "requests",
-    "stored_size",
 ]

@@ -19,8 +19,6 @@ AGES = {"young": 0.5, "middleage": 0.75, "old": 1.0}
 QUALITY = 95
 FLATTENED = 0.8  # of the baked light
 FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
-BROW = ((0.101, 0.314, 0.975), (0.24, 0.374, 0.972), (0.32, 0.371, 0.949), (0.466, 0.374, 0.847))
-BROW += ((0.556, 0.314, 0.707),)  # dm, its line on the left half of the mean face
 DARKEST_EAR = -0.45  # hair is painted on the rims of some
 COLDEST = (0.0, 0.06)  # green and blue over red: above lies sheen on dark lips, or grey hair
 LEAST_LIPS = 0.08  # how much redder than the skin lips are: some are painted grey
@@ -126,7 +124,7 @@ class Layout:
         self.skin = seen & (label == region.SKIN)
         self.skin &= _spread(tensors, known[:, np.newaxis])[..., 0] > 1 - 1e-4
         self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & seen, iterations=4)
-        self.brow = _near_brows(self.position)
+        self.brow = _near_brows(self.position, people.mean[people.contours[22:27]])
         x, y, z = np.moveaxis(self.position, -1, 0)
         x = np.abs(x)
         cheeks = (x > 0.2) & (x < 0.5) & (y < 0) & (y > -0.3)
@@ -190,9 +188,8 @@ def _spread(tensors, values):
     return np.sum(corners * tensors.texel_weights[..., np.newaxis], axis=-2)
 
 
-def _near_brows(position, reach=0.075):
-    """Texels `[H, W]` within `reach` dm of a brow's line."""
-    line = np.array(BROW)
+def _near_brows(position, line, reach=0.075):
+    """Texels `[H, W]` within `reach` dm of the `line` `[K, 3]` of the left brow, or its mirror."""
     steps = np.linspace(0, len(line) - 1, 33)
     points = np.stack([np.interp(steps, range(len(line)), axis) for axis in line.T], axis=1)
     half = position * np.where(position[..., :1] < 0, [-1, 1, 1], 1)
