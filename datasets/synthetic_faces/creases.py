@@ -32,7 +32,8 @@ def _crease(away, width):
 
 def _lines(phase):
     """Thin lines, one for each turn of `phase`, between broad and slightly lighter bands."""
-    return np.maximum(np.cos(2 * np.pi * phase), 0) ** 5 - 0.12
+    wave = np.maximum(np.cos(np.float32(2 * np.pi) * phase), 0)
+    return np.square(np.square(wave)) * wave - np.float32(0.12)
 
 
 def _forehead(surface, wobble, strength):
