@@ -16,6 +16,7 @@ from tf_nonlinear3dmm.face_build import (
     polygons,
     population,
     relaxation,
+    skins,
     source,
 )
 
@@ -235,6 +236,73 @@ def test_differences_are_named(tmp_path):
     other = {"b": np.array([1.1]), "c": np.array(["y"]), "d": np.array([0])}
     lines = assemble.differences(tmp_path / "a.npz", other)
     assert [line.split(":")[0] for line in lines] == ["d", "mask_a", "b", "c"]
+
+
+def test_skins_are_the_usable_ones():
+    names = [
+        "skins/old_asian_male/textures/a.png",
+        "skins/young_caucasian_male/textures/young_caucasian_male_special_suit.png",
+        "skins/toon01/textures/toon01.png",
+        "skins/old_asian_male/old_asian_male.thumb.png",
+        "eyes/textures/brown.png",
+    ]
+    assert [skins.is_skin(name) for name in names] == [True, False, False, False, False]
+
+
+def test_stored_skins_are_complete():
+    stored = face_model.load_skins()
+    assert stored.detail.shape == (20, *skins.SIZE, 3) and len(set(stored.names)) == 20
+    for name, kind, male, age in zip(*stored[:1], *stored[2:5], strict=True):
+        word, race, sex = name.split("_")
+        assert skins.ETHNICITIES[kind] == race and skins.AGES[word] == age
+        assert male == sex.startswith("male")
+    assert np.isfinite(stored.detail).all() and 0.05 < stored.tone.min() < stored.tone.max() < 1
+    assert face_model.skins.ASSET.stat().st_size < 2.5e6
+
+
+def test_a_smaller_map_of_a_skin_keeps_corners_and_mean():
+    image = np.random.default_rng(0).normal(size=(31, 41, 3))
+    image[:3, :3] = 2.0
+    small = face_model.skins.resize(image, (16, 21))
+    assert abs(small[0, 0, 0] - 2) < 0.1 and abs(small.mean() - image.mean()) < 0.05
+    assert small[4:, 4:].std() < 0.75 * image[6:, 6:].std()  # what is too fine is gone
+    np.testing.assert_allclose(face_model.skins.resize(image, (31, 41)), image, atol=1e-12)
+
+
+def test_encoding_a_skin_loses_little():
+    rows = np.linspace(-1, 1, 64)[:, np.newaxis, np.newaxis]
+    detail = np.broadcast_to(rows * [1.0, 0.9, 0.8], (64, 80, 3))
+    again = face_model.skins.decode(skins.encode(detail))
+    assert np.abs(again - detail).max() < 0.04
+
+
+def test_holes_are_filled_from_around():
+    image = np.linspace(0, 1, 40)[:, np.newaxis, np.newaxis] + np.zeros([40, 50, 1])
+    known = np.ones([40, 50], bool)
+    known[10:30, 15:35] = False
+    filled = skins.fill(np.where(known[..., np.newaxis], image, 99.0), known)
+    np.testing.assert_array_equal(filled[known], image[known])
+    assert np.abs(filled - image).max() < 0.25
+    assert (np.diff(filled[::5, 25, 0]) > 0).all()
+
+
+def test_differences_of_skins_are_named(tmp_path):
+    arrays = {"names": np.array(["a"]), "tone": np.ones([1, 3], np.float32)}
+    arrays["jpeg_00"] = skins.encode(np.zeros([16, 16, 3]))
+    assemble.write(tmp_path / "s.npz", arrays)
+    assert skins.differences(tmp_path / "s.npz", arrays) == []
+    other = {"names": np.array(["b"]), "tone": np.full([1, 3], 0.9), "more": np.zeros(1)}
+    other["jpeg_00"] = skins.encode(np.full([16, 16, 3], 0.1))
+    lines = skins.differences(tmp_path / "s.npz", other)
+    assert [line.split(":")[0] for line in lines] == ["more", "names", "tone", "jpeg_00"]
+
+
+@pytest.mark.slow
+def test_rebuilt_skins_are_the_committed_ones():
+    copies = [os.environ.get(f"TF_NONLINEAR3DMM_{what}") for what in ("WHEEL", "PACKAGE")]
+    if not all(copies):
+        pytest.skip("set TF_NONLINEAR3DMM_WHEEL and _PACKAGE to copies of the sources")
+    assert skins.differences(face_model.skins.ASSET, skins.build(*copies)) == []
 
 
 @pytest.mark.slow

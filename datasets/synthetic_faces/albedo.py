@@ -1,8 +1,8 @@
 """The colour of the skin and of everything on it, painted texel by texel.
 
 Skin is two pigments over a light base: melanin and haemoglobin absorb, so that layers add as
-exponents. Hair, brows, beard and make-up are laid over it. Colours are sRGB in [0, 1], used
-directly as albedo.
+exponents. The detail of photographic skins multiplies it (`complexion`), creases darken it; brows,
+beard, hair and make-up are laid over it. Colours are sRGB in [0, 1], used directly as albedo.
 """
 
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.ndimage
 
-from datasets.synthetic_faces import coats, openings
+from datasets.synthetic_faces import coats, complexion, creases, openings
 from datasets.synthetic_faces import surface as surface_lib
-from datasets.synthetic_faces.fade import bump, step
+from datasets.synthetic_faces.fade import step
 
-BASE = np.array([0.90, 0.70, 0.57], np.float32)  # linear light
+BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)
 YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from looking grey
 BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
@@ -24,6 +24,7 @@ SCALES = (0.25, 0.12, 0.06, 0.03, 0.015)  # of the mottling, dm
 AMPLITUDES = (0.35, 0.30, 0.22, 0.16, 0.12)
 TEXEL = 0.0145 * 192  # dm per texel near the eyes, times the height of the map
 TILE = 512
+SHADE = 0.3  # of the sky's light that hollows lack
 
 
 class Noise(NamedTuple):
@@ -63,9 +64,7 @@ def paint(surface, noise, look):
     """
     layers = _cut(noise.skin, surface.size, look.noise)
     strands = _cut(noise.strands[np.newaxis], surface.size, look.noise // 7)[0]
-    melanin, blood = _pigments(surface, layers, look)
-    colour = skin_colour(melanin, blood, look.warmth)
-    colour *= _creases(surface, look)[:, np.newaxis]
+    colour = _skin(surface, layers, look)
     for zone, coat in (
         ("mouth", coats.lipstick),
         ("eyes", coats.around_eyes),
@@ -77,8 +76,19 @@ def paint(surface, noise, look):
         for cover, tint in coat(part, layers[:, index], strands[index], look):
             under += np.clip(cover, 0, 1)[:, np.newaxis] * (tint - under)
         colour[index] = under
-    colour *= (0.55 + 0.45 * surface.masks["ao"])[:, np.newaxis]
-    return np.clip(colour, 0, 1)
+    return np.clip(colour, 0, 1, out=colour)
+
+
+def _skin(surface, layers, look):
+    """The colour `[N, 3]` of bare skin."""
+    tone = skin_colour(look.melanin, look.haemoglobin, look.warmth)
+    exponent = _exponent(*_pigments(surface, layers, look), look.warmth)
+    exponent += complexion.mix(surface.skins, look, tone)
+    shade = np.log(1 - SHADE * (1 - surface.masks["ao"]))
+    index, part = surface.zones["creases"]
+    shade[index] += creases.shade(part, layers[:, index], look)
+    exponent += shade[:, np.newaxis]
+    return np.exp(exponent, out=exponent)
 
 
 def whole(surface, noise, look, gap):
@@ -107,10 +117,15 @@ def plain(noise, size, lips, look):
 
 def skin_colour(melanin, blood, warmth=0.0):
     """sRGB `[..., 3]` of skin with these pigments `[...]`, each 0 to about 1."""
+    return np.exp(_exponent(melanin, blood, warmth))
+
+
+def _exponent(melanin, blood, warmth):
+    """The logarithm of `skin_colour`; linear light to sRGB by a power."""
     m, h = 1.75 * np.asarray(melanin, np.float32), 0.40 * np.asarray(blood, np.float32)
     pigments = np.stack([m, 0.35 * np.tanh(m / 0.35), h], axis=-1)
     constant = np.log(BASE) - np.float32(0.05 * warmth) * WARM
-    return np.exp((constant - pigments @ ABSORPTION) * np.float32(1 / 2.2))  # linear to sRGB
+    return constant / np.float32(2.2) - pigments @ (ABSORPTION / np.float32(2.2))
 
 
 def _cut(tiles, size, place):
@@ -123,55 +138,40 @@ def _cut(tiles, size, place):
 
 def _pigments(surface, layers, look):
     """Melanin and haemoglobin `[N]` each."""
-    x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
+    masks = surface.masks
     amplitudes = np.array(AMPLITUDES, np.float32)
-    mottle = look.mottling * (amplitudes @ layers)
-    around_eyes = bump(surface.bag, 0.07)
-    melanin = look.melanin + (0.05 * look.melanin + 0.005) * mottle
-    melanin += look.dark_circles * (0.03 + 0.10 * look.melanin) * around_eyes
+    mottle = np.float32(0.6 * look.mottling) * np.einsum("l,ln->n", amplitudes, layers)
+    melanin = np.float32(0.05 * look.melanin + 0.005) * mottle
+    melanin += np.float32(look.melanin)
+    melanin += np.float32(look.dark_circles * (0.03 + 0.10 * look.melanin)) * masks["around_eyes"]
     if look.freckles:
-        face = bump(np.hypot((x - 0.2) / 1.6, y + 0.02), 0.30) * (z > 0.5)
-        melanin += 0.16 * look.freckles * face * step(layers[4] + 0.6 * layers[3], 1.0, 1.9)
+        speck = step(layers[4] + 0.6 * layers[3], 1.0, 1.9)
+        melanin += 0.16 * look.freckles * masks["freckled"] * speck
     if look.spots:
         melanin += 0.12 * look.spots * step(layers[3] + 0.5 * layers[1], 1.5, 2.3)
-    for u, v, radius in look.moles:
-        height, width = surface.size
-        away = surface.position - surface.position[int(v * height) * width + int(u * width)]
-        gap = np.einsum("nc,nc->n", away, away)
-        melanin += 0.55 * (1 - step(gap, (0.5 * radius) ** 2, (1.4 * radius) ** 2))
-    red = look.redness
-    blood = look.haemoglobin * (1 + 0.08 * look.mottling * (amplitudes[::-1] @ layers))
-    blood += 0.6 * red[0] * bump(np.hypot((x - 0.36) / 1.2, y + 0.10), 0.17) * (z > 0.3)
-    blood += 0.6 * red[1] * bump(np.hypot(x, y + 0.13), 0.10) * (z > 0.9)
-    blood += 0.5 * red[2] * surface.masks["ear"] + 0.4 * red[3] * around_eyes
+    for mole in look.moles:
+        _add_mole(melanin, surface, mole)
+    red = look.redness.astype(np.float32)
+    blood = np.float32(0.4 * red[0]) * masks["cheek"] + np.float32(0.4 * red[1]) * masks["nose"]
+    blood += np.float32(0.3 * red[2]) * masks["ear"]
+    blood += np.float32(0.3 * red[3]) * masks["around_eyes"]
+    blood += np.float32(look.haemoglobin) * (1 + np.float32(0.13) * mottle)
     if look.blush:
-        blood += 1.3 * look.blush * bump(np.hypot((x - 0.42) / 1.6, y + 0.06), 0.13)
+        blood += 1.3 * look.blush * masks["blush"]
     if look.blemishes:
-        blood += 1.5 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
-    lips = surface.masks["lips"]
-    return melanin + 0.06 * lips, blood + (0.35 + 0.65 * look.lip) * lips
+        blood += 1.0 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
+    lips = masks["lips"]
+    return melanin + 0.05 * lips, blood + np.float32(0.5 * look.lip) * lips
 
 
-def _creases(surface, look):
-    """A factor `[N]`: wrinkles and folds, darker in the crease."""
-    forehead, crow, fold, marionette, bags = look.wrinkles
-    depth = 0.20 * (0.15 + 0.85 * fold) * bump(surface.nasolabial, 0.014 + 0.012 * fold)
-    if max(look.wrinkles) > 0.02:
-        depth += 0.16 * marionette * bump(surface.marionette, 0.014)
-        depth += 0.14 * bags * bump(surface.bag, 0.016)
-        index, part = surface.zones["forehead"]
-        depth[index] += _forehead(part, forehead, look)
-        index, part = surface.zones["eyes"]
-        x, y = np.abs(part.position[:, 0]), part.position[:, 1]
-        rays = np.maximum(np.cos(11 * np.arctan2(y - 0.19, x - 0.38)), 0) ** 4 * (x > 0.42)
-        away = np.hypot(x - 0.43, y - 0.19)
-        depth[index] += 0.14 * crow * rays * bump(away - 0.06, 0.05)
-    return 1 - np.clip(depth, 0, 0.6)
-
-
-def _forehead(surface, strength, look):
-    """Depth `[N]` of lines across the forehead."""
-    x, y = np.abs(surface.position[:, 0]), surface.position[:, 1]
-    wavy = y + 0.03 * np.cos(5 * x + look.noise % 5)
-    lines = np.maximum(np.cos(2 * np.pi * wavy / 0.085), 0) ** 6
-    return 0.13 * strength * lines * bump(y - 0.58, 0.14) * (1 - step(x, 0.25, 0.5))
+def _add_mole(melanin, surface, mole):
+    """Adds a mole of (u, v, radius) to melanin `[N]`, in the few texels around it."""
+    u, v, radius = mole
+    height, width = surface.size
+    row, column, reach = int(v * height), int(u * width), 2 + height // 48
+    box = slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach)
+    near = surface.position.reshape(height, width, 3)[box]
+    away = near - surface.position[row * width + column]
+    gap = np.einsum("ijc,ijc->ij", away, away)
+    spot = 1 - step(gap, (0.5 * radius) ** 2, (1.4 * radius) ** 2)
+    melanin.reshape(height, width)[box] += np.float32(0.55) * spot

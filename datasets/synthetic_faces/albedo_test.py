@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import scipy.ndimage
 
-from datasets.synthetic_faces import albedo, identity, look, openings, surface
+from datasets.synthetic_faces import albedo, complexion, identity, look, openings, surface
 from tf_nonlinear3dmm import face_model
 
-SIZE = (48, 56)
+SIZE = (96, 112)
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,106 @@ def test_an_eye_is_dark_in_the_middle_and_light_outside():
     assert pupil.max() < 0.1 < iris.mean() < white.mean()
 
 
+def cheeks(skin):
+    x, y, z = skin.position.T
+    return (np.abs(x) > 0.2) & (np.abs(x) < 0.5) & (y < 0.05) & (y > -0.25) & (z > 0.4)
+
+
+def middle_of_lips(skin):
+    x, y, z = skin.position.T
+    return (skin.masks["lips"] == 1) & (np.abs(x) < 0.15) & (z > 1.0)
+
+
+def test_every_skin_lies_where_the_map_says(skin):
+    texels, lips = skin.skins.detail, middle_of_lips(skin)
+    assert lips.sum() > 5
+    redness = texels[..., 0] - texels[..., 1]
+    more = redness[:, lips].mean(axis=1) - redness[:, cheeks(skin)].mean(axis=1)
+    assert more.min() > 0 and more[face_model.load_kinds().ethnicity > 0].min() > 0.08
+    nostril = skin.masks["nostril"] > 0.5
+    assert (texels[:, nostril].mean(axis=(1, 2)) < texels[:, cheeks(skin)].mean(axis=(1, 2))).all()
+
+
+def test_skins_are_alike_on_both_sides_and_carry_no_light(skin):
+    left = skin.skins.detail.reshape(-1, *SIZE, 3).mean(axis=-1)
+    smooth = scipy.ndimage.gaussian_filter(left, (0, 8, 8))
+    assert np.abs(smooth - smooth[:, :, ::-1]).mean(axis=(1, 2)).max() < 0.02
+    face = (skin.label == surface.SKIN) & (skin.masks["ear"] == 0)
+    assert smooth.reshape(len(smooth), -1)[:, face].std(axis=1).max() < 0.06
+
+
+def test_both_levels_wear_the_same_skin(skin):
+    fine = face_model.load_population(1)
+    other = surface.measure(fine, face_model.FaceModel.load("makehuman-12k"), SIZE)
+    person = drawn(5)
+    colours = [albedo.whole(s, albedo.make_noise(SIZE), person, 0.0) for s in (skin, other)]
+    for region in (cheeks, middle_of_lips):
+        here, there = (
+            c[region(s)].mean(axis=0) for c, s in zip(colours, (skin, other), strict=True)
+        )
+        np.testing.assert_allclose(here, there, atol=0.03)
+
+
+def test_paint_is_deterministic(skin, noise):
+    first, again = (albedo.paint(skin, noise, drawn(9)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
+def test_tone_falls_as_melanin_rises(skin, noise):
+    for seed in range(4):
+        tones = [
+            albedo.paint(skin, noise, drawn(seed)._replace(melanin=m))[cheeks(skin)].mean(axis=0)
+            for m in np.linspace(0, 1.3, 8)
+        ]
+        assert (np.diff(tones, axis=0) < 0).all()
+
+
+def test_tones_spread_as_those_of_people_do(skin, noise):
+    where = skin.label == surface.SKIN
+    red = [255 * albedo.paint(skin, noise, drawn(i))[where, 0].mean() for i in range(200)]
+    assert 29 < np.std(red) < 40
+    low, high = np.percentile(red, [2, 98])
+    assert low < 90 and high > 200
+
+
+def test_mixtures_follow_ancestry_sex_and_age():
+    kinds, random = face_model.load_kinds(), np.random.default_rng(0)
+    for race, male, age in ((0, True, 0.5), (1, False, 0.95), (2, True, 0.75)):
+        drawn = [complexion.sample(random, np.eye(3)[race], male, age) for _ in range(60)]
+        shares = np.zeros(len(kinds.names))
+        for chosen, share in drawn:
+            assert len(set(chosen)) == complexion.MIXED and abs(share.sum() - 1) < 1e-6
+            shares[chosen] += share / len(drawn)
+        assert shares[kinds.ethnicity == race].sum() > 0.9
+        assert shares[kinds.male == male].sum() > 0.8
+        assert abs(shares @ kinds.age - age) < 0.06
+
+
+def test_the_old_have_creases(skin, noise):
+    young = drawn(3)._replace(wrinkles=np.zeros(5, np.float32))
+    old = young._replace(wrinkles=np.ones(5, np.float32))
+    change = albedo.paint(skin, noise, old) - albedo.paint(skin, noise, young)
+    fold, x = skin.nasolabial < 0.012, np.abs(skin.position[:, 0])
+    assert change[fold].mean() < -0.05
+    assert np.abs(change[cheeks(skin) & (skin.nasolabial > 0.08)]).mean() < 0.03
+    assert np.abs(change[(skin.masks["ear"] > 0) | (x > 0.75)]).max() == 0
+
+
+def test_brows_are_dark_and_differ_between_people(skin, noise):
+    line = (np.abs(skin.brow[:, 1]) < 0.03) & (skin.brow[:, 0] > 0.2) & (skin.brow[:, 0] < 0.8)
+    line &= (skin.position[:, 2] > 0.4) & (skin.label == surface.SKIN)
+    covers = []
+    for seed in range(6):
+        person = drawn(seed)
+        person = person._replace(brow=person.brow._replace(density=1.0), brow_colour=np.zeros(3))
+        bare = person._replace(brow=person.brow._replace(density=0.0))
+        covers.append((albedo.paint(skin, noise, bare) - albedo.paint(skin, noise, person))[line])
+    assert all(cover.max() > 0.2 for cover in covers)
+    assert np.corrcoef([c.mean(axis=1) for c in covers])[np.triu_indices(6, 1)].max() < 0.95
+
+
 def test_zones_hold_all_that_is_painted_in_them(skin):
-    for name in ("eyes", "beard", "scalp", "forehead", "mouth"):
+    for name in ("eyes", "beard", "scalp", "creases", "mouth"):
         index, part = skin.zones[name]
         assert len(index) == len(part.label) == len(part.masks["lips"])
         np.testing.assert_array_equal(part.position, skin.position[index])

@@ -8,6 +8,9 @@ import numpy as np
 from datasets.synthetic_faces import surface as surface_lib
 from datasets.synthetic_faces.fade import bump, step
 
+INNER = 0.022  # dm, the inner end of a brow lies higher than the ridge
+FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of the upper lid
+
 
 def lipstick(surface, layers, strands, look):
     yield look.lipstick * surface.masks["lips"], look.lipstick_colour
@@ -19,28 +22,50 @@ def around_eyes(surface, layers, strands, look):
     if look.eye_shadow:
         lid = bump(surface.upper_lid, 0.06) * (y > 0.17 + 0.02 * (x > 0.4))
         yield look.eye_shadow * lid, look.eye_shadow_colour
+    yield (
+        0.35 * (1 - look.liner) * bump(surface.upper_lid - 0.045, 0.012) * (y > 0.2),
+        look.hair * 0.3 + FOLD,
+    )
     yield _brow(surface, strands, layers[4], look), look.brow_colour
-    outwards = 0.5 + 0.5 * step(x, 0.18, 0.4)
-    lashes = look.lashes * outwards * bump(surface.upper_lid, 0.011)
-    liner = look.liner * outwards * bump(surface.upper_lid, 0.017)
-    lower = (0.3 * look.lashes + 0.35 * look.liner) * outwards * bump(surface.lower_lid, 0.009)
+    outwards = 0.55 + 0.45 * step(x, 0.18, 0.4)
+    lashes = look.lashes * outwards * bump(surface.upper_lid, 0.012)
+    liner = look.liner * outwards * bump(surface.upper_lid, 0.018)
+    lower = (0.35 * look.lashes + 0.35 * look.liner) * outwards * bump(surface.lower_lid, 0.008)
     skin = surface.label == surface_lib.SKIN
     dark = np.minimum(look.hair * 0.5, np.float32(0.09))
     yield np.maximum(np.maximum(lashes, liner), lower) * skin, dark
 
 
 def _brow(surface, strands, fine, look):
-    """Cover `[N]` of the eyebrows."""
-    density, width, lift, arch, length, start = look.brow
+    """Cover `[N]` of the eyebrows: single hairs that fan out from upright to flat."""
+    brow = look.brow
     place, above = surface.brow.T
-    inside = np.clip((place - start) / (length - start), 0, 1)
-    rise = lift + arch * np.sin(np.pi * inside**1.3)
-    half = width * (0.75 + 0.5 * np.sin(np.pi * np.clip(inside * 0.9 + 0.1, 0, 1)))
-    half *= 1 - 0.75 * step(inside, 0.55, 1.0)
-    across = 1 - step(np.abs(above - rise), 0.45 * half, 1.15 * half)
-    along = step(place, start - 0.05, start + 0.12) * (1 - step(place, length - 0.1, length))
-    hairs = np.clip(0.85 + 0.22 * strands + 0.12 * fine, 0, 1.1)
-    return density * across * along * hairs
+    inside = np.clip((place - brow.start) / (brow.length - brow.start), 0, 1)
+    bend = np.where(inside < brow.peak, inside / brow.peak, (1 - inside) / (1 - brow.peak))
+    rise = brow.lift + brow.arch * np.sin(0.5 * np.pi * bend) + brow.tilt * (inside - 0.4)
+    rise += INNER * (1 - step(inside, -0.05, 0.4))
+    half = brow.width * (0.8 + 0.45 * step(inside, 0.0, 0.4)) * (1 - 0.8 * step(inside, 0.5, 1.0))
+    hairs = _hairs(inside * 0.5, above - rise, inside, surface.size, brow.seed)
+    offset = np.abs(above - rise) / half
+    across = 1 - step(offset - brow.ragged * 0.35 * hairs, 0.55, 1.1)
+    ends = 0.06 * brow.ragged * hairs
+    along = step(place + ends, brow.start - 0.04, brow.start + 0.12)
+    along = along * (1 - step(place + ends, brow.length - 0.14, brow.length + 0.02))
+    strokes = np.clip(0.78 + 0.42 * hairs + 0.08 * fine, 0.1, 1.15)
+    return brow.density * across * along * strokes
+
+
+def _hairs(along, across, inside, size, seed):
+    """Strokes `[N]`, mean 0: a random value for each hair, faded along its length."""
+    turn = 1.25 * (1 - step(inside, -0.3, 0.75)) + 0.1
+    root = along * np.sin(turn) - across * np.cos(turn)
+    length = along * np.cos(turn) + across * np.sin(turn)
+    finest = np.float32(2.2 / size[0])  # two texels near the eyes
+    cell, phase = np.divmod(root / finest + seed % 997, 1)
+    which = (cell + 131 * np.floor(length / 0.07 + 0.5 * (cell % 2))).astype(np.int64)
+    value = np.sin(which * 12.9898 + seed % 89) * 43758.5453
+    value = value - np.floor(value)
+    return (2 * value - 1) * np.sin(np.pi * phase) ** 0.5
 
 
 def beard(surface, layers, strands, look):
@@ -50,7 +75,7 @@ def beard(surface, layers, strands, look):
     fine = layers[4]
     x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
     line = np.interp(x, [0.0, 0.22, 0.33, 0.48, 0.6, 0.66], [-0.3, -0.38, -0.42, -0.30, -0.08, 0.1])
-    edge = 0.05 if look.beard == "full" else 0.09
+    edge = 0.07 if look.beard == "full" else 0.15
     below = step(line.astype(np.float32) + look.beard_line - y + 0.02 * fine, -edge, edge)
     upper_lip = step(-0.25 - y, -0.02, 0.03) * (1 - step(x, 0.20, 0.28)) * (z > 0.7)
     moustache = upper_lip * (y > -0.5 + 0.4 * np.maximum(0.2 - x, 0))
@@ -61,7 +86,7 @@ def beard(surface, layers, strands, look):
     }.get(look.beard, np.maximum(below * (z > -0.05), moustache * (y > -0.6)))
     lips = 1 - surface.masks["lips"]
     if look.beard in ("shadow", "stubble"):
-        sparse = np.clip(0.75 + 0.3 * fine, 0.2, 1.2)
+        sparse = np.clip(0.8 + 0.2 * fine, 0.2, 1.2)
     else:
         sparse = 1 - 0.25 * step(fine, 0.0, 1.5)
     cover = area * lips * sparse * (surface.masks["ear"] < 0.3) * (surface.label == 0)
@@ -72,12 +97,13 @@ def scalp(surface, layers, strands, look):
     """(cover `[N]`, colour) of hair above the hairline and before and behind the ears."""
     x, y, z = np.abs(surface.position[:, 0]), surface.position[:, 1], surface.position[:, 2]
     height, peak, temples, burns = look.hairline
-    level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.015 * layers[2] - 0.012 * layers[4]
-    level += peak * bump(x, 0.12) - temples * bump(x - 0.38, 0.16)
-    top = step(level, -0.02, 0.035)
-    no_ear = surface.masks["ear"] < 0.2
-    front = 0.36 + 0.012 * layers[4]
-    burn = step(front - z, 0, 0.06) * step(y + burns, -0.02, 0.03) * (z > 0.12) * (x > 0.5)
+    level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.02 * layers[2] - 0.012 * layers[4]
+    level += peak * bump(x, 0.12) - temples * bump(x - 0.38, 0.16) + 0.012 * strands
+    top = step(level, -0.03, 0.06)
+    no_ear = 1 - step(surface.masks["ear"], 0.02, 0.2)
+    front = 0.34 + 0.016 * layers[4] + 0.1 * (y - 0.2)
+    burn = step(front - z, -0.01, 0.08) * step(y + burns + 0.02 * strands, -0.06, 0.08)
+    burn = burn * (z > 0.12) * (x > 0.5)
     behind = step(0.05 - z, 0, 0.05) * step(y - 0.1, -0.05, 0.1)
-    cover = np.maximum(top, np.maximum(burn, behind) * no_ear)
-    yield look.hair_paint * cover, look.hair * (1 + 0.22 * strands)[:, np.newaxis]
+    cover = np.maximum(np.maximum(top, 0.9 * burn), behind) * no_ear
+    yield look.hair_paint * cover, look.hair * (1 + 0.17 * strands)[:, np.newaxis]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import eyewear, hair
+from datasets.synthetic_faces import complexion, eyewear, hair
 
 HAIR = {  # sRGB
     "black": (0.075, 0.065, 0.065),
@@ -34,7 +34,7 @@ IRIS_CHANCE = {
     "asian": (0.72, 0.27, 0.01, 0.0, 0.0, 0.0),
     "caucasian": (0.14, 0.27, 0.15, 0.11, 0.23, 0.10),
 }
-MELANIN = {"african": (0.40, 1.0), "asian": (0.06, 0.42), "caucasian": (0.0, 0.24)}
+MELANIN = {"african": (0.40, 1.25), "asian": (0.02, 0.38), "caucasian": (-0.04, 0.20)}
 BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
 BEARDS |= {"moustache": 0.08}
 BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
@@ -44,9 +44,29 @@ LIPSTICK += ((0.45, 0.10, 0.18), (0.70, 0.38, 0.30), (0.36, 0.10, 0.14))
 SHADOW = ((0.35, 0.24, 0.22), (0.30, 0.30, 0.40), (0.42, 0.30, 0.34), (0.22, 0.20, 0.20))
 
 
+class Brow(NamedTuple):
+    """The shape of an eyebrow; lengths in decimetres, places along it 0 (inner) to 1 (outer)."""
+
+    density: float
+    width: float  # half of its height
+    lift: float  # above the ridge
+    arch: float
+    tilt: float  # how much higher its outer end lies
+    peak: float  # place of the arch
+    start: float
+    length: float
+    ragged: float  # 0 plucked to 1 bushy
+    seed: int
+
+
+CHILD = 0.33  # MakeHuman's age below which nobody has a beard or wears make-up
+
+
 class Look(NamedTuple):
     """One person's colours; fractions lie in [0, 1], colours are sRGB, lengths decimetres."""
 
+    skins: np.ndarray  # [3] photographic skins of the mixture
+    skin_shares: np.ndarray  # [3] sum 1
     melanin: float
     haemoglobin: float  # of the skin at rest
     warmth: float  # -1 cool to 1 warm undertone
@@ -66,7 +86,7 @@ class Look(NamedTuple):
     hair_paint: float  # cover on the scalp; 0: bald
     hair_gloss: float
     hairline: np.ndarray  # [4] height, peak, temples, sideburn length
-    brow: np.ndarray  # [6] density, width, lift, arch, length, start
+    brow: Brow
     brow_colour: np.ndarray
     beard: str
     beard_density: float
@@ -92,16 +112,21 @@ def sample(random, person):
     # 0 at 30, 1 at the end of the scale
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
-    tint = _hair_colour(random, race, years)
-    style = hair.sample(random, male, years, tint, race["african"], person.age < 0.46)
-    melanin = sum(w * random.uniform(*MELANIN[name]) for name, w in race.items())
-    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1))
-    makeup = (not male) * (random.uniform() < 0.5)
+    child = person.age < CHILD
+    tint, brow_tint = _hair_colours(random, race, years)
+    style = hair.sample(random, male, years, tint, race["african"], child)
+    melanin = sum(w**1.5 * random.uniform(*MELANIN[name]) for name, w in race.items())
+    melanin /= sum(w**1.5 for w in race.values())
+    melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.4))
+    makeup = (not male) * (not child) * (random.uniform() < 0.5)
     beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
-    if person.age < 0.46:
+    if child:
         beard = "shaven"
-    weathered = years * random.uniform(0.5, 1.2)
+    weathered = min(years**0.8 * random.uniform(0.6, 1.35), 1.2)
+    skins, shares = complexion.sample(random, person.race, male, person.age)
     drawn = Look(
+        skins=skins,
+        skin_shares=shares,
         melanin=melanin,
         haemoglobin=random.uniform(0.25, 1.0),
         warmth=random.normal(0, 0.45),
@@ -113,7 +138,7 @@ def sample(random, person):
         spots=weathered * random.beta(1.2, 2),
         blemishes=(random.uniform() < 0.25) * random.beta(1.2, 2.5),
         moles=random.uniform((0.25, 0.2, 0.006), (0.75, 0.9, 0.016), size=(random.poisson(1.6), 3)),
-        wrinkles=np.clip(weathered * random.uniform(0.3, 1.1, size=5), 0, 1),
+        wrinkles=np.clip(weathered * random.uniform(0.45, 1.25, size=5), 0, 1),
         dark_circles=random.beta(1.2, 2.5) + 0.3 * weathered,
         hair=tint,
         hair_paint=_scalp_cover(random, style),
@@ -121,8 +146,8 @@ def sample(random, person):
         style=style,
         glasses=eyewear.sample(random, years),
         hairline=_hairline(random, male, years),
-        brow=_brow(random, male),
-        brow_colour=np.clip(0.75 * tint + 0.02 + random.normal(0, 0.015), 0.03, 0.6),
+        brow=_brow(random, male, years),
+        brow_colour=np.clip(0.75 * brow_tint + 0.02 + random.normal(0, 0.015), 0.03, 0.5),
         beard=str(beard),
         beard_density=BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
         beard_line=random.normal(0, 0.05),
@@ -150,7 +175,7 @@ def single(fields):
         if isinstance(value, tuple):
             return single(value)
         if isinstance(value, np.ndarray):
-            return value.astype(np.float32)
+            return value.astype(np.float32) if value.dtype.kind == "f" else value
         return float(value) if isinstance(value, np.floating) else value
 
     return type(fields)(*(convert(value) for value in fields))
@@ -159,7 +184,12 @@ def single(fields):
 def plain(look):
     """`look` without anything that differs from left to right or texel to texel."""
     return look._replace(
-        mottling=0.0, freckles=0.0, spots=0.0, blemishes=0.0, moles=np.zeros([0, 3])
+        skin_shares=np.zeros_like(look.skin_shares),
+        mottling=0.0,
+        freckles=0.0,
+        spots=0.0,
+        blemishes=0.0,
+        moles=np.zeros([0, 3]),
     )
 
 
@@ -172,12 +202,15 @@ def _pick(random, race, chances, colours):
     return np.asarray(colours[names[random.choice(len(names), p=chance / chance.sum())]])
 
 
-def _hair_colour(random, race, years):
-    colour = _pick(random, race, HAIR_CHANCE, HAIR)
+def _hair_colours(random, race, years):
+    """Colours `[3]` of hair and brows; brows turn grey late."""
+    colour = _pick(random, race, HAIR_CHANCE, HAIR) * random.uniform(0.8, 1.2)
     grey = np.clip(years * 1.5 - 0.5 + random.normal(0, 0.25), 0, 1) if years > 0.1 else 0.0
-    target = HAIR["grey"] if random.uniform() < 0.6 else HAIR["white"]
-    colour = (1 - grey) * colour + grey * np.asarray(target)
-    return np.clip(colour * random.uniform(0.8, 1.2), 0.03, 0.9)
+    target = np.asarray(HAIR["grey" if random.uniform() < 0.6 else "white"])
+    brow_grey = grey * random.uniform(0.1, 0.8)
+    return tuple(
+        np.clip((1 - part) * colour + part * target, 0.03, 0.9) for part in (grey, brow_grey)
+    )
 
 
 def _scalp_cover(random, style):
@@ -194,13 +227,20 @@ def _hairline(random, male, years):
     return np.array([height, random.normal(0, 0.02), temples, burns])
 
 
-def _brow(random, male):
-    width = random.uniform(0.026, 0.046) if male else random.uniform(0.018, 0.036)
-    density = random.uniform(0.5, 1.0)
-    lift = random.normal(0.005, 0.008)
-    arch = random.normal(0.0 if male else 0.015, 0.012)
-    length, start = random.uniform(0.88, 1.08), random.uniform(-0.12, 0.1)
-    return np.array([density, width, lift, arch, length, start])
+def _brow(random, male, years):
+    full = random.beta(2, 2) + 0.25 * male
+    return Brow(
+        density=random.uniform(0.6, 1.0) * (1 - 0.3 * years * random.uniform()),
+        width=(0.016 + 0.024 * full) * random.uniform(0.85, 1.15),
+        lift=random.normal(-0.012, 0.008),
+        arch=max(random.normal(0.006 if male else 0.022, 0.014), -0.005),
+        tilt=random.normal(0.0, 0.010),
+        peak=random.uniform(0.5, 0.75),
+        start=random.normal(0.0, 0.07),
+        length=random.uniform(0.82, 1.08),
+        ragged=random.beta(2, 2) * (1.0 if male else 0.6) + 0.3 * years,
+        seed=int(random.integers(1 << 31)),
+    )
 
 
 def bald(look):

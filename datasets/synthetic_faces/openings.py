@@ -12,21 +12,32 @@ def eye(directions, look):
     length = np.maximum(np.linalg.norm(directions, axis=1), 1e-6)
     x, y, z = (directions / length[:, np.newaxis]).T
     angle = np.degrees(np.arccos(np.clip(z, -1, 1))) / IRIS_DEGREES
-    turn = np.arctan2(y, x)
-    yellow = np.array([0.02, 0.06, 0.12]) * look.sclera
-    white = np.array([0.86, 0.84, 0.82]) - yellow
-    veins = 0.10 + 0.25 * look.sclera
-    reddish = step(angle, 1.2, 2.6)[:, np.newaxis] * np.array([0.06, 0.30, 0.28]) * veins
-    sclera = (white - reddish) * (1 - 0.22 * step(angle, 1.5, 3.0))[:, np.newaxis]
-    streaks = 0.5 + 0.25 * np.sin(23 * turn + 3 * np.sin(5 * turn)) + 0.25 * np.sin(41 * turn)
-    brightness = 0.75 + 0.35 * streaks + 0.35 * bump(angle - 0.55, 0.25)
-    iris = np.clip(look.iris * brightness[:, np.newaxis], 0, 1)
-    iris = iris * (1 - 0.6 * step(angle, 0.78, 1.0))[:, np.newaxis]
-    colour = iris + step(angle, 0.94, 1.08)[:, np.newaxis] * (sclera - iris)
-    pupil = 1 - step(angle, look.pupil - 0.06, look.pupil + 0.06)
-    colour = colour + pupil[:, np.newaxis] * (0.03 - colour)
-    under_lid = 1 - 0.40 * step(y, 0.05, 0.45)
+    colour, white = _iris(angle, np.arctan2(y, x), look), _sclera(angle, look)
+    colour = colour + step(angle, 0.95, 1.09)[:, np.newaxis] * (white - colour)
+    pupil = 1 - step(angle, look.pupil - 0.05, look.pupil + 0.05)
+    colour = colour + pupil[:, np.newaxis] * (0.02 - colour)
+    under_lid = 1 - 0.55 * step(y, 0.0, 0.40)
     return np.clip(colour * under_lid[:, np.newaxis], 0, 1).astype(np.float32)
+
+
+def _iris(angle, turn, look):
+    """Fibres, a lighter ring around the pupil, the dark limbal ring, and light gathered below."""
+    fibres = 0.5 * np.sin(23 * turn + 3 * np.sin(5 * turn)) + 0.5 * np.sin(41 * turn)
+    collar = bump(angle - look.pupil - 0.16, 0.12)
+    caustic = np.clip(-np.sin(turn), 0, 1) * bump(angle - 0.62, 0.22)
+    brightness = 0.85 + 0.18 * fibres + 0.25 * collar + 0.28 * caustic
+    brightness = brightness * (1 - 0.72 * bump(angle - 0.97, 0.13))
+    warm = 0.18 * collar[:, np.newaxis] * (np.array([0.5, 0.34, 0.16]) - look.iris)
+    return np.clip((look.iris + warm) * brightness[:, np.newaxis], 0, 1)
+
+
+def _sclera(angle, look):
+    """Off-white, redder and darker towards the corners."""
+    yellow = np.array([0.02, 0.06, 0.12]) * look.sclera
+    white = np.array([0.68, 0.65, 0.63]) - yellow
+    outer = step(angle, 1.2, 2.7)[:, np.newaxis]
+    reddish = outer * np.array([0.05, 0.24, 0.22]) * (0.25 + 0.45 * look.sclera)
+    return (white - reddish) * (1 - 0.30 * outer)
 
 
 def mouth(sheet, gap, look):
@@ -37,11 +48,12 @@ def mouth(sheet, gap, look):
     column, row = sheet.T
     gap = max(gap, 1e-3)
     depth = row * gap
-    arch = 0.02 * column**2
+    arch = 0.02 * column**2 + 0.008 * np.maximum(np.cos(2 * np.pi * 5.5 * column), 0) ** 12
     upper = 1 - step(depth + arch, 0.070, 0.082)
     lower = step(depth + arch - (gap - 0.030), -0.006, 0.006) * (gap > 0.08)
     lower = lower * (1 - step(np.abs(column), 0.55, 0.8))
-    seams = 1 - 0.25 * np.maximum(np.cos(2 * np.pi * 5.5 * column), 0) ** 12
+    between = np.maximum(np.cos(2 * np.pi * 5.5 * column), 0) ** 12
+    seams = 1 - 0.3 * between
     enamel = np.array([0.86, 0.83, 0.76]) - look.teeth * np.array([0.05, 0.09, 0.17])
     enamel = enamel * (seams * (1 - 0.55 * step(np.abs(column), 0.4, 0.95)))[:, np.newaxis]
     tongue = step(depth, 0.35 * gap, 0.75 * gap) * (1 - step(np.abs(column), 0.45, 0.8))

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import head
+from datasets.synthetic_faces import complexion, head
+from datasets.synthetic_faces.fade import bump, step
 from tf_nonlinear3dmm import renderer
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
@@ -12,6 +13,13 @@ SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
 MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
 BAG = ((0.19, 0.11, 0.87), (0.26, 0.07, 0.86), (0.34, 0.08, 0.82), (0.41, 0.12, 0.77))
+UPPER_LID = """.191 .177 .836  .199 .194 .839  .220 .218 .846  .252 .230 .850  .293 .237 .848
+    .328 .238 .840  .361 .232 .826  .383 .226 .809  .399 .218 .794  .411 .199 .778"""
+LOWER_LID = """.191 .175 .837  .208 .164 .832  .261 .156 .844  .293 .154 .841  .333 .156 .830
+    .362 .162 .817  .382 .167 .801  .404 .178 .783  .412 .190 .774"""
+UPPER_LID, LOWER_LID = (
+    np.array(text.split(), np.float32).reshape(-1, 3) for text in (UPPER_LID, LOWER_LID)
+)
 
 
 class Surface(NamedTuple):
@@ -24,7 +32,7 @@ class Surface(NamedTuple):
     position: np.ndarray  # [N, 3] on the mean face, face frame
     label: np.ndarray  # [N] 0 skin, 1 mouth sheet, 2 and 3 left and right eye
     uv: np.ndarray  # [N, 2]
-    masks: dict  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao
+    masks: dict  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao, and `_flush`
     eye: np.ndarray  # [N, 3] direction from the eyeball's centre, optical axis +z; 0 off the eyes
     sheet: np.ndarray  # [N, 2] column -1..1 from the right to the left corner, row 0..1 downwards
     brow: np.ndarray  # [N, 2] place along the brow (0 inner, 1 outer), distance above its line
@@ -33,6 +41,8 @@ class Surface(NamedTuple):
     nasolabial: np.ndarray  # [N] distances to folds
     marionette: np.ndarray
     bag: np.ndarray
+    ageing: np.ndarray  # [N] what old skin's fine detail adds to the logarithm of albedo
+    skins: complexion.Complexions
     zones: dict  # name -> (texels `[M]` that eyes, beard or hair can reach, `Surface` of these)
 
 
@@ -52,7 +62,10 @@ def measure(population, face, size):
         name: spread(population.arrays[f"mask_{name}"]) / 255
         for name in ("lips", "eyelids", "ear", "nostril", "ao")
     }
-    label = texel_labels(population, tensors)
+    masks["lips"] = step(masks["lips"], 0.25, 0.65)  # a clear border
+    bag = distance(half, BAG)
+    masks |= _flush(half, bag)
+    label, skins = texel_labels(population, tensors), complexion.on_map(face, size)
     fields = Surface(
         size=size,
         position=position,
@@ -62,14 +75,28 @@ def measure(population, face, size):
         eye=spread(eye_directions(population, population.mean)),
         sheet=spread(sheet_coordinates(population)),
         brow=_brow(half, marks[22:27]),
-        upper_lid=distance(half, marks[[42, 43, 44, 45]]),
-        lower_lid=distance(half, marks[[42, 47, 46, 45]]),
+        upper_lid=distance(half, UPPER_LID),
+        lower_lid=distance(half, LOWER_LID),
         nasolabial=distance(half, NASOLABIAL),
         marionette=distance(half, MARIONETTE),
-        bag=distance(half, BAG),
+        bag=bag,
+        ageing=skins.ageing,
+        skins=skins,
         zones={},
     )
     return fields._replace(zones=_zones(fields))
+
+
+def _flush(half, bag):
+    """Where blood, freckles and shadows gather: name -> `[N]` in [0, 1]."""
+    x, y, z = half.T
+    return {
+        "around_eyes": bump(bag, 0.07),
+        "cheek": bump(np.hypot((x - 0.36) / 1.2, y + 0.10), 0.17) * (z > 0.3),
+        "nose": bump(np.hypot(x, y + 0.13), 0.10) * (z > 0.9),
+        "blush": bump(np.hypot((x - 0.42) / 1.6, y + 0.06), 0.13),
+        "freckled": bump(np.hypot((x - 0.2) / 1.6, y + 0.02), 0.30) * (z > 0.5),
+    }
 
 
 def _zones(fields):
@@ -82,8 +109,8 @@ def _zones(fields):
         "eyes": eyes,
         "beard": (y < 0.25) & (fields.masks["ear"] < 0.5),
         "scalp": (y > 0.12 + 0.8 * z) | (z < 0.5) & (x > 0.4),
-        "forehead": (y > 0.3) & (z > 0) & (x < 0.55),
         "mouth": fields.masks["lips"] > 0,
+        "creases": (z > 0.3) & (fields.label == SKIN) & (fields.masks["ear"] == 0),
     }
     return {name: (np.flatnonzero(mask), _part(fields, mask)) for name, mask in masks.items()}
 
