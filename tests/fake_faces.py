@@ -3,10 +3,11 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm import crop
 from tf_nonlinear3dmm.face_model import FaceModel
 
 SIZE, UV = 32, (24, 28)
-STORED = SIZE * 5 // 4
+STORED = crop.stored_size(SIZE)
 
 
 class FakeFaces(tfds.core.GeneratorBasedBuilder):

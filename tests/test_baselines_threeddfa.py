@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs
-from tf_nonlinear3dmm.baselines import linear, threeddfa
+from tf_nonlinear3dmm import camera, configs, linear
+from tf_nonlinear3dmm.baselines import threeddfa
 
 B, K, S = 3, 4, 24
 

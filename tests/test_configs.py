@@ -66,7 +66,7 @@ def test_a_number_out_of_range_is_refused(kind, field, value):
 
 
 def test_a_run_without_steps_is_refused():
-    with pytest.raises(ValueError, match="`steps` must not be 0 in both stages"):
+    with pytest.raises(ValueError, match="`steps` must not be 0 in every stage"):
         nothing = configs.StageConfig(steps=0)
         configs.Config(pretrain=nothing, finetune=nothing)
 

@@ -13,7 +13,8 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 N = 6
 CONFIG = configs.preset("tiny")
-S, STORED = CONFIG.model.image_size, 40
+S, STORED = CONFIG.model.image_size, 44
+MARGIN = (STORED - S) // 2
 MEAN = np.array([14, 0, 0, 16, 0, -14, 0, 17], np.float32)
 
 
@@ -64,13 +65,13 @@ def perfect(model):
 def _perfect(model):
     random = np.random.default_rng(0)
     image = random.integers(0, 256, [N, STORED, STORED, 3], np.uint8)
-    inside = slice(4, 4 + S)
+    inside = slice(MARGIN, MARGIN + S)
     result = model(image[:, inside, inside].astype(np.float32) / 255)
-    projection = camera.crop(result.projection, -4.0, -4.0, 1.0)
+    projection = camera.crop(result.projection, -MARGIN, -MARGIN, 1.0)
     return {
         "image": image,
         "face_mask": np.full([N, STORED, STORED, 1], 255, np.uint8),
-        "landmarks": result.landmarks.numpy() + 4,
+        "landmarks": result.landmarks.numpy() + MARGIN,
         "projection": projection.numpy(),
         "vertices": result.vertices.numpy(),
         "albedo": np.round(255 * result.albedo_map.numpy()).astype(np.uint8),

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, directions, training
-from tf_nonlinear3dmm.baselines import linear
+from tf_nonlinear3dmm import configs, directions, linear, training
 from tf_nonlinear3dmm.evaluation import expressiveness
 from tf_nonlinear3dmm.experiments import (
     alignment,
@@ -382,7 +381,7 @@ def test_a_finetuning_counts_its_own_steps_alone(tmp_path):
 
 def test_crops_are_the_evaluation_crop(tmp_path):
     size = configs.preset("tiny").model.image_size
-    stored = size * 5 // 4
+    stored = size * 11 // 8
     image = np.arange(2 * stored * stored * 3, dtype=np.uint32).reshape(2, stored, stored, 3) % 251
     arrays = {"image": image.astype(np.uint8), "landmarks": np.full((2, 68, 2), 10.0, np.float32)}
 

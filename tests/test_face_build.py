@@ -82,12 +82,13 @@ def test_per_vertex_facts_follow_from_the_stored_face(people):
         on_eye[side, people.tri[people.face_label == 2 + side]] = True
     angles = features.eye_angles(points, on_eye, people.eye_centre + ORIGIN, people.eye_axis)
     np.testing.assert_allclose(angles, people.eye_theta, atol=2e-3)
-    brow = features.brow_mask(points, people.lm)
+    brow = features.brow_mask(points, people.contours)
     np.testing.assert_allclose(brow, people.mask_brow / 255, atol=0.01)
     nostril = features.nostril_mask(points, people.mask_ao / 255)
     np.testing.assert_allclose(nostril, people.mask_nostril / 255, atol=0.02)
     np.testing.assert_array_equal(people.hm08_of[people.lm], people.lm_hm08)
     np.testing.assert_array_equal(features.LANDMARKS, people.lm_hm08)
+    np.testing.assert_array_equal(people.hm08_of[people.contours], features.CONTOURS)
 
 
 @pytest.mark.slow

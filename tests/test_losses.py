@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, losses
+from tf_nonlinear3dmm import camera, configs, losses
+from tf_nonlinear3dmm.model import LabelCodes
 
 B, H, W, V, K = 2, 5, 6, 4, 3
 RNG = np.random.default_rng(0)
@@ -283,6 +284,38 @@ def test_local_constancy_of_nearly_equal_colours_has_a_moderate_gradient():
     assert np.abs(tape.gradient(loss, albedo)).max() < 10
 
 
+def test_reprojection_is_the_mean_distance_in_pixels_of_224():
+    label = camera.compose(*(np.float64([a, a]) for a in (0.3, -0.2, 0.1, 20)), np.zeros([2, 2]))
+    moved = label + np.float64([[[0, 0, 0, 3], [0, 0, 0, 4]], [[0, 0, 0, 0], [0, 0, 0, 50]]])
+    vertices = random(2, 7, 3)
+    one = losses.reprojection(moved, label, vertices, 112, np.float64([1, 0]))
+    assert float(one) == pytest.approx(2 * 5 / 10, abs=1e-4)
+    same = losses.reprojection(label, label, vertices, 112, np.float64([1, 1]))
+    assert float(same) == pytest.approx(0, abs=2e-3)
+    assert_gradient(
+        lambda p: losses.reprojection(p, label, vertices, 112, np.float64([1, 1])), moved
+    )
+
+
+def test_albedo_is_the_mean_colour_distance_on_the_face_in_minus_1_to_1():
+    label = random(B, H, W, 3)
+    coverage = np.zeros([H, W, 1])
+    coverage[:2] = 1
+    off = label + np.where(coverage, 0.1, 0.7)
+    both = losses.albedo(off, label, coverage, np.float64([1, 1]))
+    one = losses.albedo(off * np.float64([1, 3])[:, None, None, None], label, coverage, [1.0, 0.0])
+    assert float(both) == pytest.approx(0.2) and float(one) == pytest.approx(0.2)
+
+
+def test_code_weighs_squares_by_what_they_decode_to():
+    label = np.zeros([B, 3])
+    predicted = np.float64([[1, 2, 0], [5, 5, 5]])
+    weights = np.float64([1, 0.5, 7])
+    one = losses.code(predicted, label, weights, np.float64([1, 0]))
+    assert float(one) == pytest.approx(0.5 * (1 + 0.5 * 4))
+    assert_gradient(lambda p: losses.code(p, label, weights, np.float64([1, 1])), predicted)
+
+
 @pytest.mark.parametrize(
     "term, message",
     [
@@ -310,6 +343,7 @@ class Reconstructed:
         self.landmarks, self.shape_map = random(B, K, 2), random(B, H, W, 3)
         self.albedo_map, self.texture = random(B, H, W, 3), random(B, H, W, 3)
         self.shading = random(B, H, W, 3)
+        self.shape_code, self.albedo_code = random(B, 4), random(B, 5)
         self.image, self.mask = random(B, 8, 8, 3), tf.round(random(B, 8, 8, 1))
 
 
@@ -322,8 +356,10 @@ def example_batch():
         "vertices": random(B, V, 3),
         "texture": random(B, H, W, 3),
         "texture_mask": tf.round(random(B, H, W, 1)),
+        "albedo": random(B, H, W, 3),
+        "label_codes": LabelCodes(random(B, 4), random(B, 5), random(4), random(5)),
     }
-    labels = ("face_mask", "landmarks", "projection", "vertices", "texture")
+    labels = ("face_mask", "landmarks", "projection", "vertices", "texture", "albedo")
     return batch | {f"has_{label}": tf.constant([True, True]) for label in labels}
 
 
@@ -333,6 +369,8 @@ CONSTANTS = losses.Constants(
     landmark_exists=np.array([1.0, 0.0, 1.0]),
     coverage=np.ones([H, W, 1]),
     skin_texels=np.arange(9, dtype=np.int32),
+    camera_vertices=np.array([0, 2], np.int32),
+    image_size=8,
 )
 
 
@@ -393,7 +431,7 @@ def test_a_term_that_lacks_what_it_needs_is_refused(name):
         total(dataclasses.replace(all_weights(0.0), **{name: 1.0}), reconstructed, example_batch())
 
 
-@pytest.mark.parametrize("label", ["landmarks", "projection", "vertices", "texture"])
+@pytest.mark.parametrize("label", ["landmarks", "projection", "vertices", "texture", "albedo"])
 def test_an_absent_label_counts_for_nothing(label):
     reconstructed, batch = Reconstructed(), example_batch()
     config = all_weights()

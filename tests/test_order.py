@@ -7,9 +7,9 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
-    configs command_line shapes replicas repeatable face_model face_build face_formats mesh_io
-    layers encoder decoders discriminator
-    packing sampling camera spans coverage rasterizer antialias lighting renderer unwrap
+    configs command_line shapes linear replicas repeatable face_model face_build face_formats
+    mesh_io layers camera encoder decoders discriminator
+    packing sampling spans coverage rasterizer antialias lighting renderer unwrap
     crop archive photos w300 records data
     model detail baselines perceptual losses metrics directions visualize plots training evaluation
     experiments serving shipped page benchmark

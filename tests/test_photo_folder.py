@@ -75,7 +75,7 @@ def test_a_landmark_file_makes_the_detector_unnecessary(tmp_path, suffix, monkey
     (example,) = read(prepare(tmp_path, folder)).values()
     assert example["has_landmarks"] and not example["box"].any()
     stored = example["landmarks"]
-    np.testing.assert_allclose((stored.max(0) + stored.min(0)) / 2, 19.5, atol=1e-3)
+    np.testing.assert_allclose((stored.max(0) + stored.min(0)) / 2, 21.5, atol=1e-3)
     fit = np.polyfit(points[:, 0], stored[:, 0], 1)
     assert fit[0] == pytest.approx(32 / 1.4 / np.ptp(points, axis=0).max(), rel=1e-3)
 

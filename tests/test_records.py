@@ -29,18 +29,18 @@ def test_the_stored_crop_holds_the_evaluation_crop_in_its_middle():
     projection = random.normal(0, 30, [2, 4]).astype(np.float32)
     square = crop.square(landmarks)
     found = records.cut(image, 32, None, projection, landmarks=landmarks, other=None)
-    assert found["image"].shape == (40, 40, 3) and "other" not in found
+    assert found["image"].shape == (44, 44, 3) and "other" not in found
     inner = crop.image(image, square, 32)
-    np.testing.assert_allclose(found["image"][4:36, 4:36], inner, atol=0.51)
+    np.testing.assert_allclose(found["image"][6:38, 6:38], inner, atol=0.51)
     batch = crop.Square(*(part[tf.newaxis] for part in square))
     moved = crop.points(landmarks[np.newaxis], batch, 32)[0]
-    np.testing.assert_allclose(found["landmarks"] - 4, moved, atol=1e-4)
+    np.testing.assert_allclose(found["landmarks"] - 6, moved, atol=1e-4)
     middle = (found["landmarks"].min(0) + found["landmarks"].max(0)) / 2
-    np.testing.assert_allclose(middle, 19.5, atol=1e-4)
+    np.testing.assert_allclose(middle, 21.5, atol=1e-4)
     vertices = random.normal(0, 1, [1, 5, 3]).astype(np.float32)
     points = camera.project(vertices, projection[np.newaxis])[..., :2]
     stored = camera.project(vertices, found["projection"][np.newaxis])[0, :, :2]
-    np.testing.assert_allclose(crop.points(points, batch, 32)[0] + 4, stored, atol=1e-3)
+    np.testing.assert_allclose(crop.points(points, batch, 32)[0] + 6, stored, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,9 @@ CONFIG = configs.Config(
 )
 
 
+SIZES = {"decoders": 8, "encoder": 8, "pretrain": 8, "finetune": 8}
+
+
 class Batches:
     """A batch for each step; `before` is called with the step before it is handed out."""
 
@@ -37,16 +40,19 @@ class Batches:
             self.before(step)
             yield small.batch(step)
 
+    def names(self, step):
+        return [f"record of step {step}"]
+
 
 class Validation:
     def __init__(self, model):
         self.model = model
 
-    def score(self):
+    def score(self, stage):
         value = float(sum(np.abs(v).sum() for v in small.weights(self.model)))
         return {"nme": value}, value
 
-    def panel(self):
+    def panel(self, stage):
         return np.zeros([4, 4, 3], np.uint8), {"shape_code": tf.zeros([3])}
 
 
@@ -65,11 +71,11 @@ def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
         made.restore(held[0], "it")
         position = Position(**held[1])
     folder.mkdir(exist_ok=True)
-    terminal = progress.Terminal(13, position.step, 8, quiet=True)
+    terminal = progress.Terminal(13, position.step, SIZES, quiet=True)
     written = records.Records(folder, position.step)
     observer = Observer(config.train, made, Validation(made.model), terminal, written, store, save)
     try:
-        return Loop(config, made, batches(before), observer).run(position)
+        return Loop(config, made, dict.fromkeys(SIZES, batches(before)), observer).run(position)
     finally:
         written.close()
         terminal.close()
@@ -206,7 +212,7 @@ def test_the_best_averaged_weights_of_the_last_stage_are_kept(whole):
     assert state["step"] == min(scores, key=scores.get) and state["stage"] == "finetune"
     made = small.make()
     checkpoints.assign(made.tensors, arrays, "it")
-    np.testing.assert_allclose(Validation(made.model).score()[1], state["nme"], rtol=1e-6)
+    np.testing.assert_allclose(Validation(made.model).score("finetune")[1], state["nme"], rtol=1e-6)
 
 
 def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path, monkeypatch):
@@ -230,7 +236,7 @@ def test_a_step_that_is_not_finite_is_counted_from_the_start_of_the_run(tmp_path
 
     with pytest.raises(updates.NonFiniteError, match="step 9: the loss or its gradient") as caught:
         run(tmp_path, batches=Bad)
-    assert caught.value.step == 9
+    assert caught.value.step == 9 and caught.value.records == ["record of step 9"]
     assert checkpoints.Checkpoints(tmp_path / "checkpoints", 2).steps()[-1] == 9
 
 
@@ -252,7 +258,7 @@ def test_metrics_do_not_depend_on_time_or_machine(whole):
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
-    terminal = progress.Terminal(200, 100, 8)
+    terminal = progress.Terminal(200, 100, SIZES)
     terminal.advance(101, "pretrain")
     terminal.show("pretrain", {"loss": 1.23456, "nme": 7.0})
     line = capsys.readouterr().out
@@ -263,7 +269,7 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
 def test_a_bar_on_a_narrow_terminal_shows_everything(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    terminal = progress.Terminal(200, 100, 8)
+    terminal = progress.Terminal(200, 100, SIZES)
     terminal.advance(101, "finetune")
     numbers = {name: 0.0123456 for name in progress.SHOWN}
     terminal.show("finetune", numbers | {"symmetry": 1.0})

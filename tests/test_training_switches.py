@@ -46,7 +46,7 @@ class Steps:
     def __init__(self, config):
         batches, updates, _ = assembly.assemble(config, tf.distribute.get_strategy())
         self.before, self.numbers = updates.arrays(), []
-        for step, batch in enumerate(batches.dataset(0, 2)):
+        for step, batch in enumerate(batches["finetune"].dataset(0, 2)):
             found, _ = updates.run("finetune", config.finetune, step, batch, [0, step])
             self.numbers.append(found)
         self.after = updates.arrays()

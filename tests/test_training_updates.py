@@ -30,7 +30,7 @@ class Model(keras.Model):
         return self.decoder(self.encoder(inputs, training=training))
 
 
-def objective(model, config, batch, seed, critic):
+def objective(model, trains, config, batch, seed, critic):
     """Terms of a regression; the landmark term is the first column's."""
     found = model(batch["image"], training=True)
     terms = {"shape": tf.reduce_mean((found - batch["vertices"]) ** 2)}

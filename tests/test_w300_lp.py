@@ -90,7 +90,7 @@ def test_labels_lie_on_the_face(prepared, fake):
     for name, example in read(prepared).items():
         landmarks, projection = example["landmarks"], example["projection"]
         middle = (landmarks.max(0) + landmarks.min(0)) / 2
-        np.testing.assert_allclose(middle, 19.5, atol=1e-3)
+        np.testing.assert_allclose(middle, 21.5, atol=1e-3)
         assert np.ptp(landmarks, axis=0).max() == pytest.approx(32 / 1.4, rel=1e-4)
         mean = face.mean_vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
         assert metrics.nme(mean[np.newaxis], landmarks[np.newaxis])[0] < 12, name
@@ -107,11 +107,11 @@ def test_mirrored_copies_are_mirror_images(prepared):
             continue
         mirrored = examples[name.replace("/", "_Flip/")]
         assert mirrored["identity"] == example["identity"]
-        points = example["landmarks"][augment.LANDMARK_MIRROR] * [-1, 1] + [39, 0]
+        points = example["landmarks"][augment.LANDMARK_MIRROR] * [-1, 1] + [43, 0]
         np.testing.assert_allclose(mirrored["landmarks"], points, atol=1e-3)
         difference = mirrored["image"][:, ::-1].astype(int) - example["image"]
-        assert np.abs(difference).mean() < 3  # two JPEGs
-        flipped = augment.mirror_projection(example["projection"][np.newaxis], 40)[0]
+        assert np.abs(difference).mean() < 3.5  # two JPEGs of differently placed grain
+        flipped = augment.mirror_projection(example["projection"][np.newaxis], 44)[0]
         np.testing.assert_allclose(mirrored["projection"], flipped, atol=0.2)  # the face has sides
 
 

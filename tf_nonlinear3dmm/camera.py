@@ -73,6 +73,28 @@ def compose(yaw, pitch, roll, scale, translation):
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
+def from_six(numbers, scale, translation):
+    """The projection whose rotation six unconstrained numbers give (Zhou et al., CVPR 2019).
+
+    The map is continuous, which no map from three or four numbers to all rotations is.
+
+    Args:
+        numbers: `[B, 6]`: two vectors in the face frame, near the camera's right and up, made
+            orthonormal: the first keeps its direction, the second turns within their plane.
+        scale: `[B]` pixels per face unit.
+        translation: `[B, 2]` (x, y) pixels: where the face's origin lands.
+
+    Returns:
+        `[B, 2, 4]`, rows of equal length and at right angles.
+    """
+    shapes.check(numbers=(numbers, "B 6"), scale=(scale, "B"), translation=(translation, "B 2"))
+    right, up = tf.split(numbers, 2, axis=-1)
+    right = tf.math.l2_normalize(right, axis=-1)
+    up = tf.math.l2_normalize(up - right * tf.reduce_sum(right * up, -1, keepdims=True), axis=-1)
+    rows = tf.stack([right, -up], axis=1) * scale[:, tf.newaxis, tf.newaxis]
+    return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
+
+
 def decompose(projection):
     """The inverse of `compose`: `yaw, pitch, roll, scale` `[B]` and `translation` `[B, 2]`.
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import camera, shapes
 
 MARGIN = 1.4
-STORED = 1.25
+STORED = 1.375
 
 
 class Square(NamedTuple):

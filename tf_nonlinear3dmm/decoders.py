@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import linear, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, block, deconvolution, dense
 
+BOUND = 0.99  # of tanh, so that its inverse stays small
 SEED = 10  # channels of the smallest map, in multiples of `width`
 # Channels in multiples of `width` after each transposed convolution, one row per scale; the first
 # of a row doubles the map. FConv52 ... FConv12 of the paper; FConv11 makes the three outputs.
@@ -47,8 +48,11 @@ def plan(config):
 class UvDecoder(keras.layers.Layer):
     """Code -> UV map of three channels in (-1, 1): the body of both decoders of TPAMI 2019.
 
+    With `linear_part` a linear model of maps is added before the last tanh: a constant until
+    `set_linear_part` sets it, and at rest in training. It gives maps a code (`encode`).
+
     Args:
-        config: `ModelConfig`: `uv_size`, `width` and `plan` matter.
+        config: `ModelConfig`: `uv_size`, `width`, `plan` and `linear_part` matter.
         code_size: length of the code.
     """
 
@@ -77,6 +81,13 @@ class UvDecoder(keras.layers.Layer):
             self.mean = self.add_weight(
                 name="mean", shape=(*config.uv_size, 3), initializer="zeros"
             )
+        self.linear_mean = self.linear_modes = None
+        if config.linear_part:
+            shape = (*config.uv_size, 3)
+            self.linear_mean, self.linear_modes = (
+                self.add_weight(name=name, shape=size, initializer="zeros", trainable=False)
+                for name, size in (("linear_mean", shape), ("linear_modes", (code_size, *shape)))
+            )
         self._build()
 
     def _build(self):
@@ -97,7 +108,42 @@ class UvDecoder(keras.layers.Layer):
         for (height, width), stage in zip(self.maps, self.stages, strict=True):
             features = stage(features, training=training)[:, :height, :width]
         outputs = self.last(features)
-        return tf.tanh(outputs if self.mean is None else outputs + self.mean.value)
+        if self.mean is not None:
+            outputs += self.mean.value
+        if self.linear_modes is not None:
+            outputs += self.linear_mean.value + tf.tensordot(code, self.linear_modes.value, 1)
+        return tf.tanh(outputs)
+
+    def set_linear_part(self, maps):
+        """Sets the linear part to the principal components of `maps` `[N, Hu, Wu, 3]` in (-1, 1).
+
+        Codes of these maps get mean 0 and variance 1. Where N maps span fewer than K dimensions,
+        the last modes are 0.
+        """
+        basis = linear.pca(before_tanh(maps), self.code_size)
+        modes = np.zeros(self.linear_modes.shape, np.float32)
+        modes[: len(basis.std)] = basis.std[:, np.newaxis, np.newaxis, np.newaxis] * basis.modes
+        self.linear_mean.assign(basis.mean)
+        self.linear_modes.assign(modes)
+
+    def encode(self, maps):
+        """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]` in (-1, 1)."""
+        modes = tf.reshape(self.linear_modes.value, [self.code_size, -1])  # orthogonal
+        offsets = tf.reshape(before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
+        products = tf.matmul(offsets, modes, transpose_b=True)
+        return tf.math.divide_no_nan(products, tf.reduce_sum(tf.square(modes), axis=1))
+
+    def code_weights(self):
+        """`[K]`: what each squared code adds to the mean squared map, in the linear part."""
+        return tf.reduce_mean(tf.square(self.linear_modes.value), axis=[1, 2, 3])
+
+
+def before_tanh(maps):
+    """The inverse of tanh for maps in [-1, 1], finite at the ends; NumPy or TensorFlow."""
+    inside = BOUND * maps
+    if isinstance(maps, np.ndarray):
+        return np.arctanh(inside, dtype=np.float32)
+    return tf.atanh(inside)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
@@ -110,6 +156,15 @@ class ShapeDecoder(UvDecoder):
     def call(self, code, training=False):
         return 2 * super().call(code, training=training)
 
+    def set_linear_part(self, maps):
+        super().set_linear_part(maps / 2)
+
+    def encode(self, maps):
+        return super().encode(maps / 2)
+
+    def code_weights(self):
+        return 4 * super().code_weights()
+
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class AlbedoDecoder(UvDecoder):
@@ -120,6 +175,15 @@ class AlbedoDecoder(UvDecoder):
 
     def call(self, code, training=False):
         return (super().call(code, training=training) + 1) / 2
+
+    def set_linear_part(self, maps):
+        super().set_linear_part(2 * maps - 1)
+
+    def encode(self, maps):
+        return super().encode(2 * maps - 1)
+
+    def code_weights(self):
+        return super().code_weights() / 4
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import camera, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, block, convolution, dense
 
 # (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
@@ -21,6 +21,10 @@ FULL = (
 # map is pooled by one weight per channel and place, since a face fills its crop in the same way
 # every time (global depthwise convolution, as in MobileFaceNets, Chen et al. 2018).
 LIGHT = tuple(((m, 2), (m, 1)) for m in (1, 2, 4, 8, 10))
+
+
+CAMERA_NUMBERS = {"matrix": 8, "rotation": 9}
+LOG_SCALE_STD = 0.15  # of faces in their crops, about
 
 
 class Codes(NamedTuple):
@@ -79,7 +83,8 @@ class Encoder(keras.layers.Layer):
     Args:
         config: `ModelConfig`.
         projection_mean: `[8]` mean of the training projections (`[2, 4]`, row by row), pixels.
-        projection_std: `[8]` their standard deviation; the network predicts (p - mean) / std.
+        projection_std: `[8]` their standard deviation; the network predicts (p - mean) / std, or,
+            with `config.camera` "rotation", a rotation, a scale and a place about their means.
     """
 
     def __init__(self, config, projection_mean, projection_std, name="encoder"):
@@ -97,7 +102,7 @@ class Encoder(keras.layers.Layer):
         self.trunk = keras.Sequential(
             [*trunk, heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
         )
-        self.to_projection = dense(8, name="projection")
+        self.to_projection = dense(CAMERA_NUMBERS[config.camera], name="projection")
         self.to_illumination = dense(27, name="illumination") if light else None
         self.projection_mean = self._statistic("projection_mean", projection_mean)
         self.projection_std = self._statistic("projection_std", projection_std)
@@ -125,10 +130,23 @@ class Encoder(keras.layers.Layer):
         shapes.check(images=(images, f"B {size} {size} 3"))
         pooled = self.trunk(2 * images - 1, training=training)
         pose, light, shape_code, albedo_code = tf.split(pooled, self.splits, axis=-1)
-        flat = self.projection_mean.value + self.projection_std.value * self.to_projection(pose)
         illumination = None
         if self.to_illumination is not None:
             # The 27 numbers are nine of red, nine of green, nine of blue, as in the paper.
             by_channel = tf.reshape(self.to_illumination(light), [-1, 3, 9])
             illumination = tf.transpose(by_channel, [0, 2, 1])
-        return Codes(tf.reshape(flat, [-1, 2, 4]), illumination, shape_code, albedo_code)
+        projection = self._projection(self.to_projection(pose))
+        return Codes(projection, illumination, shape_code, albedo_code)
+
+    def _projection(self, numbers):
+        """`[B, 2, 4]` of what the head says, `[B, CAMERA_NUMBERS]`."""
+        mean, std = self.projection_mean.value, self.projection_std.value
+        if self.config.camera == "matrix":
+            return tf.reshape(mean + std * numbers, [-1, 2, 4])
+        mean, std = tf.reshape(mean, [2, 4]), tf.reshape(std, [2, 4])
+        rows, log_scale, place = tf.split(numbers, [6, 1, 2], axis=-1)
+        # Over all rotations the squares of a row's entries sum to the squared scale.
+        squares = tf.reduce_sum(tf.square(mean[:, :3]) + tf.square(std[:, :3]))
+        scale = tf.sqrt(squares / 2) * tf.exp(LOG_SCALE_STD * log_scale[:, 0])
+        frontal = tf.constant([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], rows.dtype)
+        return camera.from_six(frontal + rows, scale, mean[:, 3] + std[:, 3] * place)

@@ -19,10 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import replicas, shapes
+from tf_nonlinear3dmm import camera, replicas, shapes
 
 FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled closer
 PAIRS = 20  # of skin texels per image
+CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
 WHITE = 0.99  # the mean shading of a white light
 
 
@@ -35,6 +36,8 @@ class Constants(NamedTuple):
         landmark_exists: `[68]`, 1 where the face model has the landmark.
         coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
         skin_texels: `[N]` int32 index of the texels whose albedo varies slowly, row by row.
+        camera_vertices: `[N]` int32 ids of the vertices by which cameras are compared.
+        image_size: side of the images in pixels.
     """
 
     projection_std: tf.Tensor
@@ -42,10 +45,12 @@ class Constants(NamedTuple):
     landmark_exists: np.ndarray
     coverage: np.ndarray
     skin_texels: np.ndarray
+    camera_vertices: np.ndarray
+    image_size: int
 
 
-def constants(face, tensors, projection_std):
-    """`Constants` of a `FaceModel`, its `renderer.FaceTensors`, and the model's `[8]` statistic."""
+def constants(face, tensors, projection_std, image_size):
+    """`Constants` of a `FaceModel`, its `renderer.FaceTensors`, the model's `[8]` statistic."""
     coverage = (tensors.texel_triangle >= 0).astype(np.float32)
     skin = np.asarray(face.regions["constancy"], np.float32)[tensors.texel_vertices]
     skin = np.sum(skin * tensors.texel_weights, axis=-1) * coverage
@@ -55,6 +60,8 @@ def constants(face, tensors, projection_std):
         landmark_exists=(face.landmarks >= 0).astype(np.float32),
         coverage=coverage[..., np.newaxis],
         skin_texels=np.flatnonzero(skin > 0.5).astype(np.int32),
+        camera_vertices=np.arange(0, len(face.mean_vertices), CAMERA_STRIDE, dtype=np.int32),
+        image_size=image_size,
     )
 
 
@@ -71,6 +78,25 @@ def projection(predicted, label, std, mask):
     return 0.5 * replicas.masked_mean(tf.reduce_mean(tf.square(error), axis=-1), mask)
 
 
+def reprojection(predicted, label, vertices, image_size, mask):
+    """Mean distance of vertices under two cameras, in pixels of a 224-px image, over 10.
+
+    A pose error counts by what it moves, whether it is one of rotation, scale or place.
+
+    Args:
+        predicted, label: `[B, 2, 4]`.
+        vertices: `[B, N, 3]` of the label.
+        image_size: side of the image that both project into.
+        mask: `[B]`, 1 where the labels exist.
+    """
+    shapes.check(
+        predicted=(predicted, "B 2 4"), label=(label, "B 2 4"), vertices=(vertices, "B N 3")
+    )
+    moved = camera.project(vertices, predicted) - camera.project(vertices, label)
+    squares = tf.reduce_sum(tf.square(moved[..., :2] * (224 / image_size)), axis=-1)
+    return replicas.masked_mean(tf.reduce_mean(tf.sqrt(squares + 1e-4), axis=-1), mask) / 10
+
+
 def shape(vertices, label, units, mask):
     """Half the mean squared error of coordinates `[B, V, 3]`, in units of 10 mm.
 
@@ -82,6 +108,31 @@ def shape(vertices, label, units, mask):
     shapes.check(vertices=(vertices, "B V 3"), label=(label, "B V 3"), mask=(mask, "B"))
     error = (vertices - label) * (units / 10)
     return 0.5 * replicas.masked_mean(tf.reduce_mean(tf.square(error), axis=[1, 2]), mask)
+
+
+def albedo(predicted, label, coverage, mask):
+    """Mean L1 colour distance of albedo maps `[B, Hu, Wu, 3]` over the face.
+
+    Args:
+        predicted, label: `[B, Hu, Wu, 3]`.
+        coverage: `[Hu, Wu, 1]`, 1 where a texel belongs to the face.
+        mask: `[B]`, 1 where the label exists.
+    """
+    return _colour_distance(predicted, label, _where(mask, coverage[np.newaxis]))
+
+
+def code(predicted, label, weights, mask):
+    """Half the mean squared distance of what two codes decode to, in a decoder's linear part.
+
+    Args:
+        predicted, label: `[B, K]`.
+        weights: `[K]`, what a squared difference of each code adds to the mean squared map.
+        mask: `[B]`, 1 where the label exists.
+    """
+    shapes.check(predicted=(predicted, "B K"), label=(label, "B K"), weights=(weights, "K"))
+    return 0.5 * replicas.masked_mean(
+        tf.reduce_sum(weights * tf.square(predicted - label), axis=-1), mask
+    )
 
 
 def texture(predicted, label, mask):
@@ -271,9 +322,10 @@ def total(config, reconstructed, batch, constants, seed, critic=None, features=N
     Args:
         config: `LossConfig`; a term of weight 0 is not computed.
         reconstructed: `model.Reconstruction` of the batch's images; drawn where `reconstruction`,
-            `adversarial` or `perceptual` has a weight.
+            `adversarial` or `perceptual` has a weight; None where no weighted term needs a part.
         batch: dict of `image`, `face_mask`, `landmarks`, `projection`, `vertices`, `texture`,
-            `texture_mask`, and `has_<label>` `[B]` bool. Points are pixels of `image`.
+            `texture_mask`, and `has_<label>` `[B]` bool. Points are pixels of `image`. For the
+            terms from 3D also `albedo`, and `label_codes`: `model.LabelCodes`.
         constants: `Constants`.
         seed: `[2]` int, of what is drawn at random.
         critic: images -> logits, where `adversarial` has a weight.
@@ -318,7 +370,8 @@ def _terms(config, model, batch, constants, seed, critic, features):
     """Name -> function of nothing, for every term; `model` is the reconstruction."""
 
     def has(label):
-        return tf.cast(batch[f"has_{label}"], model.vertices.dtype)
+        dtype = (model.vertices if model.projection is None else model.projection).dtype
+        return tf.cast(batch[f"has_{label}"], dtype)
 
     def compare_features():
         drawn, scales = features(blend(model, batch))
@@ -327,23 +380,45 @@ def _terms(config, model, batch, constants, seed, critic, features):
     def form(term):
         return "released" if config.form in ("released", term) else "fixed"
 
-    points = _where(batch["has_landmarks"], constants.landmark_exists[np.newaxis])
-    texels = _where(batch["has_texture"], batch["texture_mask"])
-    image_size = batch["image"].shape[1]
+    def points():
+        return _where(batch["has_landmarks"], constants.landmark_exists[np.newaxis])
+
+    def texels():
+        return _where(batch["has_texture"], batch["texture_mask"])
+
+    image_size = constants.image_size
+    some = constants.camera_vertices
+    codes = batch.get("label_codes")
     return {
+        "reprojection": lambda: reprojection(
+            model.projection,
+            batch["projection"],
+            tf.gather(batch["vertices"], some, axis=1),
+            image_size,
+            has("projection") * has("vertices"),
+        ),
+        "albedo": lambda: albedo(
+            model.albedo_map, batch["albedo"], constants.coverage, has("albedo")
+        ),
+        "shape_code": lambda: code(
+            model.shape_code, codes.shape_code, codes.shape_weights, has("vertices")
+        ),
+        "albedo_code": lambda: code(
+            model.albedo_code, codes.albedo_code, codes.albedo_weights, has("albedo")
+        ),
         "projection": lambda: projection(
             model.projection, batch["projection"], constants.projection_std, has("projection")
         ),
         "shape": lambda: shape(model.vertices, batch["vertices"], constants.units, has("vertices")),
-        "texture": lambda: texture(model.texture, batch["texture"], texels),
+        "texture": lambda: texture(model.texture, batch["texture"], texels()),
         "reconstruction": lambda: reconstruction(
             model.image, batch["image"], visible(model, batch), form("reconstruction")
         ),
-        "landmarks": lambda: landmarks(model.landmarks, batch["landmarks"], points, image_size),
+        "landmarks": lambda: landmarks(model.landmarks, batch["landmarks"], points(), image_size),
         "symmetry": lambda: symmetry(model.albedo_map),
         "constancy": lambda: constancy(model.albedo_map, constants.skin_texels, seed),
         "local_constancy": lambda: local_constancy(
-            model.albedo_map, batch["texture"], texels, form("local_constancy")
+            model.albedo_map, batch["texture"], texels(), form("local_constancy")
         ),
         "smoothness": lambda: smoothness(model.shape_map, constants.units),
         "white_shading": lambda: white_shading(

@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.face_model import FaceModel
 
 
 class Reconstruction(NamedTuple):
-    """All that the model says about `B` images.
+    """All that the model says about `B` images; None what it was not asked for.
 
     Attributes:
         projection: `[B, 2, 4]`, face units to pixels.
@@ -37,20 +37,37 @@ class Reconstruction(NamedTuple):
         fragments: `rasterizer.Fragments` of the image; None where not drawn.
     """
 
-    projection: tf.Tensor
-    illumination: tf.Tensor | None
+    projection: tf.Tensor | None = None
+    illumination: tf.Tensor | None = None
+    shape_code: tf.Tensor | None = None
+    albedo_code: tf.Tensor | None = None
+    shape_map: tf.Tensor | None = None
+    albedo_map: tf.Tensor | None = None
+    vertices: tf.Tensor | None = None
+    landmarks: tf.Tensor | None = None
+    texture: tf.Tensor | None = None
+    shading: tf.Tensor | None = None
+    image: tf.Tensor | None = None
+    mask: tf.Tensor | None = None
+    image_points: tf.Tensor | None = None
+    fragments: rasterizer.Fragments | None = None
+
+
+class LabelCodes(NamedTuple):
+    """What the decoders' linear parts make of the labels of `B` examples.
+
+    Attributes:
+        shape_code: `[B, Ks]`.
+        albedo_code: `[B, Ka]`.
+        shape_weights: `[Ks]`, what a squared difference of each code adds to the mean squared
+            offset, in units of 10 mm.
+        albedo_weights: `[Ka]`, likewise for colours in [-1, 1].
+    """
+
     shape_code: tf.Tensor
     albedo_code: tf.Tensor
-    shape_map: tf.Tensor
-    albedo_map: tf.Tensor
-    vertices: tf.Tensor
-    landmarks: tf.Tensor
-    texture: tf.Tensor
-    shading: tf.Tensor
-    image: tf.Tensor | None
-    mask: tf.Tensor | None
-    image_points: tf.Tensor
-    fragments: rasterizer.Fragments | None
+    shape_weights: tf.Tensor
+    albedo_weights: tf.Tensor
 
 
 ROUNDING = 1e-5  # a resampled image may leave [0, 1] by this
@@ -154,6 +171,21 @@ class Nonlinear3DMM(keras.Model):
     def decode_albedo(self, albedo_code, training=False):
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
         return self.albedo_decoder(albedo_code, training=training)
+
+    def offset_maps(self, vertices):
+        """Vertices `[B, V, 3]` as what the shape decoder gives, over `shape_scale`."""
+        offsets = (vertices - self.face.mean_vertices) / self.face.shape_scale
+        return renderer.to_texels(offsets, self.tensors)
+
+    def label_codes(self, vertices, albedo_map):
+        """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`; needs `linear_part`."""
+        millimetres = self.face.shape_scale * self.face.units
+        return LabelCodes(
+            shape_code=self.shape_decoder.encode(self.offset_maps(vertices)),
+            albedo_code=self.albedo_decoder.encode(albedo_map),
+            shape_weights=(millimetres / 10) ** 2 * self.shape_decoder.code_weights(),
+            albedo_weights=4 * self.albedo_decoder.code_weights(),
+        )
 
     def render(self, vertices, albedo_map, projection, illumination, image_size=None):
         """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""

@@ -142,7 +142,7 @@ def block(studio, split, number):
     marks = studio.stage.landmarks
     known = vertices[:, marks[marks >= 0]]
     projection = scene.frame(known, angles, studio.image_size, studio.stored_size)
-    gaps = mouth_gaps(vertices, marks)
+    gaps = mouth_gaps(vertices, studio.stage.contours)
     shots = [
         picture.Shot(
             cast[i].look, studio.people.albedo(cast[i], gap), scene.sample_light(r), gap, r
@@ -171,11 +171,11 @@ def block(studio, split, number):
     ]
 
 
-def mouth_gaps(vertices, landmarks):
-    """How far the lips are apart, `[B]` in the face's units; 0 where landmarks lack."""
-    if landmarks[61:68].min() < 0:
+def mouth_gaps(vertices, contours):
+    """How far the lips are apart, `[B]` in the face's units; 0 where contours lack."""
+    if contours[61:68].min() < 0:
         return np.zeros(len(vertices))
-    upper, lower = vertices[:, landmarks[61:64]], vertices[:, landmarks[[67, 66, 65]]]
+    upper, lower = vertices[:, contours[61:64]], vertices[:, contours[[67, 66, 65]]]
     return np.maximum(np.linalg.norm(upper - lower, axis=-1).mean(axis=1) - 0.012, 0)
 
 

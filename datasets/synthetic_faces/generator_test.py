@@ -11,7 +11,7 @@ import tensorflow as tf
 from datasets.synthetic_faces import generator, people, scene
 from tf_nonlinear3dmm import camera, crop, face_model, rasterizer, renderer
 
-SIZE, STORED = 32, 40
+SIZE, STORED = 32, 44
 
 
 def decoded(example):

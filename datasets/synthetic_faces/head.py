@@ -56,7 +56,7 @@ def design(population):
     start = np.cumsum([0] + [len(p[0]) for p in parts])
     triangles = np.concatenate([p[1] + s for p, s in zip(parts, start, strict=False)])
     labels = np.repeat([SKULL, NECK, CLOTH], [len(p[1]) for p in parts])
-    anchors = np.concatenate([upper, population.lm[17:48].astype(int)])
+    anchors = np.concatenate([upper, population.contours[17:48].astype(int)])
     homogeneous = np.concatenate([mean[anchors], np.ones([len(anchors), 1])], axis=1)
     border, follow, turning = (
         np.concatenate([np.broadcast_to(p[i], len(p[0])) for p in parts]) for i in (2, 3, 4)

@@ -92,7 +92,7 @@ def _rasterize(vertices, projection, mesh, side):
 def _covers(stage, neutral, maps, shots):
     """Vertices `[B, M, 3]` of hair and glasses."""
     shells = np.stack([hair.surface(shot.look.style) for shot in shots])
-    pairs = zip(shots, neutral[:, stage.landmarks], strict=True)
+    pairs = zip(shots, neutral[:, stage.contours], strict=True)
     glasses = np.stack([eyewear.surface(shot.look.glasses, marks) for shot, marks in pairs])
     return np.concatenate([head.carry(shells, maps), glasses], axis=1)
 

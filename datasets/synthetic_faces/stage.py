@@ -25,6 +25,7 @@ class Stage(NamedTuple):
         face: `renderer.FaceTensors`; the face's vertices come first in the body.
         mean: `[V, 3]` mean face.
         landmarks: `[68]` vertex ids.
+        contours: `[68]` vertex ids of brows, lids and lips as they are seen, in the same order.
         behind: `head.Head`; None: a face alone, and nothing that covers it.
         body: `Mesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth sheet, 2 and 3
             eyes, then those of `head`.
@@ -39,6 +40,7 @@ class Stage(NamedTuple):
     face: renderer.FaceTensors
     mean: np.ndarray
     landmarks: np.ndarray
+    contours: np.ndarray
     noise: albedo.Noise
     body: Mesh
     behind: head.Head | None = None
@@ -66,6 +68,7 @@ def make_stage(population, tensors, noise):
         face=tensors,
         mean=population.mean,
         landmarks=population.lm.astype(int),
+        contours=population.contours.astype(int),
         noise=noise,
         body=body,
         behind=behind,
@@ -81,4 +84,4 @@ def bare_stage(face, tensors, noise):
     """The `Stage` of a `FaceModel` that head, hair and glasses do not fit."""
     label = np.full(len(tensors.triangles), surface.SKIN)
     body = Mesh(tensors.triangles, label, tensors.normal_triangles)
-    return Stage(tensors, face.mean_vertices, face.landmarks, noise, body)
+    return Stage(tensors, face.mean_vertices, face.landmarks, face.landmarks, noise, body)

@@ -47,7 +47,7 @@ def measure(population, face, size):
 
     position = spread(population.mean)
     half = np.stack([np.abs(position[:, 0]), position[:, 1], position[:, 2]], axis=1)
-    marks = population.mean[population.lm]
+    marks = population.mean[population.contours]
     masks = {
         name: spread(population.arrays[f"mask_{name}"]) / 255
         for name in ("lips", "eyelids", "ear", "nostril", "ao")

@@ -16,7 +16,7 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
     """What to generate.
 
     Attributes:
-        image_size: side of the evaluation crop; the stored image has an eighth more on each side.
+        image_size: side of the evaluation crop; `crop.STORED` times that is stored.
         uv_size: (height, width) of the texture maps.
         train_examples, validation_examples, test_examples: pictures of each split.
         seed: of people and pictures.

@@ -40,7 +40,7 @@ def test_it_is_made_once_and_says_how_far_it_is(tmp_path):
         expected = generator.block(generator.make_studio(32, (24, 28)), "train", 0)[0]
     for name in ("vertices", "teacher_projection", "albedo", "texture_mask", "attributes"):
         np.testing.assert_array_equal(records[0][name], expected[name])
-    assert records[0]["image"].shape == (40, 40, 3) and records[0]["has_texture"]
+    assert records[0]["image"].shape == (44, 44, 3) and records[0]["has_texture"]
     assert made.info.metadata["attributes"][0] == "age"
     again = sources.builder(*request(tmp_path, **FEW), lambda line: pytest.fail("made twice"))
     assert again.data_path == made.data_path

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.baselines import linear
+from tf_nonlinear3dmm import linear
 
 
 class Mixture(NamedTuple):

@@ -12,6 +12,7 @@ from tf_nonlinear3dmm.training.updates import Updates
 PARTS = {  # name -> equal parts of a run
     "finetune step": 2,
     "pretrain step": 2,
+    "encoder step": 2,
     "networks": 2,
     "optimizer": 2,
     "renderer": 1,
@@ -33,11 +34,12 @@ def measure(setting):
     """Yields two `Table`s: the parts, and how the whole compares with what it should be."""
     config = setting.config()
     batches, updates, _ = assembly.assemble(config, strategies.create("one_device"))
-    times = timing.take_turns(parts(config, batches, updates), setting.runs, setting.say)
+    work = parts(config, batches, updates)
+    times = timing.take_turns(work, setting.runs, setting.say)
     whole = times.median("finetune step") / PARTS["finetune step"]
     rows = [
-        [name, *times.ms(name, count), 100 * times.median(name) / count / whole]
-        for name, count in PARTS.items()
+        [name, *times.ms(name, PARTS[name]), 100 * times.median(name) / PARTS[name] / whole]
+        for name in work
     ]
     columns = ["part", "ms", "minimum", "% of a finetune step"]
     work = WORK.format(preset=config.preset, batch=config.train.batch_size, runs=setting.runs)
@@ -47,7 +49,8 @@ def measure(setting):
 
 def parts(config, batches, updates):
     """Name -> function of nothing; a call does `PARTS` times the work of a step."""
-    batch = next(iter(batches.dataset(0, 1)))
+    examples = {name: next(iter(some.dataset(0, 1))) for name, some in batches.items()}
+    batch = examples["finetune"]
     # Nothing is learned while the clock runs, so that every run does the same work.
     stages = {
         name: dataclasses.replace(stage, learning_rate=0.0)
@@ -55,15 +58,16 @@ def parts(config, batches, updates):
     }
 
     def steps(updates, name):
-        return lambda: [updates.run(name, stages[name], k, batch, [0, k]) for k in range(2)]
+        batch, stage = examples[name], stages[name]
+        return lambda: [updates.run(name, stage, k, batch, [0, k]) for k in range(2)]
 
     def with_objective(objective):
         return Updates(updates.strategy, lambda: updates.model, objective, config.train)
 
-    dataset = batches.dataset(0, PARTS["data"])
+    dataset = batches["finetune"].dataset(0, PARTS["data"])
     return {
         "finetune step": steps(updates, "finetune"),
-        "pretrain step": steps(updates, "pretrain"),
+        f"{before(batches)} step": steps(updates, before(batches)),
         "networks": steps(with_objective(weigh_outputs), "finetune"),
         "optimizer": steps(with_objective(weigh_weights), "finetune"),
         "renderer": renderer.Work(config.model, config.train.batch_size).step,
@@ -72,7 +76,12 @@ def parts(config, batches, updates):
     }
 
 
-def weigh_outputs(model, config, batch, seed, critic=None):
+def before(batches):
+    """The name of the stage before finetuning that reads images."""
+    return "encoder" if "encoder" in batches else "pretrain"
+
+
+def weigh_outputs(model, trains, config, batch, seed, critic=None):
     """An objective of the networks' outputs alone."""
     codes = model.encode(batch["image"], training=True)
     outputs = [codes.projection, codes.illumination]
@@ -82,7 +91,7 @@ def weigh_outputs(model, config, batch, seed, critic=None):
     return tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def weigh_weights(model, config, batch, seed, critic=None):
+def weigh_weights(model, trains, config, batch, seed, critic=None):
     """An objective whose gradient costs nothing."""
     terms = [tf.reduce_sum(variable.value) for variable in model.trainable_variables]
     return 1e-6 * tf.reduce_sum(tf.stack(terms)), {}, None
@@ -95,7 +104,7 @@ def losses_alone(updates, config, batch):
 
     @tf.function
     def step(result):
-        loss, _, _ = updates.objective(lambda *_, **__: result, config, batch, [0, 0])
+        loss, _, _ = updates.objective(lambda *_, **__: result, "all", config, batch, [0, 0])
         inputs = [x for x in tf.nest.flatten(result) if x is not None and x.dtype.is_floating]
         return [gradient for gradient in tf.gradients(loss, inputs) if gradient is not None]
 
@@ -109,11 +118,12 @@ def goals(setting, config, batches, updates, times):
     waited = waiting(config, batches, updates, steps)
     setting.say("a training run from the start of its process")
     started = process.first_step(config)
-    networks = times.ratio("finetune step", "networks"), times.ratio("pretrain step", "networks")
+    other = f"{before(batches)} step"
+    networks = times.ratio("finetune step", "networks"), times.ratio(other, "networks")
     drawing = 100 * PARTS["finetune step"] * times.ratio("renderer", "finetune step")
     rows = [
         ["finetune step / networks", networks[0], 1.35],
-        ["pretrain step / networks", networks[1], 1.35],
+        [f"{other} / networks", networks[1], 1.35],
         ["renderer, % of a finetune step", drawing, 25.0],
         ["waiting for data, % of finetuning", waited, 3.0],
         ["from the start of scripts/train.py to the end of its first step, s", started, 30.0],
@@ -129,7 +139,7 @@ def goals(setting, config, batches, updates, times):
 
 def waiting(config, batches, updates, steps):
     """Percent of `steps` steps of finetuning that is spent waiting for their batches."""
-    dataset, waited = iter(batches.dataset(0, steps + 1)), 0.0
+    dataset, waited = iter(batches["finetune"].dataset(0, steps + 1)), 0.0
     batch, start = next(dataset), time.perf_counter()
     for step in range(steps):
         updates.run("finetune", config.finetune, step, batch, [0, step])

@@ -6,7 +6,7 @@ colours in [0, 1].
 """
 
 from tf_nonlinear3dmm.data.arrays import NoSplitError, Split
-from tf_nonlinear3dmm.data.batches import Batches, Source, stored_size
+from tf_nonlinear3dmm.data.batches import Batches, Source
 from tf_nonlinear3dmm.data.evaluation import OFF, in_order
 from tf_nonlinear3dmm.data.sources import (
     Request,
@@ -32,5 +32,4 @@ __all__ = [
     "prepare",
     "request",
     "requests",
-    "stored_size",
 ]

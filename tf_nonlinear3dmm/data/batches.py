@@ -1,8 +1,9 @@
 """Training batches as a pure function of (seed, step), so that any run can go on from any step.
 
 A batch takes a fixed number of examples from each source. Position p of a source is row p mod n of
-the permutation that (seed, source, p div n) gives. Jitter, mirror and colour follow from
-(seed, step) as well. With several replicas each takes its part of the same global batch.
+the permutation that (seed, source, p div n) gives. How an example is turned, jittered, mirrored
+and degraded follows from (seed, step) as well. With several replicas each takes its part of the
+same global batch.
 """
 
 import functools
@@ -10,16 +11,18 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import crop, w300
-from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm import configs, crop, w300
+from tf_nonlinear3dmm.data import augment, degrade, draws
 
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
+OPTIONAL = ("albedo",)  # features that are read only where they are asked for
+PLACED = {"image", "face_mask", "landmarks", "projection"}  # these depend on how the crop is cut
 COEFFICIENTS = ("shape_para", "exp_para")
 
 
 def layout(model, face):
     """Stored features that training reads: name -> (shape, dtype). `model` is a `ModelConfig`."""
-    stored = stored_size(model.image_size)
+    stored = crop.stored_size(model.image_size)
     return {
         "image": ((stored, stored, 3), np.uint8),
         "face_mask": ((stored, stored, 1), np.uint8),
@@ -28,12 +31,8 @@ def layout(model, face):
         "vertices": ((*face.mean_vertices.shape,), np.float32),
         "texture": ((*model.uv_size, 3), np.uint8),
         "texture_mask": ((*model.uv_size, 1), np.uint8),
+        "albedo": ((*model.uv_size, 3), np.uint8),
     }
-
-
-def stored_size(image_size):
-    """Side of the stored image whose central `image_size` pixels are the evaluation crop."""
-    return image_size * 5 // 4
 
 
 class Source:
@@ -52,20 +51,30 @@ class Source:
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
         self._fitted = not stored and face is not None and w300.has_bases(face)
         self._from = {name: self._stored_name(name, labels) for name in layout}
-        wanted = {f for f in self._from.values() if f in split}
-        flags = {f"has_{name}" for name in LABELS} & {*split.builder.info.features}
-        wanted |= {*COEFFICIENTS} if self._fitted else set()
-        split.prepare(sorted(wanted | flags | ({"name"} if "name" in split else set())))
-        self._present = {name: self._check(name) for name in layout}
+        self._present = {}
+        self.prepare([name for name in layout if name not in OPTIONAL])
 
     def __len__(self):
         return len(self.split)
 
-    def read(self, positions):
-        """Features and flags of good records number `positions` `[B]`, as a dict of arrays."""
+    def prepare(self, features):
+        """Makes sure that `read` can give these features of the layout."""
+        wanted = {self._from[name] for name in features} | {"name"}
+        wanted |= {f"has_{name}" for name in (*LABELS, *OPTIONAL)}
+        wanted |= {*COEFFICIENTS} if self._fitted else set()
+        self.split.prepare(sorted(name for name in wanted if name in self.split))
+        self._present |= {name: self._check(name) for name in features}
+
+    def read(self, positions, features=None):
+        """Features and flags of good records number `positions` `[B]`, as a dict of arrays.
+
+        `features` are names of the layout that were prepared; None: all that were.
+        """
         rows = self.split.rows[positions]
+        features = [*self._present] if features is None else features
         batch = {}
-        for name, (shape, dtype) in self.layout.items():
+        for name in features:
+            shape, dtype = self.layout[name]
             if self._present[name]:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
@@ -73,7 +82,7 @@ class Source:
                 batch[name] = w300.vertices(*coefficients, self.face)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
-        for name in LABELS:
+        for name in flagged(features):
             batch[f"has_{name}"] = self._flags(name)[rows]
         return batch
 
@@ -102,7 +111,7 @@ class Source:
         if name == "vertices" and self._fitted:
             return False
         label = name.removesuffix("_mask") if name == "texture_mask" else name
-        if label in LABELS and not self._flags(label).any():
+        if label in (*LABELS, *OPTIONAL) and not self._flags(label).any():
             return False
         raise ValueError(
             f"feature `{stored}` of {self.split.builder.data_path} must have shape {list(shape)}, "
@@ -124,12 +133,30 @@ class Batches:
         weights: relative number of examples of each source in a batch.
         config: `Config`.
         face: `FaceModel`.
+        features: names in `layout` of what a batch has, beside flags; None: all but `OPTIONAL`.
+            What a batch has not is neither read nor moved; the rest stays the same.
+        batch_size: examples of a step, over all replicas; None: that of `config.train`.
     """
 
-    def __init__(self, sources, weights, config, face):
-        self.sources, self.config, self.face = sources, config, face
-        self.origin = _share(weights, config.train.batch_size)
+    def __init__(self, sources, weights, config, face, features=None, batch_size=None):
+        self.sources, self.weights, self.config, self.face = sources, weights, config, face
+        self.origin = _share(weights, batch_size or config.train.batch_size)
         self._permutation = functools.lru_cache(maxsize=2 * len(sources))(self._permute)
+        known = layout(config.model, face)
+        for name in features or ():
+            configs.check_choice("features", name, tuple(known))
+        standard = [name for name in known if name not in OPTIONAL]
+        self.features = standard if features is None else [*features]
+        # The crop lies around the landmarks.
+        placed = ["landmarks"] if PLACED & {*self.features} else []
+        self._stored = [*dict.fromkeys(self.features + placed)]
+        for source in sources:
+            source.prepare(self._stored)
+
+    def select(self, *features, batch_size=None):
+        """Batches of the same sources with other features, and of another size."""
+        size = batch_size or len(self.origin)
+        return Batches(self.sources, self.weights, self.config, self.face, features, size)
 
     def _permute(self, i, epoch):
         random = np.random.default_rng([self.config.train.seed, i, epoch])
@@ -157,7 +184,7 @@ class Batches:
         batch = {}
         for i, source in enumerate(self.sources):
             here = origin == i
-            for name, values in source.read(positions[here]).items():
+            for name, values in source.read(positions[here], self._stored).items():
                 whole = batch.setdefault(
                     name, np.empty([len(origin), *values.shape[1:]], values.dtype)
                 )
@@ -167,18 +194,21 @@ class Batches:
     def augment(self, batch, step, slots):
         """Stored examples number `slots` of a step to what the network sees."""
         data, size = self.config.data, self.config.model.image_size
-        count, seed = len(self.origin), self.config.train.seed
-        margin = (count, stored_size(size), size, data.jitter_scale, data.jitter_shift)
-        window = augment.jittered(*margin, data.mirror, seed=[seed, 2 * step])
-        window = augment.Window(*(tf.gather(part, slots) for part in window))
+        draw = draws.Draws(len(self.origin), slots, self.config.train.seed, step)
+        landmarks, labelled = batch.get("landmarks"), batch["has_landmarks"]
+        window = augment.jittered(landmarks, labelled, crop.stored_size(size), size, data, draw)
+        patch = degrade.random_patch(data.patches, draw)
+        colour = degrade.random_colour(data.photometric, draw)
+        grain = draw.pattern([size + degrade.SPARE, size + degrade.SPARE, 3])
         batch = as_floats(augment.cut(batch, window, size))
         if data.mirror:
-            batch = augment.mirror(batch, window.flip, self.face)
-        if data.photometric:
-            draws = tf.random.stateless_uniform([3, count], [seed, 2 * step + 1])
-            draws = tf.gather(draws, slots, axis=1)
-            batch["image"] = augment.photometric(batch["image"], data.photometric, draws)
-        return batch
+            batch = augment.mirror(batch, window.flip, self.face, size)
+        if "image" in batch:
+            batch = degrade.cover(batch, patch, grain[:size, :size]) if data.patches else batch
+            batch = degrade.recolour(batch, colour) if data.photometric else batch
+            batch |= {"image": degrade.camera(batch["image"], data, grain, draw)}
+        flags = [f"has_{name}" for name in flagged(self.features)]
+        return {name: batch[name] for name in [*self.features, *flags]}
 
     def dataset(self, first_step, last_step, replicas=1, local_replicas=1, worker=0):
         """tf.data of the batches of steps `first_step` to `last_step` - 1.
@@ -214,6 +244,11 @@ class Batches:
         return elements.map(load).map(prepare, num_parallel_calls=2).prefetch(2)
 
 
+def flagged(features):
+    """Labels whose `has_<label>` a batch with these features has: the standard ones always."""
+    return [*LABELS, *(name for name in OPTIONAL if name in features)]
+
+
 def as_floats(batch):
     """Bytes to float32 in [0, 1]; the rest as it is."""
     result = {}
@@ -231,7 +266,7 @@ def projection_statistics(sources, image_size, mirror, face):
     Deviations have a floor of 1 % of the mean scale and 1 pixel, for data sets that lack variety.
     Where no source has a label, those of `face` at everyday poses.
     """
-    offset = (stored_size(image_size) - image_size) // 2
+    offset = (crop.stored_size(image_size) - image_size) // 2
     rows = np.concatenate([source.projections() for source in sources]).astype(np.float64)
     rows[..., 3] -= offset
     if not len(rows):

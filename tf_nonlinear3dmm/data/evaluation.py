@@ -31,7 +31,7 @@ def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, s
     wanted = needed | set(features or split.builder.info.features)
     names = sorted(name for name in wanted if name in split or name not in needed)
     split.prepare(names)
-    stored = batches.stored_size(image_size)
+    stored = crop.stored_size(image_size)
     rows = split.rows if rows is None else np.asarray(rows)
     for start in range(0, len(rows), batch_size):
         here = rows[start : start + batch_size]

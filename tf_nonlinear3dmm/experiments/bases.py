@@ -7,7 +7,8 @@ subpopulations. `wild`: textures as photos show them, with what is out of sight 
 
 import numpy as np
 
-from tf_nonlinear3dmm.baselines import gmm_prior, linear, missing_data_pca
+from tf_nonlinear3dmm import linear
+from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
 from tf_nonlinear3dmm.experiments.autoencoder import as_float
 
 WORKING = 200  # linear codes that nonlinear decoders' encoders read

@@ -7,8 +7,8 @@ the distance of the eyes.
 
 import numpy as np
 
-from tf_nonlinear3dmm import data, metrics, training
-from tf_nonlinear3dmm.baselines import gmm_prior, linear
+from tf_nonlinear3dmm import data, linear, metrics, training
+from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.experiments import autoencoder, bases, codes, results
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 from tf_nonlinear3dmm.experiments.study import change

@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.baselines import linear, sdm
+from tf_nonlinear3dmm import configs, data, linear
+from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.face_model import FaceModel
 
 

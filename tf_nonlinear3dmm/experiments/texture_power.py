@@ -7,8 +7,8 @@ a photo is fitted along with the code, except by the model of wild textures, whi
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, metrics, training
-from tf_nonlinear3dmm.baselines import gmm_prior, linear
+from tf_nonlinear3dmm import data, linear, metrics, training
+from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.experiments import (
     autoencoder,
     bases,

@@ -7,8 +7,7 @@ with the true geometry, on the texels in sight.
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting, renderer
-from tf_nonlinear3dmm.baselines import linear
+from tf_nonlinear3dmm import camera, lighting, linear, renderer
 from tf_nonlinear3dmm.experiments import autoencoder
 from tf_nonlinear3dmm.experiments.alignment import BATCH
 

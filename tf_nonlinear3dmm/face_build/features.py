@@ -11,7 +11,19 @@ from tf_nonlinear3dmm.face_build.region import EYE_BASE, EYE_RINGS, LEFT_EYE, RI
 
 HALF_WIDTH = 1.4  # dm, of the depth images for ambient occlusion
 LOWER_TEETH = slice(14992, 15060)
+# hm08 vertices of the 68 points as 300W-LP has them, on the 3D face: the jaw reaches back to the
+# ears, where 300-W follows the visible outline; the brows lie on the ridge.
 LANDMARKS = np.array(
+    "5769 859 5097 912 895 893 917 5293 5296 11899 7619 7595 7597 7614 11712 7564 12366 "
+    "255 225 204 205 208 6983 6980 6979 6999 7024 133 5063 291 5054 344 331 312 7093 7105 "
+    "6779 6 54 102 6772 6776 6886 6838 6790 13375 13372 13368 "
+    "526 5340 450 455 7210 11943 7271 7232 7245 496 490 477 "
+    "3730 506 509 7255 10398 7261 523 514".split(),
+    int,
+)
+# hm08 vertices of the visible contours in the same order: brows, rims of the lids, lips. What is
+# painted or worn goes by these.
+CONTOURS = np.array(
     "5195 5186 5203 5238 5241 737 3698 914 732 7616 10366 7457 11850 11847 11814 11798 11806 "
     "261 225 204 205 209 6984 6980 6979 6999 7030 132 131 201 5054 326 313 317 7076 7088 "
     "21 1081 1099 63 1096 1094 6847 7791 7773 6805 7786 7788 "

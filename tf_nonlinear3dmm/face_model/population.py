@@ -16,7 +16,7 @@ SHARED_KEYS = """hm08_ids base origin race_names race univ_names univ local_name
     asym unit_names unit slider_names slider_neg slider_pos slider_sigma lm_hm08 lm_mirror
     jaw_hinge jaw_angle eye_ids eye_centre eye_axis eye_radius""".split()
 LEVEL_KEYS = """tri face_label uv mirror hm08_of mean jaw_weight eye_theta sheet_t mask_lips
-    mask_eyelids mask_ear mask_nostril mask_ao mask_brow lm anchor_ids""".split()
+    mask_eyelids mask_ear mask_nostril mask_ao mask_brow lm contours anchor_ids""".split()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,7 +38,8 @@ class Population:
             eye, 4 and 5 the stitches between eye and lids), `uv`, `mirror`, `mean`, `hm08_of`
             (row of the original mesh or -1), `eye_theta` [V] (angle from the optical axis,
             radians, -1 off the eyes), `sheet_t` [V] (0 upper lip to 1 lower lip, -1 off the mouth
-            sheet), `mask_*` [V] uint8, `lm` [68], `anchor_ids`.
+            sheet), `mask_*` [V] uint8, `lm` [68] (the landmarks of 300W-LP), `contours`
+            [68] (brows, lids and lips as they are seen, in the same order), `anchor_ids`.
     """
 
     level: int
@@ -116,7 +117,7 @@ def _regions(people):
     regions["skin"] = touched(0)
     regions["mouth"] = touched(1) * (1 - touched(0))
     regions["eyes"] = touched(2, 3)
-    bare = touched(0) * (1 - touched(1, 4, 5)) * zone.slow_albedo(people.mean, people.lm)
+    bare = touched(0) * (1 - touched(1, 4, 5)) * zone.slow_albedo(people.mean, people.contours)
     for name in ("lips", "brows", "nostril"):
         bare = bare * (1 - regions[name])
     regions["constancy"] = bare

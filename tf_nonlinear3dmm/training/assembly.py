@@ -17,7 +17,9 @@ class RunError(Exception):
 
 
 def assemble(config, strategy, bases=None):
-    """(`data.Batches`, `Updates`, `Validation`) of a `Config`; data sets are prepared first.
+    """(batches, `Updates`, `Validation`) of a `Config`; data sets are prepared first.
+
+    Batches are a dict: name of a stage -> `data.Batches`, for every stage that has steps.
 
     Args:
         config: `Config`.
@@ -27,7 +29,8 @@ def assemble(config, strategy, bases=None):
     Raises:
         RunError: a face model, data set or file of weights is missing or does not fit.
     """
-    terms = [stage.loss for stage in (config.pretrain, config.finetune) if stage.steps]
+    stages = [(name, stage) for name, stage in config.stages() if stage.steps]
+    terms = [stage.loss for _, stage in stages]
     try:
         face = FaceModel.load(config.model.face_model)
         data.prepare(config)
@@ -38,7 +41,8 @@ def assemble(config, strategy, bases=None):
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from error
     tensors = renderer.face_tensors(face, config.model.uv_size)
-    objective = Objective(losses.constants(face, tensors, statistics[1]), features)
+    constants = losses.constants(face, tensors, statistics[1], config.model.image_size)
+    objective = Objective(constants, features)
 
     def model():
         keras.utils.set_random_seed(config.train.seed)  # whatever was made before
@@ -49,8 +53,22 @@ def assemble(config, strategy, bases=None):
     def adversary(optimizer):
         return Adversary(config.model, history, optimizer)
 
-    updates = Updates(strategy, model, objective, config.train, adversary if history else None)
+    kinds = {"all", "encoder", *(stage.trains for _, stage in stages)}
+    make_adversary = adversary if history else None
+    updates = Updates(strategy, model, objective, config.train, make_adversary, kinds)
+    batches = {name: _stage_batches(batches, config, stage) for name, stage in stages}
     return batches, updates, Validation(updates.model, face, tensors, split, config)
+
+
+def _stage_batches(batches, config, stage):
+    """The batches of a stage: as many examples, and as much of each, as it needs."""
+    features = {
+        "encoder": ("image", "landmarks", "projection", "vertices", "albedo"),
+        "decoders": ("vertices", "albedo"),
+    }.get(stage.trains, batches.features)
+    if stage.loss.albedo and "albedo" not in features:
+        features = (*features, "albedo")
+    return batches.select(*features, batch_size=config.batch_size(stage))
 
 
 def _features(terms):

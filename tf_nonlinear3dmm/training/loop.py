@@ -4,6 +4,8 @@ import signal
 import time
 from typing import NamedTuple
 
+import numpy as np
+
 from tf_nonlinear3dmm.training import strategies
 from tf_nonlinear3dmm.training.records import Window
 from tf_nonlinear3dmm.training.updates import NonFiniteError
@@ -44,10 +46,10 @@ class Stopper:
 
 def stages(config):
     """[(name, `StageConfig`, first step, step after the last)] of a `Config`."""
-    middle = config.pretrain.steps
+    ends = np.cumsum([stage.steps for _, stage in config.stages()]).tolist()
     return [
-        ("pretrain", config.pretrain, 0, middle),
-        ("finetune", config.finetune, middle, middle + config.finetune.steps),
+        (name, stage, end - stage.steps, end)
+        for (name, stage), end in zip(config.stages(), ends, strict=True)
     ]
 
 
@@ -57,7 +59,7 @@ class Loop:
     Args:
         config: `Config`.
         updates: `updates.Updates`.
-        batches: `data.Batches`.
+        batches: dict of stage name -> `data.Batches`.
         observer: what happens beside training, see `observer.Observer`.
     """
 
@@ -80,7 +82,7 @@ class Loop:
 
     def _stage(self, name, stage, first, last, position, stopper):
         window, saved = Window(position.window), time.monotonic()
-        dataset = distribute(self.updates.strategy, self.batches, position.step, last)
+        dataset = distribute(self.updates.strategy, self.batches[name], position.step, last)
         for batch in dataset:
             step, seed = position.step, [self.config.train.seed, position.step]
             try:
@@ -88,7 +90,7 @@ class Loop:
                     name, stage, step - first, batch, seed, stopper.requested
                 )
             except NonFiniteError as error:
-                error.step = step
+                error.step, error.records = step, self.batches[name].names(step)
                 raise
             window.add(numbers)
             position = position._replace(step=step + 1)

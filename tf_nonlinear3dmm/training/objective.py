@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import losses, metrics, replicas
+from tf_nonlinear3dmm import camera, losses, metrics, replicas
+from tf_nonlinear3dmm.model import Reconstruction
 
 DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
 
@@ -18,11 +19,12 @@ class Objective:
     def __init__(self, constants, features=None):
         self.constants, self.features = constants, features
 
-    def __call__(self, model, config, batch, seed, critic=None):
+    def __call__(self, model, trains, config, batch, seed, critic=None):
         """The losses of one replica's examples.
 
         Args:
             model: `Nonlinear3DMM`.
+            trains: what the stage trains: "all", "encoder" or "decoders", see `StageConfig`.
             config: `LossConfig`.
             batch: dict of tensors.
             seed: `[2]` ints.
@@ -33,12 +35,35 @@ class Objective:
             was drawn over the photos, `[B, S, S, 3]`, or None).
         """
         draw = any(getattr(config, name) for name in DRAWN)
-        result = model(batch["image"], training=True, draw=draw)
+        result, batch = getattr(self, f"_{trains}")(model, batch, draw)
         loss, terms = losses.total(
             config, result, batch, self.constants, seed, critic, self.features
         )
         drawn = losses.blend(result, batch) if draw else None
-        return loss, {**terms, "nme": self._nme(result.landmarks, batch)}, drawn
+        if result.landmarks is not None:
+            terms = {**terms, "nme": self._nme(result.landmarks, batch)}
+        return loss, terms, drawn
+
+    def _all(self, model, batch, draw):
+        """Image to image."""
+        return model(batch["image"], training=True, draw=draw), batch
+
+    def _encoder(self, model, batch, draw):
+        """Image to codes; landmarks are those of the label under the predicted camera."""
+        del draw
+        codes = model.encode(batch["image"], training=True)
+        label_codes = model.label_codes(batch["vertices"], batch["albedo"])
+        points = camera.project(batch["vertices"], codes.projection)
+        result = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
+        return result, {**batch, "label_codes": label_codes}
+
+    def _decoders(self, model, batch, draw):
+        """Codes of the labels to shape and albedo."""
+        del draw
+        codes = model.label_codes(batch["vertices"], batch["albedo"])
+        shape_map, vertices = model.decode_shape(codes.shape_code, training=True)
+        albedo_map = model.decode_albedo(codes.albedo_code, training=True)
+        return Reconstruction(shape_map=shape_map, vertices=vertices, albedo_map=albedo_map), batch
 
     def _nme(self, landmarks, batch):
         nme = metrics.nme(landmarks, batch["landmarks"], self.constants.landmark_exists)

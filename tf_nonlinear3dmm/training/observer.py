@@ -41,7 +41,7 @@ class Observer:
         self.updates.swap_averaged()
         try:
             if draw:
-                self.records.panel(step, *self.validation.panel())
+                self.records.panel(step, *self.validation.panel(stage))
             if validate:
                 position = self._validate(position, stage)
         finally:
@@ -54,7 +54,7 @@ class Observer:
         self.store.save(position.step, self.updates.arrays(), position._asdict())
 
     def _validate(self, position, stage):
-        numbers, score = self.validation.score()
+        numbers, score = self.validation.score(stage)
         self.records.line(position.step, stage, numbers, "validation")
         text = "  ".join(f"{name} {value:.3g}" for name, value in numbers.items())
         self.terminal.say(f"{stage} step {position.step}, validation: {text}")

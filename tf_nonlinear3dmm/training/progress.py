@@ -25,12 +25,13 @@ class Terminal:
     Args:
         total: steps of the whole run.
         first: step the run goes on from.
-        batch_size: images per step.
+        batch_sizes: dict of stage name -> images per step.
         quiet: say nothing, for workers that do not write the run's files.
     """
 
-    def __init__(self, total, first, batch_size, quiet=False):
-        self.total, self.step, self.batch_size, self.quiet = total, first, batch_size, quiet
+    def __init__(self, total, first, batch_sizes, quiet=False):
+        self.total, self.step, self.quiet = total, first, quiet
+        self.batch_sizes, self.stage = batch_sizes, None
         self.console = Console(quiet=quiet, highlight=False)
         self._marks = [(time.monotonic(), first)]
         self._bar = None
@@ -53,6 +54,8 @@ class Terminal:
 
     def advance(self, step, stage):
         """One more step is done."""
+        if stage != self.stage:  # another stage, another speed
+            self.stage, self._marks = stage, [(time.monotonic(), self.step)]
         self.step = step
         if self._bar:
             self._bar.update(self._task, completed=step, stage=stage)
@@ -70,7 +73,7 @@ class Terminal:
         """Images per second over the last minutes; also starts the next measurement."""
         self._marks = [*self._marks[-20:], (time.monotonic(), self.step)]
         (start, first), (end, last) = self._marks[0], self._marks[-1]
-        return (last - first) * self.batch_size / max(end - start, 1e-9)
+        return (last - first) * self.batch_sizes[self.stage] / max(end - start, 1e-9)
 
     def close(self):
         if self._bar:

@@ -8,7 +8,7 @@ import pathlib
 from typing import NamedTuple
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.training import checkpoints, strategies, weights
+from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies, weights
 from tf_nonlinear3dmm.training.assembly import RunError, assemble
 from tf_nonlinear3dmm.training.loop import Loop, Position, stages
 from tf_nonlinear3dmm.training.observer import Observer, Silent
@@ -63,17 +63,22 @@ def train(config, folder, strategy="one_device", bases=None):
         scheme = strategies.create(strategy)
     except ValueError as error:
         raise RunError(str(error)) from None
-    if config.train.batch_size % scheme.num_replicas_in_sync:
-        raise RunError(
-            f"`train.batch_size` must be a multiple of the {scheme.num_replicas_in_sync} replicas, "
-            f"got {config.train.batch_size}"
-        )
+    for size in _batch_sizes(config).values():
+        if size % scheme.num_replicas_in_sync:
+            raise RunError(
+                "`batch_size` must be a multiple of the "
+                f"{scheme.num_replicas_in_sync} replicas, got {size}"
+            )
     parts = assemble(config, scheme, bases)
     with _lock(folder) if chief else contextlib.nullcontext():
         if chief:
             _write_config(config, folder)
         position = _train(config, folder, chief, *parts)
     return Outcome(position.step == total, position.step, total, chief)
+
+
+def _batch_sizes(config):
+    return {name: config.batch_size(stage) for name, stage in config.stages() if stage.steps}
 
 
 def check(config, folder):
@@ -130,6 +135,8 @@ def _train(config, folder, chief, batches, updates, validation):
     if held:
         updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
         position = Position(**held[1])
+    elif config.model.linear_part:
+        _set_linear_parts(updates, batches)
     if not strategies.agree(updates.strategy, position.step):
         raise RunError(
             f"the workers see different checkpoints in {folder}, here that of step "
@@ -139,7 +146,7 @@ def _train(config, folder, chief, batches, updates, validation):
     with contextlib.ExitStack() as stack:
         observer = Silent()
         if chief:
-            terminal = Terminal(total, position.step, config.train.batch_size)
+            terminal = Terminal(total, position.step, _batch_sizes(config))
             records = Records(folder, position.step)
             stack.callback(records.close)
             stack.callback(terminal.close)
@@ -151,13 +158,24 @@ def _train(config, folder, chief, batches, updates, validation):
         except NonFiniteError as error:
             if chief:
                 error.where = folder / "nonfinite.json"
-                _name_records(error, batches)
+                _name_records(error)
             raise
 
 
-def _name_records(error, batches):
+def _set_linear_parts(updates, batches):
+    """Gives the decoders the principal components of the first source's labels."""
+    source = next(iter(batches.values())).sources[0]
+    try:
+        linear_parts.set_linear_parts(updates.model, source)
+    except ValueError as error:
+        raise RunError(str(error)) from None
+    for average, value in zip(updates.averaged, updates.tensors, strict=True):
+        average.assign(value.numpy())
+
+
+def _name_records(error):
     """Writes what is known about a step whose numbers are not finite."""
-    report = {"step": error.step, "terms": error.terms, "records": batches.names(error.step)}
+    report = {"step": error.step, "terms": error.terms, "records": error.records}
     with checkpoints.writing(error.where):
         error.where.write_text(json.dumps(report, indent=2))
 

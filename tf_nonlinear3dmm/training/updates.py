@@ -22,12 +22,13 @@ class NonFiniteError(Exception):
     Attributes:
         step: 0-based; within the stage where a step raises it, within the run where `train` does.
         terms: the step's numbers.
-        where: what holds the names of the step's records, or "".
+        records: names of the step's records, where they are known.
+        where: the file that holds them, or "".
     """
 
     def __init__(self, step, terms):
         super().__init__(step, terms)
-        self.step, self.terms, self.where = step, terms, ""
+        self.step, self.terms, self.where, self.records = step, terms, "", []
 
     def __str__(self):
         records = f"; {self.where} names its records" if self.where else ""
@@ -43,7 +44,9 @@ def learning_rate(stage, step):
 
 def is_encoder_step(stage, step):
     """Whether step `step` (0-based) of a stage trains the encoder alone, with landmarks."""
-    return stage.alternating and step % 2 == 1
+    return stage.trains == "encoder" or (
+        stage.trains == "all" and stage.alternating and step % 2 == 1
+    )
 
 
 class Updates:
@@ -52,10 +55,11 @@ class Updates:
     Args:
         strategy: `tf.distribute.Strategy`.
         make_model: () -> model with an `encoder`; called in the strategy's scope.
-        objective: (model, `LossConfig`, batch, seed, critic) -> (loss, dict of scalars for the
-            log, drawn pictures or None).
+        objective: (model, what the stage trains, `LossConfig`, batch, seed, critic) -> (loss, dict
+            of scalars for the log, drawn pictures or None).
         train: `TrainConfig`.
         make_adversary: (optimizer maker) -> `adversary.Adversary`, where a stage needs one.
+        kinds: what steps train: "all", "encoder", "decoders"; each has its own Adam.
 
     Attributes:
         model: what `make_model` made.
@@ -64,16 +68,21 @@ class Updates:
         traces: how often each function was traced.
     """
 
-    def __init__(self, strategy, make_model, objective, train, make_adversary=None):
+    def __init__(
+        self,
+        strategy,
+        make_model,
+        objective,
+        train,
+        make_adversary=None,
+        kinds=("all", "encoder"),
+    ):
         repeatable.enable()
         self.strategy, self.objective, self.train = strategy, objective, train
         with strategy.scope():
             self.model = make_model()
             optimizer = functools.partial(_optimizer, train.optimizer)
-            self.optimizers = {
-                "all": optimizer(self.model.trainable_variables),
-                "encoder": optimizer(self.model.encoder.trainable_variables),
-            }
+            self.optimizers = {kind: optimizer(_part(self.model, kind)) for kind in sorted(kinds)}
             self.adversary = make_adversary(optimizer) if make_adversary else None
             self.tensors = [v.value for v in self.model.weights if "float" in v.dtype]
             self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
@@ -96,7 +105,7 @@ class Updates:
         Raises:
             NonFiniteError: the loss or its gradient is not finite.
         """
-        kind = "encoder" if is_encoder_step(stage, step) else "all"
+        kind = "encoder" if is_encoder_step(stage, step) else stage.trains
         key = (stage_name, kind)
         if key not in self._functions:
             function = functools.partial(self._step, key, stage)
@@ -160,14 +169,12 @@ class Updates:
     def _replica_step(self, key, stage, batch, seed, stop):
         """([numbers to log], [is not finite, is asked to stop]) of one replica."""
         _, kind = key
-        config, part = stage.loss, self.model
-        if kind == "encoder":
-            part = self.model.encoder
-        elif stage.alternating:
+        config = stage.loss
+        if stage.alternating and kind == "all":
             config = dataclasses.replace(config, landmarks=0.0)
-        variables, replicas = part.trainable_variables, self.strategy.num_replicas_in_sync
+        variables, replicas = _part(self.model, kind), self.strategy.num_replicas_in_sync
         critic = self.adversary.judge if self.adversary else None
-        loss, numbers, drawn = self.objective(self.model, config, batch, seed, critic)
+        loss, numbers, drawn = self.objective(self.model, stage.trains, config, batch, seed, critic)
         gradients = repeatable.gradients(loss / replicas, variables)
         norm = tf.linalg.global_norm(gradients)
         gradients = self._clip(gradients)
@@ -201,6 +208,16 @@ class Updates:
 
         for variable, average in zip(self.tensors, self.averaged, strict=True):
             self.strategy.extended.update(average, move, args=(variable,), group=False)
+
+
+def _part(model, kind):
+    """The variables that a kind of step trains."""
+    if kind == "all":
+        return model.trainable_variables
+    if kind == "encoder":
+        return model.encoder.trainable_variables
+    decoders = model.shape_decoder, model.albedo_decoder
+    return [variable for decoder in decoders for variable in decoder.trainable_variables]
 
 
 def _optimizer(name, variables):

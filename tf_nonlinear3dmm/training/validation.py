@@ -1,12 +1,14 @@
 """How well the averaged weights do on the validation split, in numbers and in a picture."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics, visualize
 
 PANEL_FACES = 6
-FEATURES = ["vertices", "has_landmarks", "has_vertices", "has_face_mask"]
+FEATURES = ["vertices", "albedo", "has_landmarks", "has_vertices", "has_face_mask"]
 
 
 class Validation:
@@ -23,27 +25,42 @@ class Validation:
     def __init__(self, model, face, tensors, split, config):
         self.face, self.tensors, self.split = face, tensors, split
         self.size, self.batch_size = config.model.image_size, config.train.batch_size
+        self.trains = {name: stage.trains for name, stage in config.stages()}
         self._reconstruct = tf.function(lambda images: model(images, training=False))
+        self._decode = tf.function(functools.partial(_decode, model))
 
-    def score(self):
+    def score(self, stage):
         """(dict of means over the split, one number to choose by: lower is better).
 
         nme: percent of the landmarks' box; vertices: millimetres over the skin after rigid
-        alignment; image: mean L1 over the face. The number is nme + vertices, or image where the
-        split has no labels.
+        alignment; albedo, image: mean L1 over the face. The number is nme + vertices, or image
+        where the split has no labels. In a stage that trains the decoders alone, vertices and
+        albedo are decoded from the labels' codes; the number is vertices + 100 albedo.
+
+        Args:
+            stage: its name.
         """
-        values = {"nme": [], "vertices": [], "image": []}
+        values = {}
         for batch in self._batches():
-            result = self._reconstruct(batch["image"])
-            for name, errors in self._errors(batch, result).items():
-                values[name].extend(errors)
+            if self.trains[stage] == "decoders":
+                errors = self._decoded_errors(batch, *self._decode(batch))
+            else:
+                errors = self._errors(batch, self._reconstruct(batch["image"]))
+            for name, numbers in errors.items():
+                values.setdefault(name, []).extend(numbers)
         numbers = {name: float(np.mean(errors)) for name, errors in values.items() if errors}
+        if self.trains[stage] == "decoders":
+            return numbers, numbers["vertices"] + 100 * numbers["albedo"]
         labelled = [numbers[name] for name in ("nme", "vertices") if name in numbers]
         return numbers, sum(labelled) if labelled else numbers["image"]
 
-    def panel(self):
+    def panel(self, stage):
         """(uint8 `[H, W, 3]` picture of the first faces, name -> code values)."""
         batch = next(self._batches())
+        if self.trains[stage] == "decoders":
+            _, albedo = self._decode(batch)
+            rows = [np.hstack(maps[:PANEL_FACES]) for maps in (batch["albedo"], albedo)]
+            return visualize.to_uint8(np.vstack(rows)), {}
         result = self._reconstruct(batch["image"])
         first = tf.nest.map_structure(_first, (batch, result))
         picture = visualize.panel(first[0]["image"], first[1], first[0], self.tensors)
@@ -63,13 +80,36 @@ class Validation:
             "image": metrics.masked_l1(drawn, batch["image"], result.mask),
         }
         if "vertices" in batch:
-            skin = self.face.regions["skin"]
-            distance, _ = metrics.vertex_error(result.vertices, batch["vertices"], skin)
-            errors["vertices"] = distance @ (skin / skin.sum()) * self.face.units
+            errors["vertices"] = self._millimetres(result.vertices, batch)
+        if "albedo" in batch:
+            errors["albedo"] = self._albedo_error(result.albedo_map, batch)
         for name, label in (("nme", "has_landmarks"), ("vertices", "has_vertices")):
             if name in errors and label in batch:
                 errors[name] = errors[name][np.asarray(batch[label])]
         return {name: [float(v) for v in found if np.isfinite(v)] for name, found in errors.items()}
+
+    def _millimetres(self, vertices, batch):
+        """Mean distance over the skin after rigid alignment, `[B]`."""
+        skin = self.face.regions["skin"]
+        distance, _ = metrics.vertex_error(vertices, batch["vertices"], skin)
+        return distance @ (skin / skin.sum()) * self.face.units
+
+    def _decoded_errors(self, batch, vertices, albedo):
+        return {
+            "vertices": self._millimetres(vertices, batch),
+            "albedo": self._albedo_error(albedo, batch),
+        }
+
+    def _albedo_error(self, albedo, batch):
+        covered = (self.tensors.texel_triangle >= 0)[np.newaxis, ..., np.newaxis]
+        return metrics.masked_l1(albedo, batch["albedo"], covered)
+
+
+def _decode(model, batch):
+    """What the decoders make of the codes of the labels: vertices and albedo."""
+    codes = model.label_codes(batch["vertices"], batch["albedo"])
+    _, vertices = model.decode_shape(codes.shape_code)
+    return vertices, model.decode_albedo(codes.albedo_code)
 
 
 def _first(values):
