@@ -75,7 +75,7 @@ def open_training(config, face):
         for request in wanted
     ]
     statistics = batches.projection_statistics(
-        sources, config.model.image_size, config.data.mirror, face
+        sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
     )
     return batches.Batches(sources, weights, config, face), statistics
 
