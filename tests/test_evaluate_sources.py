@@ -111,6 +111,32 @@ def test_a_folder_of_photos_with_landmark_files(trained, fake, here):
     assert {path.stem for path in figures.iterdir()} >= FIGURES
 
 
+def test_hidden_landmarks_count_nowhere(trained, fake, here):
+    """Points that a file hides change neither the error of the others nor the crop."""
+    folder, hidden = here / "photos", [*range(17), 30]
+    folder.mkdir()
+    for path in sorted((fake / "AFLW2000").glob("*.mat"))[:2]:
+        shutil.copy(path.with_suffix(".jpg"), folder)
+        points = (scipy.io.loadmat(path)["pt3d_68"][:2].T - 1).tolist()
+        points = [None if i in hidden else point for i, point in enumerate(points)]
+        (folder / f"{path.stem}.json").write_text(json.dumps(points))
+    report = evaluate(trained, f"photo_folder:{folder}")
+    assert "2 faces have hidden landmarks, which count nowhere." in report["notes"]
+    model, config = weights.load(trained), dataclasses.replace(configs.Config(), model=CONFIG.model)
+    split = data.open_split(data.request(f"photo_folder:{folder}", 32), config, "all")
+    [batch] = data.in_order(split, 32, 4, ["landmark_visible", "has_landmarks"])
+    visible = np.asarray(batch["landmark_visible"])
+    assert not batch["has_landmarks"].numpy().any()  # training leaves these points alone
+    assert np.flatnonzero(~visible[0]).tolist() == hidden
+    found, true = model(batch["image"], draw=False).landmarks.numpy(), batch["landmarks"].numpy()
+    keep = visible[0]
+    size = np.sqrt(np.prod(np.ptp(true[:, keep], axis=1), axis=-1))
+    wanted = np.linalg.norm(found - true, axis=-1)[:, keep].mean(axis=1) / size * 100
+    assert report["alignment"]["model"]["mean"][0] == pytest.approx(wanted.mean(), rel=1e-4)
+    middle = (true[:, keep].max(axis=1) + true[:, keep].min(axis=1)) / 2
+    np.testing.assert_allclose(middle, 15.5, atol=1e-3)
+
+
 @pytest.mark.slow
 def test_300w_lp_is_evaluated_on_its_validation_split(trained, fake):
     report = evaluate(trained / weights.FILE, f"w300_lp:{fake}", out="mine")

@@ -175,6 +175,12 @@ def test_a_crop_that_is_off_shows_the_same_face_elsewhere(model):
     assert difference.max() < 0.16 * S and (difference.max(axis=1) > 0.1).all()
 
 
+def test_a_crop_that_is_off_by_nothing_is_the_evaluation_crop(model):
+    [batch] = data.in_order(FakeSplit(perfect(model)), S, N, ["image"], off=1e-7)
+    for name in ("image", "landmarks"):
+        np.testing.assert_allclose(batch[f"{name}{data.OFF}"], batch[name], atol=1e-3)
+
+
 def test_how_far_a_crop_is_off_depends_on_its_record_and_the_seed(model):
     arrays = perfect(model)
     sides = [np.ptp(arrays["landmarks"], axis=(1, 2)), None, None]

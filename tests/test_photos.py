@@ -132,7 +132,7 @@ def test_landmark_files(text, name):
         (b'{"points": []}', "a.json", "a.json: not a .pts or .json"),
         (b"[[1, 2], [3]]", "a.json", "a.json: not a .pts or .json"),
         (b"{1 2 3 4}", "a.pts", r"68 points \(x, y\) are expected, got shape \(2, 2\)"),
-        (json.dumps([[1, float("nan")]] * 68).encode(), "a.json", "68 points"),
+        (json.dumps([[1, float("nan")]] * 68).encode(), "a.json", "at least 34 must be finite"),
     ],
 )
 def test_bad_landmark_files_are_named(contents, name, message):

@@ -88,24 +88,29 @@ def read_landmarks(contents, name):
         name: of the file; its ending tells the format.
 
     Returns:
-        `[68, 2]` float32 pixels from 0.
+        `[68, 2]` float32 pixels from 0; NaN where a point is hidden: `nan`, or null in a .json.
 
     Raises:
-        ValueError: another format or number of points; names the file.
+        ValueError: another format or number of points, or more than half are hidden; names the
+            file.
     """
     try:
         text = contents.decode()
         if name.lower().endswith(".json"):
             points = json.loads(text)
-            points = np.array(points["landmarks"] if isinstance(points, dict) else points, float)
+            points = points["landmarks"] if isinstance(points, dict) else points
+            points = np.array([[np.nan] * 2 if p is None else p for p in points], float)
         else:
             inside = text[text.index("{") + 1 : text.index("}")].split()
             points = np.array(inside, float).reshape(-1, 2) - 1
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{name}: not a .pts or .json file of landmarks: {error}") from None
-    if points.shape != (68, 2) or not np.all(np.isfinite(points)):
+    if points.shape != (68, 2):
         raise ValueError(f"{name}: 68 points (x, y) are expected, got shape {points.shape}")
-    return points.astype(np.float32)
+    hidden = ~np.all(np.isfinite(points), axis=1)
+    if hidden.sum() > len(points) // 2:
+        raise ValueError(f"{name}: of 68 points at least 34 must be finite, got {np.sum(~hidden)}")
+    return np.where(hidden[:, np.newaxis], np.nan, points).astype(np.float32)
 
 
 def detect(image):

@@ -22,8 +22,8 @@ class Config(records.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "Landmark files may hide points."}
     BUILDER_CONFIGS = records.configs(Config)
     BUILDER_CONFIGS += [
         dataclasses.replace(c, name=f"{c.name}_all_faces", all_faces=True) for c in BUILDER_CONFIGS
@@ -42,6 +42,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "landmarks",
             ),
             "confidence": tfds.features.Scalar(tf.float32, doc="of the detector, 0 to 1"),
+            "landmark_visible": tfds.features.Tensor(
+                shape=(68,),
+                dtype=tf.bool,
+                doc="which points the file gives; where some are hidden, `landmarks` has the "
+                "others' mean in their place and `has_landmarks` is False",
+            ),
         }
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(records.features(self.builder_config) | own),
@@ -89,19 +95,23 @@ def make_examples(tree, name, config):
     for suffix in LANDMARK_SUFFIXES:
         if stem + suffix in tree:
             landmarks = photos.read_landmarks(tree.read(stem + suffix), stem + suffix)
+            visible = np.isfinite(landmarks).all(axis=1)
+            landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
             records.check_landmarks(landmarks, image, stem + suffix)
             labels = records.cut(image, config.image_size, landmarks=landmarks)
-            box = {"box": np.zeros(4, np.float32), "confidence": 1.0}
-            return [records.example(name, name, **labels) | box]
+            own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
+            own["has_landmarks"] = bool(visible.all())
+            return [records.example(name, name, **labels) | own]
     faces = photos.detect(image)
     if not faces:
         raise ValueError(f"{name}: no face is found")
     examples = []
     for number, face in enumerate(faces if config.all_faces else faces[:1]):
         labels = records.cut(image, config.image_size, photos.face_square(face.box))
-        box = {"box": face.box.astype(np.float32), "confidence": face.confidence}
+        own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
+        own["landmark_visible"] = np.zeros(68, bool)
         of_photo = f"{name}#{number}" if number else name
-        examples.append(records.example(of_photo, of_photo, **labels) | box)
+        examples.append(records.example(of_photo, of_photo, **labels) | own)
     return examples
 
 

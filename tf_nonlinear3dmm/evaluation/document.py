@@ -32,8 +32,13 @@ def notes(subject, per_face, report):
     """What the test set does not know and what the report does instead, as sentences."""
     errors = per_face[measures.NME, measures.MODEL]
     located = np.isfinite(errors)
-    guessed = np.sum(located & ~per_face[measures.YAW_KNOWN].astype(bool))
     lines = []
+    if "landmark_visible" in subject.split:
+        visible = subject.split["landmark_visible"][subject.split.rows[: len(located)]]
+        partly = np.sum(visible.any(axis=1) & ~visible.all(axis=1))
+        if partly:
+            lines.append(f"{partly} faces have hidden landmarks, which count nowhere.")
+    guessed = np.sum(located & ~per_face[measures.YAW_KNOWN].astype(bool))
     if not located.any():
         lines.append("No face of this set has landmarks: alignment is not measured.")
     elif not located.all():

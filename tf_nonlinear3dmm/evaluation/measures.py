@@ -19,7 +19,7 @@ NME, NME_REANNOTATED = "nme", "nme, re-annotated"
 YAW, YAW_LABEL, YAW_KNOWN = "yaw", "yaw of the label", "yaw is known"
 FEATURES = """image face_mask landmarks projection vertices albedo illumination yaw_deg
     landmarks_reannotated yaw_label_deg has_landmarks has_landmarks_reannotated has_projection
-    has_vertices has_face_mask""".split()
+    landmark_visible has_vertices has_face_mask""".split()
 
 
 class Measures:
@@ -75,16 +75,14 @@ def measure(model, batches, progress=lambda faces: None):
         errors, best_pose = _alignment(model.face, result, labels)
         measures.add(_yaw(labels, best_pose) | errors)
         if "landmarks_reannotated" in labels:
-            again = labels | {
-                name: labels[f"{name}_reannotated"] for name in ("landmarks", "has_landmarks")
-            }
+            again = {n: labels[f"{n}_reannotated"] for n in ("landmarks", "has_landmarks")}
+            again["image"] = labels["image"]
             measures.add(_alignment(model.face, result, again, NME_REANNOTATED)[0])
         if f"image{data.OFF}" in labels:
             points = locate(batch[f"image{data.OFF}"])
-            true = batch[f"landmarks{data.OFF}"]
-            error = metrics.nme(points, true, model.face.landmarks >= 0)
-            error = np.where(_has(labels, "landmarks"), error, np.nan)
-            measures.add({(NME, OFF_MODEL): error})
+            good, valid = _visible(model.face, labels)
+            error = metrics.nme(points, batch[f"landmarks{data.OFF}"], valid)
+            measures.add({(NME, OFF_MODEL): np.where(good, error, np.nan)})
         if "vertices" in labels:
             numbers, distances = _shape(model.face, result, labels)
             measures.add(numbers)
@@ -96,20 +94,27 @@ def measure(model, batches, progress=lambda faces: None):
 
 def _alignment(face, result, labels, name=NME):
     """(NME of the model and of the mean face in two poses, the best pose `[B, 2, 4]`)."""
-    true, exists = labels["landmarks"], face.landmarks >= 0
+    true, (good, valid) = labels["landmarks"], _visible(face, labels)
     points = face.mean_vertices[np.maximum(face.landmarks, 0)]
-    good = _has(labels, "landmarks")
     poses = {PREDICTED_POSE: result.projection.numpy(), BEST_POSE: np.zeros([len(true), 2, 4])}
-    poses[BEST_POSE][good] = metrics.best_pose(points, true[good], exists)
+    poses[BEST_POSE][good] = metrics.best_pose(points, true[good], valid[good])
     shown = {MODEL: result.landmarks.numpy()}
     for method, projection in poses.items():
         projection = tf.constant(projection, tf.float32)
         shown[method] = camera.project(np.tile(points, [len(true), 1, 1]), projection)[..., :2]
     errors = {
-        (name, method): np.where(good, metrics.nme(p, true.astype(np.float32), exists), np.nan)
+        (name, method): np.where(good, metrics.nme(p, true.astype(np.float32), valid), np.nan)
         for method, p in shown.items()
     }
     return errors, poses[BEST_POSE]
+
+
+def _visible(face, labels):
+    """(`[B]` bool: which faces have landmarks, `[B, K]`: which of them count)."""
+    exists = np.tile(face.landmarks >= 0, [len(labels["image"]), 1])
+    if "landmark_visible" not in labels:
+        return _has(labels, "landmarks"), exists
+    return labels["landmark_visible"].any(axis=1), exists & labels["landmark_visible"]
 
 
 def _shape(face, result, labels):
