@@ -1,4 +1,4 @@
-"""Builds the embedded face and its skins from CC0 sources, or compares them with rebuilt ones.
+"""Builds the embedded face, its skins and its hair from CC0 sources, or compares with rebuilt ones.
 
 python scripts/build_face_model.py           # download, build, write the assets
 python scripts/build_face_model.py --check   # download, build, compare with the assets
@@ -12,7 +12,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 from tf_nonlinear3dmm import face_model  # noqa: E402
-from tf_nonlinear3dmm.face_build import assemble, assets_package, skins, source  # noqa: E402
+from tf_nonlinear3dmm.face_build import assemble, assets_package, hair, skins, source  # noqa: E402
 
 
 def main():
@@ -21,6 +21,7 @@ def main():
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {source.WHEEL}")
     parser.add_argument("--package", type=pathlib.Path, help=f"a copy of {assets_package.TARBALL}")
     parser.add_argument("--output", type=pathlib.Path, default=face_model.ASSET)
+    parser.add_argument("--hair-output", type=pathlib.Path, default=face_model.hair.ASSET)
     parser.add_argument("--skins-output", type=pathlib.Path, default=face_model.skins.ASSET)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -28,6 +29,7 @@ def main():
         package = flags.package or assets_package.download(folder)
         finish = compare if flags.check else write
         same = finish(flags.output, assemble.build(wheel), assemble.differences)
+        same &= finish(flags.hair_output, hair.build(package, wheel), assemble.differences)
         # The skins lie in the UV map of the face in the package: written before, if it changed.
         same &= finish(flags.skins_output, skins.build(wheel, package), skins.differences)
     if not same:

@@ -1,7 +1,8 @@
-"""Evaluates a trained run: report.md, report.json and figures in its folder.
+"""Evaluates trained weights on a test set: report.md, report.json and figures in a folder.
 
-python scripts/evaluate.py --run runs/small
-python scripts/evaluate.py --run runs/small --source aflw2000_3d:/data/AFLW2000 --out aflw
+python scripts/evaluate.py
+python scripts/evaluate.py --source aflw2000_3d:/data/AFLW2000-3D.zip
+python scripts/evaluate.py --run runs/small --source photo_folder:/home/me/photos --out mine
 """
 
 import pathlib
@@ -14,12 +15,21 @@ from tf_nonlinear3dmm import command_line  # noqa: E402
 
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
-    parser.add_argument("--source", help="data set, `name` or `name:PATH` [the run's first]")
-    parser.add_argument("--split", help="of the data set [test; validation where it has none]")
+    parser.add_argument("--run", help="folder of a run, or file of weights [the package's]")
+    parser.add_argument(
+        "--source",
+        help="test set, `name` or `name:PATH`: synthetic_faces, aflw2000_3d, w300_lp, photo_folder "
+        "[the run's first, or generated faces]",
+    )
+    parser.add_argument(
+        "--split",
+        help="of the data set, or all [test; all of a folder of photos; else validation]",
+    )
     parser.add_argument("--faces", type=int, help="evaluate the first so many [all]")
     parser.add_argument("--batch", type=int, default=32, help="faces at a time [%(default)s]")
-    parser.add_argument("--out", help="folder for the report [the run's]")
+    parser.add_argument(
+        "--out", help="folder for the report [the run's; with another test set reports/NAME]"
+    )
     flags = parser.parse_args()
     if flags.batch < 1 or (flags.faces is not None and flags.faces < 1):
         parser.error("--faces and --batch must be at least 1")

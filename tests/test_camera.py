@@ -185,3 +185,30 @@ def test_rotation_and_crop_refuse_other_projections():
     for function in (camera.rotation, lambda p: camera.crop(p, 0, 0, 1)):
         with pytest.raises(ValueError, match=r"`projection` must have shape \[B, 2, 4\]"):
             function(np.zeros([B, 4, 2]))
+
+
+def test_six_numbers_of_a_rotation_give_that_rotation():
+    angles = tf.constant(np.random.default_rng(4).uniform(-1.4, 1.4, [3, 5]))
+    scale, place = (
+        tf.constant([1.0, 2, 3, 4, 5], tf.float64),
+        tf.random.normal([5, 2], dtype="float64"),
+    )
+    projection = camera.compose(*tf.unstack(angles), scale, place)
+    rows = camera.rotation(projection)[:, :2]
+    stretched = tf.reshape(rows * [[[2.0], [0.7]]] + [[[0.0], [0.3]]] * rows[:, :1], [5, 6])
+    np.testing.assert_allclose(camera.from_six(stretched, scale, place), projection, atol=1e-12)
+
+
+def test_any_six_numbers_give_rows_of_the_scale_at_right_angles_and_a_gradient():
+    numbers = tf.constant(np.random.default_rng(5).normal(size=[4, 6]))
+    scale, place = tf.constant([0.5, 1, 2, 40], tf.float64), tf.zeros([4, 2], tf.float64)
+    rows = camera.from_six(numbers, scale, place)[..., :3]
+    gram = tf.matmul(rows, rows, transpose_b=True)
+    np.testing.assert_allclose(gram, np.eye(2) * np.square(scale)[:, None, None], atol=1e-9)
+    exact, numeric = tf.test.compute_gradient(
+        lambda n, s: camera.from_six(n, s, place), [numbers, scale]
+    )
+    for one, other in zip(exact, numeric, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    with pytest.raises(ValueError, match=r"`numbers` must have shape \[B, 6\]"):
+        camera.from_six(numbers[:, :5], scale, place)

@@ -56,6 +56,9 @@ def test_a_wrong_choice_is_refused(kind, field, value):
         (configs.StageConfig, "final_rate", 1.5),
         (configs.DataConfig, "test_examples", 0),
         (configs.DataConfig, "photometric", 2.0),
+        (configs.DataConfig, "rotation_deg", -1.0),
+        (configs.DataConfig, "any_rotation", 1.1),
+        (configs.DataConfig, "low_resolution", 1.1),
         (configs.TrainConfig, "log_every", 0),
         (configs.TrainConfig, "ema_decay", 1.1),
     ],
@@ -63,6 +66,14 @@ def test_a_wrong_choice_is_refused(kind, field, value):
 def test_a_number_out_of_range_is_refused(kind, field, value):
     with pytest.raises(ValueError, match=f"`{field}` must be a number .*got {value!r}"):
         kind(**{field: value})
+
+
+def test_the_paper_jitters_and_mirrors_alone():
+    off = ("rotation_deg", "any_rotation", "photometric")
+    off += ("patches", "blur", "noise", "low_resolution")
+    for name in ("paper", "cvpr18"):
+        assert not any(getattr(configs.preset(name).data, field) for field in off)
+    assert all(getattr(configs.preset("small").data, field) for field in off)
 
 
 def test_a_run_without_steps_is_refused():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, configs, data, sampling
-from tf_nonlinear3dmm.data import augment, batches, sources
+from tf_nonlinear3dmm.data import augment, batches, degrade, draws, sources
 from tf_nonlinear3dmm.face_model import FaceModel
 
 SIZE, STORED = fake_faces.SIZE, fake_faces.STORED
@@ -37,7 +37,7 @@ def open_split(config, split="train"):
 
 
 def stored_batch(count=6):
-    """Stored examples whose red is 6 x and whose green is 6 y."""
+    """Stored examples whose red is 5 x and whose green is 5 y."""
     records = [fake_faces.example("train", i) for i in range(count)]
     batch = {
         name: np.stack([r[name] for r in records])
@@ -45,52 +45,156 @@ def stored_batch(count=6):
         if isinstance(value, np.ndarray)
     }
     y, x = np.mgrid[:STORED, :STORED]
-    batch["image"][:] = np.stack([6 * x, 6 * y, 0 * x], axis=-1)
+    batch["image"][:] = np.stack([5 * x, 5 * y, 0 * x], axis=-1)
     return {name: tf.constant(value) for name, value in batch.items()}
 
 
-def window(count=6, mirror=False, seed=3, scale=0.1, shift=0.08):
-    return augment.jittered(count, STORED, SIZE, scale, shift, mirror, seed=[seed, 0])
+def draw(count=6, seed=3):
+    return draws.Draws(count, tf.range(count), seed, 0)
+
+
+def window(count=6, seed=3, batch=None, size=SIZE, stored=STORED, **changes):
+    """Random crops, turned and jittered widely unless `changes` of `DataConfig` say otherwise."""
+    wide = {"jitter_scale": 0.15, "jitter_shift": 0.1, "rotation_deg": 30.0, "any_rotation": 0.3}
+    options = configs.DataConfig(**wide | changes)
+    batch = stored_batch(count) if batch is None else batch
+    known = tf.fill([count], True)
+    return augment.jittered(batch["landmarks"], known, stored, size, options, draw(count, seed))
 
 
 def test_landmarks_follow_the_picture():
     batch = stored_batch()
-    cut = augment.cut(batch, window(), SIZE)
-    inside = tf.reduce_all((cut["landmarks"] > 0) & (cut["landmarks"] < SIZE - 1), axis=-1)
-    assert tf.reduce_sum(tf.cast(inside, tf.int32)) > 300
-    colour = sampling.bilinear(cut["image"], cut["landmarks"])[..., :2] * 255 / 6
-    error = tf.abs(colour - batch["landmarks"])[inside]
-    assert tf.reduce_max(error) < 1e-3
-
-
-def test_the_projection_follows_the_picture():
-    batch, cutout = stored_batch(), window()
+    cutout = window()
+    assert tf.reduce_max(tf.abs(cutout.angle)) > 0.5
     cut = augment.cut(batch, cutout, SIZE)
-    before = camera.project(batch["vertices"], batch["projection"])
-    after = camera.project(batch["vertices"], cut["projection"])
-    np.testing.assert_allclose(
-        after[..., :2], camera.crop_points(before, *cutout[:3])[..., :2], atol=1e-4
+    seen = sampling.bilinear(cut["face_mask"], cut["landmarks"])[..., 0] > 0.999
+    inside = tf.reduce_all((cut["landmarks"] > 0) & (cut["landmarks"] < SIZE - 1), axis=-1) & seen
+    assert tf.reduce_sum(tf.cast(inside, tf.int32)) > 300
+    colour = sampling.bilinear(cut["image"], cut["landmarks"])[..., :2] * 255 / 5
+    error = tf.abs(colour - batch["landmarks"])[inside]
+    assert tf.reduce_max(error) < 2e-3
+
+
+def test_the_projection_lands_on_the_landmarks():
+    batch = stored_batch(64)
+    cut = augment.cut(batch, window(64), SIZE)
+    points = tf.gather(batch["vertices"], FACE.landmarks, axis=1)
+    points = camera.project(points, cut["projection"])
+    np.testing.assert_allclose(points[..., :2], cut["landmarks"], atol=1e-3)
+
+
+def test_a_turned_projection_has_its_yaw_and_another_roll():
+    batch = stored_batch(64)
+    cutout = window(64)
+    cut = augment.cut(batch, cutout, SIZE)
+    before, after = (camera.decompose(b["projection"]) for b in (batch, cut))
+    for i in (0, 1):  # yaw, pitch
+        np.testing.assert_allclose(after[i], before[i], atol=1e-4)
+    turned = (after[2] - before[2] - cutout.angle + np.pi) % (2 * np.pi) - np.pi
+    np.testing.assert_allclose(turned, 0, atol=1e-4)  # anticlockwise as roll is
+    np.testing.assert_allclose(after[3], before[3] * cutout.k, rtol=1e-4)
+
+
+def test_dots_stay_under_their_landmarks():
+    rows, stored = 112, 154
+    batch = stored_batch(12)
+    spread = stored / STORED
+    points = np.round((batch["landmarks"].numpy()[:, ::4] + 0.5) * spread - 0.5)
+    image = np.zeros([12, stored, stored, 3], np.uint8)
+    for i, (x, y) in enumerate(points.astype(int).transpose(0, 2, 1)):
+        for dx in (-1, 0, 1):
+            for dy in (-1, 0, 1):
+                image[i, y + dy, x + dx] = 255
+    batch = {"image": tf.constant(image), "landmarks": tf.constant(points, tf.float32)}
+    cut = augment.cut(batch, window(12, batch=batch, size=rows, stored=stored), rows)
+    checked = 0
+    for picture, places in zip(cut["image"].numpy()[..., 0], cut["landmarks"].numpy(), strict=True):
+        for place in places:
+            apart = np.linalg.norm(places - place, axis=-1)
+            if np.sort(apart)[1] < 9 or (place < 5).any() or (place > rows - 6).any():
+                continue
+            x, y = np.round(place).astype(int)
+            dot = picture[y - 4 : y + 5, x - 4 : x + 5]
+            grid = np.mgrid[y - 4 : y + 5, x - 4 : x + 5]
+            found = (grid * dot).sum(axis=(1, 2)) / dot.sum()
+            assert np.abs(found[::-1] - place).max() < 0.5
+            checked += 1
+    assert checked > 60
+
+
+def test_a_full_turn_does_nothing():
+    batch = stored_batch()
+    still = window(rotation_deg=0.0, any_rotation=0.0)
+    turned = still._replace(angle=still.angle + 2 * np.pi)
+    one, other = (augment.cut(batch, w, SIZE) for w in (still, turned))
+    for name, value in one.items():
+        np.testing.assert_allclose(other[name], value, atol=1e-4, err_msg=name)
+
+
+def test_a_turned_crop_lies_around_the_turned_landmarks():
+    """As the evaluation crop of a photograph of a tilted head does."""
+    batch = stored_batch(32)
+    batch["landmarks"] += (STORED - 1) / 2 - box(batch["landmarks"])[0][:, tf.newaxis]
+    still = {"jitter_scale": 0.0, "jitter_shift": 0.0, "any_rotation": 0.0, "batch": batch}
+    upright, turned = (
+        box(augment.cut(batch, window(32, rotation_deg=deg, **still), SIZE)["landmarks"])
+        for deg in (0.0, 60.0)
     )
+    for centre, side in (upright, turned):
+        np.testing.assert_allclose(centre, np.full([32, 2], (SIZE - 1) / 2), atol=1e-3)
+        np.testing.assert_allclose(side, box(batch["landmarks"])[1], rtol=1e-4)
 
 
-def test_jitter_fills_its_range_and_stays_inside_the_stored_image():
-    cutout = window(4000)
-    side = SIZE / cutout.k
-    assert 0.9 * SIZE <= tf.reduce_min(side) < 0.91 * SIZE
-    assert 1.09 * SIZE < tf.reduce_max(side) <= 1.1 * SIZE
-    for offset in (cutout.x0, cutout.y0):
-        first = offset + 0.5 / cutout.k - 0.5
-        last = offset + (SIZE - 0.5) / cutout.k - 0.5
-        assert tf.reduce_min(first) >= -1e-4 and tf.reduce_max(last) <= STORED - 1 + 1e-4
-        shift = (offset + side / 2 - STORED / 2) / side
-        assert 0.075 < tf.reduce_max(tf.abs(shift)) < 0.0801
+def box(points):
+    """Centre and longer side."""
+    low, high = tf.reduce_min(points, axis=1), tf.reduce_max(points, axis=1)
+    return (low + high) / 2, tf.reduce_max(high - low, axis=-1)
+
+
+def test_crops_fill_the_ranges_of_their_settings():
+    batch = stored_batch(1)
+    batch = {"landmarks": tf.repeat(batch["landmarks"], 4000, axis=0)}
+    still = window(4000, batch=batch, rotation_deg=0.0, any_rotation=0.0)
+    side = SIZE / still.k
+    assert 0.85 * SIZE <= tf.reduce_min(side) < 0.86 * SIZE
+    assert 1.14 * SIZE < tf.reduce_max(side) <= 1.15 * SIZE
+    for centre in (still.x, still.y):
+        shift = (centre - (STORED - 1) / 2) / side
+        assert 0.097 < tf.reduce_max(tf.abs(shift)) < 0.1001
         assert abs(tf.reduce_mean(shift)) < 0.005
+    normal = window(4000, batch=batch, any_rotation=0.0)
+    assert abs(np.degrees(np.std(normal.angle)) - 30) < 1.5
+    some = window(4000, batch=batch, any_rotation=0.5, rotation_deg=0.0)
+    assert abs(np.mean(some.angle.numpy() != 0) - 0.5) < 0.05
+    assert abs(np.mean(np.abs(some.angle) > np.pi / 2) - 0.25) < 0.05
+    assert {*np.unique(still.fill)} == {augment.REFLECTION, augment.EDGE, augment.BLACK}
+    assert abs(np.mean(still.flip) - 0.5) < 0.05
+
+
+def test_what_lies_outside_is_filled_and_is_no_face():
+    batch = stored_batch(3)
+    batch["image"] = tf.maximum(batch["image"], 9)
+    away = window(3, rotation_deg=0.0, any_rotation=0.0, jitter_shift=0.0, jitter_scale=0.0)
+    away = away._replace(x=away.x - SIZE / 2, fill=tf.range(3))
+    cut = augment.cut(batch, away, SIZE)
+    outside = cut["face_mask"][..., 0] == 0
+    reflection, edge, black = np.unstack(np.asarray(cut["image"]))
+    count = int(tf.reduce_sum(tf.cast(outside[0, 0], tf.int32)))
+    assert count == SIZE / 2 - (STORED - SIZE) / 2
+    assert not black[:, :count].any() and black[:, count:].all()
+    np.testing.assert_allclose(edge[:, 0], edge[:, count], atol=1e-5)
+    np.testing.assert_allclose(reflection[:, count - 2], reflection[:, count + 1], atol=0.03)
+    assert np.ptp(reflection[5, :count, 0]) > 0.1
+
+
+def unjittered():
+    return window(jitter_scale=0.0, jitter_shift=0.0, rotation_deg=0.0, any_rotation=0.0)
 
 
 def test_no_jitter_is_the_evaluation_crop():
     batch = stored_batch()
     still, centre = (
-        augment.cut(batch, window(scale=0.0, shift=0.0), SIZE),
+        augment.cut(batch, unjittered(), SIZE),
         augment.cut_centre(batch, SIZE),
     )
     offset = (STORED - SIZE) // 2
@@ -114,7 +218,7 @@ def test_landmark_partners_are_those_of_the_mesh():
 
 def test_a_mirrored_example_is_consistent():
     cut = batches.as_floats(augment.cut(stored_batch(), window(), SIZE))
-    mirrored = augment.mirror(cut, tf.fill([6], True), FACE)
+    mirrored = augment.mirror(cut, tf.fill([6], True), FACE, SIZE)
     np.testing.assert_array_equal(mirrored["image"], cut["image"][:, :, ::-1])
     points = camera.project(mirrored["vertices"], mirrored["projection"])[..., :2]
     np.testing.assert_allclose(
@@ -134,22 +238,103 @@ def test_the_mirrored_texture_belongs_to_the_mirrored_vertices():
 def test_mirroring_twice_does_nothing():
     cut = batches.as_floats(augment.cut(stored_batch(), window(), SIZE))
     flip = tf.constant([True, False] * 3)
-    twice = augment.mirror(augment.mirror(cut, flip, FACE), flip, FACE)
-    once = augment.mirror(cut, flip, FACE)
+    twice = augment.mirror(augment.mirror(cut, flip, FACE, SIZE), flip, FACE, SIZE)
+    once = augment.mirror(cut, flip, FACE, SIZE)
     for name, value in cut.items():
         np.testing.assert_allclose(twice[name], value, atol=1e-5, err_msg=name)
         np.testing.assert_array_equal(once[name][1], value[1], err_msg=name)
 
 
-def test_photometric_changes_colours_alone_and_keeps_the_range():
-    image = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))["image"]
-    draws = tf.random.stateless_uniform([3, 6], [1, 2])
-    np.testing.assert_allclose(augment.photometric(image, 0.0, draws), image, atol=1e-6)
-    changed = augment.photometric(image, 1.0, draws)
-    assert tf.reduce_min(changed) >= 0 and tf.reduce_max(changed) <= 1
-    assert tf.reduce_max(tf.abs(changed - image)) > 0.05
-    gray = augment.photometric(image, 1.0, draws * 0 + [[0.5], [0.5], [0.1]])
-    np.testing.assert_allclose(gray[..., 0], gray[..., 1], atol=1e-6)
+def test_colours_change_image_and_texture_alike():
+    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch["texture"] = batch["image"][:, 3:20, ::-1]
+    changed = degrade.recolour(batch, degrade.random_colour(1.0, draw()))
+    np.testing.assert_allclose(changed["texture"], changed["image"][:, 3:20, ::-1], atol=1e-5)
+    assert tf.reduce_min(changed["image"]) >= 0 and tf.reduce_max(changed["image"]) <= 1
+    assert tf.reduce_max(tf.abs(changed["image"] - batch["image"])) > 0.05
+    for name in batch.keys() - {"image", "texture"}:
+        assert changed[name] is batch[name]
+
+
+def test_colours_at_no_strength_stay():
+    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    same = degrade.recolour(batch, degrade.random_colour(0.0, draw()))
+    np.testing.assert_allclose(same["image"], batch["image"], atol=2e-4)
+
+
+def test_a_grey_picture_has_no_colour():
+    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    colour = degrade.random_colour(1.0, draw())._replace(grey=tf.constant([True, False] * 3))
+    image = degrade.recolour(batch, colour)["image"]
+    assert tf.reduce_max(tf.abs(image[::2, ..., 0] - image[::2, ..., 2])) < 1e-6
+    assert tf.reduce_max(tf.abs(image[1::2, ..., 0] - image[1::2, ..., 2])) > 0.1
+
+
+def test_the_mask_is_cleared_where_and_only_where_a_patch_is():
+    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch["has_face_mask"] = tf.constant([True] * 5 + [False])
+    patch = degrade.random_patch(1.0, draw())
+    patch = patch._replace(own=tf.fill([6], False), colour=tf.zeros([6, 3]) + [0.0, 0.0, 1.0])
+    changed = degrade.cover(batch, patch, tf.zeros([SIZE, SIZE, 3]))
+    covered = tf.reduce_any(changed["image"] != batch["image"], axis=-1)
+    np.testing.assert_array_equal(
+        covered, changed["face_mask"][..., 0] < batch["face_mask"][..., 0]
+    )
+    assert not tf.reduce_any(changed["face_mask"][covered] > 0)
+    assert all(tf.reduce_any(covered[:5], axis=[1, 2])) and not tf.reduce_any(covered[5])
+    none = degrade.cover(batch, degrade.random_patch(0.0, draw()), tf.zeros([SIZE, SIZE, 3]))
+    np.testing.assert_array_equal(none["image"], batch["image"])
+
+
+BLURS = {
+    "blur": lambda image: degrade.blur(image, tf.constant([0.5, 1.5])),
+    "motion": lambda image: degrade.motion(image, tf.constant([3.0, 3.0]), tf.constant([0.0, 1.5])),
+    "low_resolution": lambda image: degrade.low_resolution(image, tf.constant([8.0, 20.0])),
+}
+
+
+@pytest.mark.parametrize("name", BLURS)
+def test_a_blur_keeps_the_mean_and_the_place(name):
+    blur, middle = BLURS[name], (SIZE - 1) / 2
+    flat = tf.fill([2, SIZE, SIZE, 3], 0.3)
+    np.testing.assert_allclose(blur(flat), flat, atol=1e-5)
+    y, x = np.mgrid[:SIZE, :SIZE] - middle
+    spot = np.exp(-((x - 2) ** 2 + (y + 3) ** 2) / 8)[np.newaxis, ..., np.newaxis]
+    spot = tf.constant(np.tile(spot, [2, 1, 1, 3]), tf.float32)
+    blurred = blur(spot).numpy()[..., 0]
+    mass = blurred.sum(axis=(1, 2))
+    np.testing.assert_allclose((blurred * x).sum(axis=(1, 2)) / mass, 2, atol=0.3)
+    np.testing.assert_allclose((blurred * y).sum(axis=(1, 2)) / mass, -3, atol=0.3)
+    assert (blurred.max(axis=(1, 2)) < 0.99).all()
+
+
+def test_motion_blurs_along_its_line_alone():
+    stripes = tf.constant(np.tile(np.arange(SIZE) // 3 % 2, [2, SIZE, 1]), tf.float32)
+    stripes = tf.repeat(stripes[..., tf.newaxis], 3, axis=-1)
+    along, across = degrade.motion(stripes, tf.constant([3.0] * 2), tf.constant([np.pi / 2, 0.0]))
+    np.testing.assert_allclose(along, stripes[0], atol=0.02)
+    assert np.std(across) < 0.7 * np.std(stripes)
+
+
+def test_noise_is_as_strong_as_it_says_and_weaker_in_the_dark():
+    image = tf.constant([0.05, 0.5])[:, None, None, None] * tf.ones([1, 32, 32, 3])
+    grain = draw().pattern([64, 64, 3])
+    place = tf.zeros([2, 2], tf.int32)
+    noise = degrade.noise(image, tf.constant([0.01, 0.01]), place, grain) - image
+    wanted = 0.01 * np.sqrt(0.25 + 0.75 * np.array([0.05, 0.5]))
+    np.testing.assert_allclose(np.std(noise, axis=(1, 2, 3)), wanted, rtol=0.06)
+
+
+def test_each_defect_takes_its_share_and_leaves_the_rest():
+    image = tf.random.stateless_uniform([200, SIZE, SIZE, 3], [0, 0])
+    grain = draw().pattern([SIZE + degrade.SPARE, SIZE + degrade.SPARE, 3])
+    for name in ("blur", "noise", "low_resolution"):
+        data = configs.DataConfig(**{name: 0.3})
+        changed = degrade.camera(image, data, grain, draw(200))
+        touched = tf.reduce_any(changed != image, axis=[1, 2, 3])
+        assert abs(np.mean(touched) - 0.3) < 0.1, name
+    same = degrade.camera(image, configs.DataConfig(), grain, draw(200))
+    np.testing.assert_array_equal(same, image)
 
 
 def test_every_epoch_shows_every_record_once(config):
@@ -160,8 +345,15 @@ def test_every_epoch_shows_every_record_once(config):
     assert not np.array_equal(seen[:22], seen[22:44])
 
 
+EVERYTHING = {
+    "rotation_deg": 30.0,
+    "any_rotation": 0.2,
+    **dict.fromkeys(("photometric", "patches", "blur", "noise", "low_resolution"), 0.7),
+}
+
+
 def test_a_batch_depends_on_its_step_alone(config):
-    config = replace(config, photometric=0.5)
+    config = replace(config, **EVERYTHING)
     from_start, _ = data.open_training(config, FACE)
     wanted = [*from_start.dataset(0, 6)][4]
     resumed, _ = data.open_training(config, FACE)
@@ -173,6 +365,7 @@ def test_a_batch_depends_on_its_step_alone(config):
 
 
 def test_replicas_share_one_batch(config):
+    config = replace(config, **EVERYTHING)
     made, _ = data.open_training(config, FACE)
     whole = next(iter(made.dataset(3, 4)))
     parts = [
@@ -183,7 +376,7 @@ def test_replicas_share_one_batch(config):
     assert len(parts) == 4
     for name, value in whole.items():
         joined = np.concatenate([part[name] for part in parts])
-        np.testing.assert_allclose(joined, value, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(joined, value, atol=2e-5, err_msg=name)
 
 
 def test_a_batch_has_what_training_reads(config):
@@ -201,6 +394,44 @@ def test_a_batch_has_what_training_reads(config):
     for name in ("image", "face_mask", "texture", "texture_mask"):
         assert 0.2 < tf.reduce_max(batch[name]) <= 1
     assert all(tf.reduce_all(batch[f"has_{name}"]) for name in batches.LABELS)
+
+
+def test_a_batch_may_have_some_features_alone(config):
+    config = replace(config, **EVERYTHING)
+    made, _ = data.open_training(config, FACE)
+    whole = next(iter(made.dataset(2, 3)))
+    flags = {f"has_{name}" for name in batches.LABELS}
+    for names in (["image", "projection"], ["vertices", "texture"], ["face_mask"]):
+        part = next(iter(made.select(*names).dataset(2, 3)))
+        assert {*part} == {*names} | flags
+        for name in names:
+            np.testing.assert_allclose(part[name], whole[name], atol=1e-5, err_msg=name)
+    with pytest.raises(ValueError, match=r"did you mean `vertices`\?"):
+        made.select("vertex")
+
+
+def test_albedo_is_mirrored_with_its_example_where_it_is_asked_for(config):
+    made, _ = data.open_training(config, FACE)
+    batch = next(iter(made.select("vertices", "albedo").dataset(0, 1)))
+    split = made.sources[0].split
+    rows = split.rows[made.positions(0)]
+    stored = split["albedo"][rows] / np.float32(255)
+    flipped = np.any(batch["vertices"] != split["vertices"][rows], axis=(1, 2))
+    assert 0 < flipped.sum() < 8
+    stored[flipped] = stored[flipped][:, :, ::-1]
+    np.testing.assert_allclose(batch["albedo"], stored, atol=1e-6)
+    assert all(batch["has_albedo"])
+
+
+def test_a_data_set_without_albedo_gives_zeros(config, monkeypatch):
+    split = open_split(config)
+    there = type(split).__contains__
+    monkeypatch.setattr(
+        type(split), "__contains__", lambda self, name: name != "albedo" and there(self, name)
+    )
+    source = batches.Source(split, batches.layout(config.model, FACE))
+    batch = next(iter(batches.Batches([source], [1], config, FACE, ["albedo"]).dataset(0, 1)))
+    assert not tf.reduce_any(batch["has_albedo"]) and not tf.reduce_any(batch["albedo"] != 0)
 
 
 def test_teacher_labels_replace_the_truth_where_there_are_any(config):
@@ -248,6 +479,19 @@ def test_projection_statistics_are_those_of_the_evaluation_crop(config):
     assert deviation[3] == 1.0  # the floor: every face is in the middle
     mean, _ = batches.projection_statistics([source], SIZE, True, FACE)
     np.testing.assert_allclose(mean[[2, 3]], [0, (SIZE - 1) / 2], atol=1e-4)
+
+
+def test_projection_statistics_are_those_of_turned_crops(config):
+    source = batches.Source(open_split(config), batches.layout(config.model, FACE))
+    mean, deviation = batches.projection_statistics([source], SIZE, True, FACE, 30.0)
+    options = configs.DataConfig(rotation_deg=30.0, jitter_scale=0.0, jitter_shift=0.0)
+    count = 22 * 100
+    batch = {"projection": tf.constant(np.tile(source.projections(), [100, 1, 1]))}
+    centre = augment.jittered(None, None, STORED, SIZE, options, draw(count))
+    cut = augment.mirror(augment.cut(batch, centre, SIZE), centre.flip, FACE, SIZE)
+    rows = tf.reshape(cut["projection"], [count, 8])
+    np.testing.assert_allclose(mean, tf.reduce_mean(rows, axis=0), atol=0.7)
+    np.testing.assert_allclose(deviation[:3], tf.math.reduce_std(rows, axis=0)[:3], atol=0.5)
 
 
 def test_bad_records_are_skipped_and_named(tmp_path, caplog):

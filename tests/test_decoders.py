@@ -114,3 +114,53 @@ def test_refusals():
             decoder(CODE[:, :15])
     with pytest.raises(ValueError, match=r"`mean` must have shape \[7, 3\], got \[6, 3\]"):
         decoders.LinearDecoder(np.zeros([6, 3]), np.zeros([16, 7, 3]), np.ones(16))
+
+
+LINEAR = dataclasses.replace(TINY, linear_part=True)
+
+
+def smooth_maps(count, low, high, seed=0):
+    """Maps of five degrees of freedom in [low, high]."""
+    random = np.random.default_rng(seed)
+    modes = np.random.default_rng(9).normal(size=[5, *TINY.uv_size, 3])
+    maps = np.tanh(0.2 * np.einsum("nk,khwc->nhwc", random.normal(size=[count, 5]), modes))
+    return ((high - low) * (maps + 1) / 2 + low).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "make, low, high", [(decoders.ShapeDecoder, -2, 2), (decoders.AlbedoDecoder, 0, 1)]
+)
+def test_the_linear_part_draws_the_maps_it_was_set_to(make, low, high):
+    decoder, maps = make(LINEAR), smooth_maps(40, low, high)
+    for weight in decoder.trainable_weights:  # without what the convolutions add
+        weight.assign(tf.zeros_like(weight.value))
+    before = decoder(decoder.encode(maps))
+    np.testing.assert_allclose(before, np.full_like(maps, (low + high) / 2), atol=1e-5)
+    decoder.set_linear_part(maps)
+    codes = decoder.encode(maps)
+    assert codes.shape == (40, TINY.shape_code_size)
+    np.testing.assert_allclose(np.std(codes[:, :5], axis=0, ddof=1), 1, atol=1e-3)
+    others = smooth_maps(10, low, high, seed=1)
+    bound = 0.02 * (high - low)  # `BOUND` and the clipping of large codes
+    for some in (maps, others):
+        drawn = decoder(decoder.encode(some))
+        assert np.abs(drawn - some).mean() < bound / 4 and np.abs(drawn - some).max() < bound
+
+
+def test_code_weights_are_what_a_code_adds_to_the_mean_square():
+    decoder = decoders.ShapeDecoder(LINEAR)
+    for weight in decoder.trainable_weights:
+        weight.assign(tf.zeros_like(weight.value))
+    decoder.set_linear_part(smooth_maps(40, -2, 2))
+    code = np.zeros([1, TINY.shape_code_size], np.float32)
+    code[0, 2] = 0.01  # so small that tanh is linear
+    zero = decoder(np.zeros_like(code))
+    square = np.mean((decoder(code) - zero) ** 2) / 1e-4
+    slopes = np.mean((1 - (np.asarray(zero) / 2) ** 2) ** 2)
+    assert square == pytest.approx(float(decoder.code_weights()[2]) * slopes, rel=0.1)
+
+
+def test_the_linear_part_rests_in_training():
+    decoder = decoders.AlbedoDecoder(LINEAR)
+    resting = {w.name for w in decoder.non_trainable_weights}
+    assert {"linear_mean", "linear_modes"} <= resting

@@ -110,3 +110,18 @@ def test_refusals():
         Encoder(TINY, MEAN.reshape(2, 4), STD)
     with pytest.raises(ValueError, match="`projection_std` must be positive, got"):
         Encoder(TINY, MEAN, STD * [1, 1, 0, 1, 1, 1, 1, 1])
+
+
+def test_a_rotation_camera_is_orthogonal_and_near_the_mean_at_the_start():
+    config = dataclasses.replace(TINY, camera="rotation")
+    std = np.array([3, 3, 3, 4, 3, 3, 3, 4], np.float32)
+    encoder = Encoder(config, np.array([9, 0, 0, 16, 0, -9, 0, 17], np.float32), std)
+    images = np.random.default_rng(0).random([5, 32, 32, 3], np.float32)
+    projection = encoder(images).projection.numpy()
+    rows = projection[..., :3]
+    gram = rows @ rows.swapaxes(1, 2)
+    np.testing.assert_allclose(gram[:, 0, 1], 0, atol=1e-4)
+    np.testing.assert_allclose(gram[:, 0, 0], gram[:, 1, 1], rtol=1e-4)
+    scale = np.sqrt(gram[:, 0, 0])
+    np.testing.assert_allclose(scale, np.sqrt(9**2 + 3 * 3**2), rtol=0.1)  # over all rotations
+    np.testing.assert_allclose(projection[..., 3], [[16, 17]] * 5, atol=2)

@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import json
+import types
 
 import numpy as np
 import pytest
@@ -42,6 +43,8 @@ class FakeSplit:
     def __init__(self, arrays):
         self.arrays, self.rows, self.skipped = arrays, np.arange(N), ["bad"]
         self.name = "test"
+        info = types.SimpleNamespace(metadata=None, features={})
+        self.builder = types.SimpleNamespace(info=info, data_path="here")
 
     def __contains__(self, name):
         return name in self.arrays
@@ -152,6 +155,76 @@ def test_a_data_set_of_photos_alone_can_be_measured(model):
     assert not summary["alignment"]
 
 
+def test_a_crop_that_is_off_shows_the_same_face_elsewhere(model):
+    """A bright spot lies where the landmark says it does, in the crop and in one that is off."""
+    arrays = perfect(model)
+    place = np.random.default_rng(1).uniform(14, 26, [N, 1, 2]).astype(np.float32)
+    arrays["landmarks"] = np.tile(place, [1, 68, 1])
+    rows, columns = np.mgrid[:STORED, :STORED]
+    distance = (columns - place[..., :1]) ** 2 + (rows - place[..., 1:]) ** 2
+    spot = np.round(255 * np.exp(-distance / 8)).astype(np.uint8)
+    arrays["image"] = np.repeat(spot[..., np.newaxis], 3, axis=-1)
+    [batch] = data.in_order(FakeSplit(arrays), S, N, ["image"], off=0.1)
+    for end in ("", data.OFF):
+        light = batch[f"image{end}"].numpy()[..., 0]
+        total = light.sum((1, 2))
+        x, y = (np.sum(light * axis, (1, 2)) / total for axis in np.mgrid[:S, :S][::-1])
+        found = np.stack([x, y], -1)
+        np.testing.assert_allclose(found, batch[f"landmarks{end}"][:, 0], atol=0.05)
+    difference = np.abs(batch["landmarks"] - batch[f"landmarks{data.OFF}"])[:, 0]
+    assert difference.max() < 0.16 * S and (difference.max(axis=1) > 0.1).all()
+
+
+def test_how_far_a_crop_is_off_depends_on_its_record_and_the_seed(model):
+    arrays = perfect(model)
+    sides = [np.ptp(arrays["landmarks"], axis=(1, 2)), None, None]
+    for place, rows in enumerate((np.arange(N), np.array([4, 1])), start=1):
+        batches = data.in_order(FakeSplit(arrays), S, 4, ["image"], rows, off=0.1, seed=3)
+        sides[place] = np.concatenate([b[f"landmarks{data.OFF}"].numpy() for b in batches])
+    np.testing.assert_array_equal(sides[2], sides[1][[4, 1]])
+    other = next(data.in_order(FakeSplit(arrays), S, N, ["image"], off=0.1, seed=4))
+    assert not np.isclose(other[f"landmarks{data.OFF}"], sides[1]).all(axis=(1, 2)).any()
+
+
+def test_both_label_sets_are_measured_by_both_yaws(model):
+    arrays = perfect(model)
+    moved = arrays["landmarks"] + np.float32([3, 0])
+    moved[0] = 0
+    arrays["landmarks_reannotated"] = moved
+    arrays["has_landmarks_reannotated"] = np.arange(N) != 0
+    arrays["yaw_label_deg"] = np.float32([-1, 40, 40, 40, 40, 70])
+    faces = measured(model, arrays).per_face()
+    box = np.sqrt(np.prod(np.ptp(arrays["landmarks"], axis=1), axis=-1))
+    wanted = np.where(np.arange(N) == 0, np.nan, 100 * 3 / box)
+    np.testing.assert_allclose(faces["nme, re-annotated", "model"], wanted, rtol=1e-3)
+    summary = evaluation.summarise(faces)
+    assert summary["alignment"]["model"]["n"] == [6, 2, 2, 2]
+    assert summary["alignment_reannotated"]["model"]["n"] == [5, 1, 2, 2]
+    assert summary["alignment_by_label"]["model"]["n"] == [5, 0, 4, 1]
+    mean = np.nanmean(wanted[1:2]), np.nanmean(wanted[2:4]), np.nanmean(wanted[4:])
+    found = summary["alignment_reannotated"]["model"]["balanced mean"][0]
+    assert found == pytest.approx(np.mean(mean), rel=1e-3)
+    arrays["has_landmarks_reannotated"][:] = False
+    arrays["yaw_label_deg"][:] = -1
+    assert {*evaluation.summarise(measured(model, arrays).per_face())} == {"alignment", "measures"}
+
+
+def test_a_yaw_without_a_label_is_that_of_the_best_pose(model):
+    arrays = perfect(model)
+    yaw = np.radians(np.float32([0, 20, -45, 50, 70, -80]))
+    zeros, scale = np.zeros(N, np.float32), np.full(N, 12, np.float32)
+    pose = camera.compose(yaw, zeros, zeros, scale, np.full([N, 2], 20, np.float32))
+    points = np.tile(model.face.mean_vertices[model.face.landmarks], [N, 1, 1])
+    arrays["landmarks"] = camera.project(points, pose).numpy()[..., :2]
+    arrays["projection"] *= 0
+    arrays["yaw_deg"][:] = 0
+    arrays["has_projection"] = np.arange(N) == 5
+    faces = measured(model, arrays).per_face()
+    assert faces["yaw is known"].tolist() == [0, 0, 0, 0, 0, 1]
+    np.testing.assert_allclose(faces["yaw"][:5], np.degrees(yaw[:5]), atol=0.5)
+    assert faces["yaw"][5] == 0
+
+
 def test_a_gain_explains_a_darker_albedo(model):
     arrays = perfect(model)
     arrays["albedo"] = (arrays["albedo"] * 0.5).astype(np.uint8)
@@ -169,6 +242,7 @@ def run(model, tmp_path, monkeypatch):
     monkeypatch.setattr(data, "open_split", lambda request, config, name: split)
     line = {"step": 1, "stage": "pretrain", "kind": "training", "nme": 3.0}
     (tmp_path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "config.json").write_text("{}")
     return tmp_path
 
 
@@ -178,7 +252,13 @@ def test_evaluate_writes_report_and_figures(run):
     assert written["bad_records"] == ["bad"]
     command = f"python scripts/evaluate.py --run {run} --source synthetic_faces --split test\n"
     text = (run / "report.md").read_text()
-    words = ("mean face, best pose", "vertex error (mm)", "5.42", "95 %", "1 bad records")
+    words = (
+        "mean face, best pose",
+        "vertex error (mm)",
+        "5.42",
+        "95 %",
+        "1 bad records were left out: bad",
+    )
     for expected in (*words, command):
         assert expected in text
     names = {path.stem for path in (run / "figures").iterdir()}
@@ -217,7 +297,7 @@ def test_a_texture_with_the_light_in_it_is_shown_as_it_is(model, monkeypatch):
 
 
 def test_evaluate_says_what_is_wrong_in_one_line(tmp_path):
-    with pytest.raises(evaluation.EvaluationError, match="config.json"):
+    with pytest.raises(evaluation.EvaluationError, match="no such file; train with"):
         evaluation.evaluate(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 

@@ -1,3 +1,4 @@
+import json
 import os
 import runpy
 import sys
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tf_nonlinear3dmm as n3
-from tf_nonlinear3dmm import command_line, configs, serving
+from tf_nonlinear3dmm import command_line, configs, serving, training
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 CONFIG = configs.preset("tiny").model
@@ -41,6 +42,21 @@ def test_weights_come_back_as_float16(model, weights):
     old, new = (m(images, draw=False) for m in (model, loaded))
     np.testing.assert_allclose(new.landmarks, old.landmarks, atol=0.05)  # pixels
     np.testing.assert_allclose(100 * new.vertices, 100 * old.vertices, atol=0.05)  # mm
+
+
+def test_the_weights_of_a_run_are_the_same_format_with_every_bit(model, tmp_path):
+    training.weights.save(tmp_path / "weights.npz", model, {"step": 7}, exact=True)
+    for place in (tmp_path, tmp_path / "weights.npz"):
+        loaded = n3.load(place)
+        for old, new in zip(model.weights, loaded.weights, strict=True):
+            np.testing.assert_array_equal(new.numpy(), old.numpy())
+    with np.load(tmp_path / "weights.npz") as run:
+        assert json.loads(run["state"].item()) == {"step": 7}
+        assert {run[name].dtype for name in run.files if "/" in name} == {np.dtype(np.float32)}
+        names = {*run.files}
+    serving.save(tmp_path / "exported.npz", model)
+    with np.load(tmp_path / "exported.npz") as exported:
+        assert {*exported.files} == names
 
 
 def test_the_file_is_small_and_holds_no_objects(model, weights):
@@ -81,7 +97,7 @@ def cut(arrays):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda arrays: arrays.pop("config"), "is not a file of weights"),
+        (lambda arrays: arrays.pop("config"), "is not a file of weights: key `config` is missing"),
         (cut, r"kernel` must have shape \(.*\), got \(1,"),
         (lambda arrays: arrays.update(extra=np.zeros(3)), r"`extra` must have shape None"),
         (lambda arrays: arrays.update(config=np.array('{"wdth": 3}')), "did you mean `width`"),
@@ -95,10 +111,10 @@ def test_damaged_weights_are_named(tmp_path, weights, change, message):
 def test_missing_weights_say_how_to_train(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="scripts/train.py"):
         n3.load(tmp_path / "none.npz")
-    monkeypatch.setattr("tf_nonlinear3dmm.serving.weights.SHIPPED", tmp_path / "small.npz")
+    monkeypatch.setattr("tf_nonlinear3dmm.training.weights.SHIPPED", tmp_path / "small.npz")
     with pytest.raises(FileNotFoundError, match="no trained weights come with this package"):
         n3.load()
-    with pytest.raises(ValueError, match="is not a run"):
+    with pytest.raises(FileNotFoundError, match="the folder has no weights.npz; train with"):
         n3.load(tmp_path)
 
 

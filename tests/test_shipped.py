@@ -23,7 +23,7 @@ from tf_nonlinear3dmm import (
     visualize,
 )
 from tf_nonlinear3dmm.shipped import labelled, samples
-from tf_nonlinear3dmm.training import checkpoints
+from tf_nonlinear3dmm.training import weights
 
 MEAN = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
 
@@ -41,8 +41,7 @@ def run(tmp_path_factory):
     for variable in model.trainable_variables:  # untrained ones say nothing
         variable.assign_add(np.random.default_rng(0).normal(0, 0.1, variable.shape))
     (folder / "config.json").write_text(json.dumps(configs.to_dict(config)))
-    arrays = checkpoints.values_of([v.value for v in model.weights if "float" in v.dtype])
-    checkpoints.write(folder / "weights.npz", arrays, {})
+    weights.save(folder / weights.FILE, model, exact=True)
     errors = np.random.default_rng(0).gamma(2, size=4)
     faces = {"yaw": np.array([5.0, 9, 40, 50]), ("nme", "model"): errors}
     report = evaluation.summarise(faces | {("vertex error (mm)", "model"): errors}) | {"faces": 4}
@@ -171,9 +170,9 @@ def test_the_script_ships_a_run(run, tmp_path, monkeypatch, capsys):
 def test_what_comes_with_the_package_is_whole():
     if not (serving.SHIPPED / serving.FILE).is_file():
         pytest.skip("no trained weights come with this copy of the package")
-    weights = serving.SHIPPED / serving.FILE
-    assert weights.stat().st_size <= shipped.LARGEST
-    with np.load(weights) as file:
+    path = serving.SHIPPED / serving.FILE
+    assert path.stat().st_size <= shipped.LARGEST
+    with np.load(path) as file:
         kernels = [file[n] for n in file.files if n != "config" and file[n].ndim > 1]
     assert {k.dtype for k in kernels} == {np.dtype(np.float16)}
     model = n3.load()

@@ -56,6 +56,12 @@ class Validation:
         return np.zeros([4, 4, 3], np.uint8), {"shape_code": tf.zeros([3])}
 
 
+def save(path, model, state):
+    """`weights.save` for the small model."""
+    tensors = [v.value for v in model.weights if "float" in v.dtype]
+    checkpoints.write(path, checkpoints.values_of(tensors), state)
+
+
 def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
     """Trains in `folder` from its last checkpoint; returns the position reached."""
     made = small.make(optimizer="adam")
@@ -67,7 +73,7 @@ def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
     folder.mkdir(exist_ok=True)
     terminal = progress.Terminal(13, position.step, SIZES, quiet=True)
     written = records.Records(folder, position.step)
-    observer = Observer(config.train, made, Validation(made.model), terminal, written, store)
+    observer = Observer(config.train, made, Validation(made.model), terminal, written, store, save)
     try:
         return Loop(config, made, dict.fromkeys(SIZES, batches(before)), observer).run(position)
     finally:

@@ -94,6 +94,12 @@ def find(folder, *names):
     return pathlib.Path(folder)
 
 
+def find_file(name, *folders):
+    """The file of this name in the first of `folders` that has one, or None."""
+    paths = (pathlib.Path(folder) / name for folder in folders)
+    return next((path for path in paths if path.is_file()), None)
+
+
 def differs(path, size, sha256):
     """How a file differs from the published one: a line for the user, or "" where it does not.
 

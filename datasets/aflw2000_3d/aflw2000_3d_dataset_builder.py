@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import pathlib
 import re
 
 import numpy as np
@@ -39,8 +40,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Get AFLW2000-3D.zip from http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm and
-    put it, or the extracted folder AFLW2000, into `manual_dir`. Optional, from the folder
-    test.configs of 3DDFA: AFLW2000-3D-Reannotated.pts68.npy and AFLW2000-3D-new.pose.npy.
+    put it, or the extracted folder AFLW2000, into `manual_dir`. Optional, beside it or in that
+    folder, from test.configs of 3DDFA: AFLW2000-3D-Reannotated.pts68.npy and
+    AFLW2000-3D-new.pose.npy.
     """
 
     def _info(self):
@@ -70,7 +72,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
-        path = archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
+        path = find_images(folder)
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
             LOG.warning("Not the published file, going on with it: %s", note)
         tree = archive.Tree(path)
@@ -80,7 +82,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         found = find_records(tree, skipped)
         if not found:
             raise ValueError(f"{path}: there is no .jpg")
-        return {"test": self._generate_examples(tree, found, read_extras(folder, found), skipped)}
+        return {
+            "test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)
+        }
 
     def _generate_examples(self, tree, found, extras, skipped):
         fitted = records.Fitted(self.builder_config)
@@ -114,20 +118,38 @@ def find_records(tree, skipped):
     return [found[key] for key in sorted(found)]
 
 
-def read_extras(folder, found):
-    """The optional arrays beside the images; their rows are the 2,000 images by file name."""
+def find_images(folder):
+    """The zip or folder of the images: `folder` itself, or in it under one of its usual names."""
+    return archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
+
+
+def find_extras(folder):
+    """Name -> path of the optional arrays: beside the images, or in their folder."""
+    images = find_images(folder)
+    places = [images, images.resolve().parent]
+    found = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
+    return {name: path for name, path in found.items() if path}
+
+
+def read_extras(folder, count):
+    """The optional arrays; their rows are the 2,000 images by file name, of which `count` are here.
+
+    Raises:
+        ValueError: one is not an array of that shape; names the file.
+    """
     extras = {}
-    for name, shape in ((REANNOTATED, (COUNT, 2, 68)), (LABEL_YAW, (COUNT,))):
-        path = folder / name
-        if not path.exists():
-            continue
-        array = np.load(path, allow_pickle=False)
+    for name, path in find_extras(folder).items():
+        shape = {REANNOTATED: (COUNT, 2, 68), LABEL_YAW: (COUNT,)}[name]
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{path}: not a sound .npy file: {error}") from None
         if array.shape != shape:
             raise ValueError(f"{path} must have shape {shape}, got {array.shape}")
-        if len(found) == COUNT:
+        if count == COUNT:
             extras[name] = array.astype(np.float32)
         else:
-            LOG.warning("%s is left out: it is for %d images, got %d", name, COUNT, len(found))
+            LOG.warning("%s is left out: it is for %d images, got %d", name, COUNT, count)
     return extras
 
 
@@ -152,5 +174,14 @@ def make_example(tree, record, extras, fitted):
 
 
 def configure(request, config):
-    """The builder configuration for a `data.Request` of a run's `Config`."""
-    return records.configured(Builder.BUILDER_CONFIGS, request, config)
+    """The builder configuration for a `data.Request` of a run's `Config`.
+
+    With the optional arrays it has another name, so that they are read when they come later.
+    """
+    chosen = records.configured(Builder.BUILDER_CONFIGS, request, config)
+    folder = request.path or pathlib.Path(config.data.folder) / "downloads" / "manual"
+    suffixes = {REANNOTATED: "_reannotated", LABEL_YAW: "_yaw"}
+    suffix = "".join(suffixes[name] for name in find_extras(folder))
+    if not suffix:
+        return chosen
+    return dataclasses.replace(chosen, name=chosen.name + suffix)

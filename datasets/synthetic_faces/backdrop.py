@@ -3,24 +3,18 @@
 import numpy as np
 import scipy.ndimage
 
-KINDS = {"plain": 0.2, "lamps": 0.17, "room": 0.22, "outdoors": 0.16, "clouds": 0.15, "tiles": 0.1}
-
 
 def sample(random, side):
-    """Draws a background `[side, side, 3]` in [0, 1]."""
-    kind = random.choice(list(KINDS), p=list(KINDS.values()))
-    y, x = np.mgrid[:side, :side].astype(np.float32) / side
-    image = {
-        "plain": _ramp,
-        "lamps": _lamps,
-        "room": _room,
-        "outdoors": _outdoors,
-        "clouds": _clouds,
-        "tiles": _tiles,
-    }[kind](random, x, y)
+    """Draws a background `[side, side, 3]` in [0, 1]; one far out of focus on a coarser grid."""
+    kind = random.choice(list(KINDS), p=[chance for _, chance in KINDS.values()])
     blur = random.gamma(1.5, side / 70)
+    coarse = 2 if blur > 3 and side % 2 == 0 else 1
+    y, x = np.mgrid[: side // coarse, : side // coarse].astype(np.float32) / (side // coarse)
+    image = KINDS[kind][0](random, x, y)
     if blur > 0.4:
-        image = soften(image, blur)
+        image = soften(image, blur / coarse)
+    if coarse > 1:
+        image = scipy.ndimage.uniform_filter(image.repeat(2, 0).repeat(2, 1), (2, 2, 1))
     image = image * random.uniform(0.6, 1.1)
     return np.clip(image, 0, 1).astype(np.float32)
 
@@ -78,6 +72,47 @@ def _room(random, x, y):
     return image
 
 
+def _window(random, x, y):
+    """A dark room with bright panes."""
+    image = _room(random, x, y) * random.uniform(0.15, 0.6)
+    left, top = random.uniform(-0.3, 0.7, size=2)
+    width, height = random.uniform(0.3, 0.9, size=2)
+    u, v = (x - left) / width, (y - top) / height
+    panes = random.integers(1, 4, size=2)
+    frame = (np.mod(u * panes[0], 1) < 0.06) | (np.mod(v * panes[1], 1) < 0.06)
+    pane = (u > 0) & (u < 1) & (v > 0) & (v < 1) & ~frame
+    image[pane] = np.clip(colour(random) * 0.3 + random.uniform(0.5, 0.9), 0, 1)
+    return image
+
+
+def _crowd(random, x, y):
+    """Other people: heads with hair over clothes, the nearer the lower."""
+    image = _ramp(random, x, y)
+    size = random.uniform(0.05, 0.16)
+    for level in np.sort(random.uniform(0, 1, size=random.integers(3, 9))):
+        middle, radius = random.uniform(0, 1), size * random.uniform(0.8, 1.2)
+        u, v = (x - middle) / radius, (y - level) / radius
+        body = (v > 0.9) & (np.abs(u) < np.minimum(0.5 + 1.2 * (v - 0.9), 2.2))
+        image[body] = colour(random)
+        image[u * u + (0.8 * (v + 0.1)) ** 2 < 1.1] = colour(random) * 0.4
+        skin = np.array([0.75, 0.55, 0.45]) * random.uniform(0.35, 1.2)
+        image[(1.15 * u) ** 2 + (0.8 * (v - 0.15)) ** 2 < 0.8] = skin
+    return image
+
+
+def _writing(random, x, y):
+    """Lines of strokes, as on signs, posters and shelves of books."""
+    image = _ramp(random, x, y)
+    lines, letters = random.integers(3, 14), random.integers(8, 40)
+    turn = random.normal(0, 0.1)
+    u, v = x + turn * y, y - turn * x
+    row, column = np.floor(v * lines), np.floor(u * letters)
+    shade = np.mod(np.sin(row * 37.7 + column * 91.3) * 437.5, 1)
+    within = (np.mod(v * lines, 1) > 0.35) & (np.mod(u * letters, 1) > 0.5 * shade)
+    image[within & (shade > random.uniform(0.1, 0.5))] = colour(random)
+    return image
+
+
 def _outdoors(random, x, y):
     """Sky over leaves, a street or a field."""
     horizon = random.uniform(-0.2, 1.0)
@@ -122,3 +157,16 @@ def _fractal(random, side, slope):
     wave = np.exp(2j * np.pi * random.uniform(size=frequency.shape)) / frequency**slope
     field = np.fft.irfft2(wave, s=(side, side))
     return (field / field.std()).astype(np.float32)
+
+
+KINDS = {  # what to draw, and its chance
+    "plain": (_ramp, 0.17),
+    "lamps": (_lamps, 0.12),
+    "room": (_room, 0.16),
+    "window": (_window, 0.08),
+    "outdoors": (_outdoors, 0.13),
+    "clouds": (_clouds, 0.09),
+    "tiles": (_tiles, 0.06),
+    "crowd": (_crowd, 0.11),
+    "writing": (_writing, 0.08),
+}

@@ -45,9 +45,8 @@ class Pixels(NamedTuple):
     weights: np.ndarray
     depth: np.ndarray
 
-    def where(self, mask):
-        """Those of the pixels that `mask` `[N]` keeps."""
-        chosen = np.flatnonzero(mask)
+    def take(self, chosen):
+        """Those of the pixels that `chosen` `[M]` counts."""
         return Pixels(*(np.take(value, chosen, axis=-1) for value in self))
 
 

@@ -4,10 +4,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import head
+from datasets.synthetic_faces import head, sheets
 
 POINTS = 24  # around a rim
 RIM, LENS = 0, 1
+SUNGLASSES = 0.33  # of those who wear any
+SHAPES = {  # half width and height, squareness, taper: lower (upper) and upper bounds, dm
+    "oblong": ((0.22, 0.27), (0.11, 0.15), (2.5, 6.0), (0.0, 0.10)),
+    "round": ((0.20, 0.24), (0.19, 0.23), (1.9, 2.2), (0.0, 0.0)),
+    "square": ((0.24, 0.29), (0.17, 0.22), (3.0, 6.0), (0.05, 0.20)),
+    "aviator": ((0.26, 0.31), (0.20, 0.25), (2.2, 2.8), (0.20, 0.32)),
+    "large": ((0.28, 0.33), (0.23, 0.28), (2.2, 3.5), (0.0, 0.15)),
+}
+CHANCE = {True: (0.15, 0.12, 0.30, 0.25, 0.18), False: (0.40, 0.15, 0.28, 0.09, 0.08)}
 
 
 class Glasses(NamedTuple):
@@ -15,8 +24,10 @@ class Glasses(NamedTuple):
 
     Attributes:
         worn: whether there are any.
-        width, height: half sizes of a lens.
+        width: half that of a lens.
+        height: half that of a lens.
         squareness: exponent of its outline; 2 is an ellipse.
+        taper: how much narrower it is below than in the middle.
         rim: width of the rim.
         colour: `[3]` of the frame.
         lens: `[3]` colour of the lenses.
@@ -27,39 +38,59 @@ class Glasses(NamedTuple):
     width: float
     height: float
     squareness: float
+    taper: float
     rim: float
     colour: np.ndarray
     lens: np.ndarray
     tint: float
 
 
-def sample(random):
-    """Draws `Glasses`; most people wear none."""
-    worn = random.uniform() < 0.17
-    sun = random.uniform() < 0.3
+def sample(random, years=0.0):
+    """Draws `Glasses`; most people wear none. `years`: 0 at thirty to 1 in old age."""
+    worn = random.uniform() < 0.12 + 0.14 * years
+    sun = random.uniform() < SUNGLASSES * (1 - 0.6 * years)
+    name = list(SHAPES)[random.choice(len(SHAPES), p=CHANCE[bool(sun)])]
+    width, height, squareness, taper = (random.uniform(*bounds) for bounds in SHAPES[name])
     grey = random.uniform(0.02, 0.3) if random.uniform() < 0.7 else random.uniform(0.3, 0.8)
     colour = np.clip(grey + random.normal(0, 0.05, size=3) * (random.uniform() < 0.5), 0, 1)
     return Glasses(
         worn=bool(worn),
-        width=random.uniform(0.22, 0.27),
-        height=random.uniform(0.12, 0.22),
-        squareness=random.uniform(2, 5),
-        rim=random.uniform(0.012, 0.045),
+        width=width,
+        height=height,
+        squareness=squareness,
+        taper=taper,
+        rim=random.uniform(0.010, 0.042),
         colour=colour,
         lens=np.clip(random.uniform(0.02, 0.12) + random.normal(0, 0.03, size=3), 0, 1),
         tint=random.uniform(0.75, 0.97) if sun else random.uniform(0.0, 0.12),
     )
 
 
-def topology():
-    """Triangles `[T, 3]` of all ribbons, both sides, and their labels `[T]` `RIM` or `LENS`."""
-    triangles, labels, start = [], [], 0
+def fit(glasses, landmarks):
+    """The sheets of the frame and of the lenses on a neutral face with `landmarks` `[68, 3]`."""
+    found, start = [], 0
+    points = surface(glasses, landmarks)
+    frame, lens = [], []
     for rows, columns, closed, label in _pieces():
         part = head.grid(rows, columns, closed) + start
-        triangles += [part, part[:, ::-1]]
-        labels += [label] * (2 * len(part))
+        (frame if label == RIM else lens).append(part)
         start += rows * columns
-    return np.concatenate(triangles).astype(np.int32), np.array(labels)
+    middle, half = landmarks[[36, 45], 1].mean(), max(glasses.height, 1e-3)
+    down = np.clip(0.5 - 0.5 * (points[:, 1] - middle) / half, 0, 1)
+    uv = np.stack([np.full_like(down, 0.5), down], axis=1)
+    shade = np.linspace(1, 0.8, 8, dtype=np.float32) * np.float32(glasses.tint)
+    glass = np.stack([np.ones_like(shade), shade], axis=-1)[:, np.newaxis]
+    solid = np.ones([1, 1, 2], np.float32)
+    for pieces, texture, colour, gloss in (
+        (frame, solid, glasses.colour, 0.5),
+        (lens, glass, glasses.lens, 0.6),
+    ):
+        triangles = np.concatenate(pieces)
+        normals = sheets.smooth_normals(points, triangles)
+        found.append(
+            sheets.Sheet(points, normals, triangles, uv, texture, colour, gloss, 40.0, False)
+        )
+    return found
 
 
 def _pieces():
@@ -68,15 +99,8 @@ def _pieces():
     return [*rims, (2, 6, False, RIM), *[(2, 6, False, RIM)] * 2, *[(2, POINTS, True, LENS)] * 2]
 
 
-def count():
-    """How many vertices `surface` gives."""
-    return sum(rows * columns for rows, columns, _, _ in _pieces())
-
-
 def surface(glasses, landmarks):
-    """Vertices `[M, 3]` on a neutral face with `landmarks` `[68, 3]`; one point if none is worn."""
-    if not glasses.worn:
-        return np.tile(landmarks[27] - [0, 0, 1], (count(), 1)).astype(np.float32)
+    """Vertices `[M, 3]` of all ribbons on a neutral face with `landmarks` `[68, 3]`."""
     eyes = np.stack([landmarks[42:48].mean(axis=0), landmarks[36:42].mean(axis=0)])
     front = max(landmarks[27, 2] + 0.01, eyes[:, 2].mean() + 0.10)
     angle = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
@@ -88,6 +112,7 @@ def surface(glasses, landmarks):
         ],
         axis=1,
     )
+    outline[:, 0] *= 1 + glasses.taper * np.minimum(outline[:, 1], 0)
     size, parts, lenses = np.array([glasses.width, glasses.height]), [], []
     for eye in eyes:
         middle = eye[:2] * [1.02, 1.0] - [0, 0.02]

@@ -153,7 +153,10 @@ def block(studio, split, number):
     images, masks = picture.compose(
         studio.stage, vertices, neutral, projection, yaw, shots, studio.stored_size
     )
-    photos = [sensor.photograph(r, image) for r, image in zip(randoms, images, strict=True)]
+    inside = np.stack([sensor.edges(random, studio.stored_size) for random in randoms])
+    masks &= inside
+    pictures = zip(randoms, images, inside, strict=True)
+    photos = [sensor.photograph(*picture) for picture in pictures]
     labels = _labels(studio, vertices, projection, photos, masks, randoms)
     return [
         {name: value[k] for name, value in labels.items()}

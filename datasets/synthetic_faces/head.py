@@ -4,18 +4,21 @@ Designed once around the mean face and carried to a person by the affine map tha
 face best; the first ring is the border itself, so no gap opens.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
+import scipy.ndimage
+
+from tf_nonlinear3dmm import face_model
 
 SKULL, NECK, CLOTH = 6, 7, 8  # triangle labels, after those of the face
 CENTRE = np.array([0.0, 0.40, 0.0])  # of the skull, dm in the face frame
-RADII = np.array([0.72, 0.82, 0.95])
 JUNCTION = np.array([0.55, -0.20, -0.30])  # where the border turns from skull to neck
 NAPE = np.array([0.0, -0.34, -0.74])
 NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.48, 0.47])
 SHOULDERS = ((0.55, 0.53, -1.32), (0.80, 0.64, -1.42), (1.70, 0.85, -1.72), (2.1, 0.9, -2.5))
-DOME_RINGS, NECK_RINGS = 8, 5
+DOME_RINGS, NECK_RINGS = 8, 7
 
 
 class Head(NamedTuple):
@@ -28,6 +31,8 @@ class Head(NamedTuple):
         border: `[M]` ids of the face's border vertices whose displacement each vertex follows.
         follow: `[M]` how far, 1 at the border to 0.
         turning: `[M]` how far a vertex turns with the shoulders instead of the head.
+        joined: `[M]` whether a vertex is one of the border again.
+        of_skull: `[M]` whether it belongs to the skull.
         anchors: `[N]` ids of face vertices that carry the affine map.
         inverse: `[4, N]` its least-squares inverse.
     """
@@ -38,6 +43,8 @@ class Head(NamedTuple):
     border: np.ndarray
     follow: np.ndarray
     turning: np.ndarray
+    joined: np.ndarray
+    of_skull: np.ndarray
     anchors: np.ndarray
     inverse: np.ndarray
 
@@ -61,13 +68,17 @@ def design(population):
     border, follow, turning = (
         np.concatenate([np.broadcast_to(p[i], len(p[0])) for p in parts]) for i in (2, 3, 4)
     )
+    rest = np.concatenate([p[0] for p in parts])
+    on_border = np.linalg.norm(rest - mean[border.astype(int)], axis=1) < 1e-6
     return Head(
-        np.concatenate([p[0] for p in parts]).astype(np.float32),
+        rest.astype(np.float32),
         triangles.astype(np.int32),
         labels,
         border.astype(int),
         follow.astype(np.float32),
         turning.astype(np.float32),
+        on_border,
+        np.repeat([True, False, False], [len(p[0]) for p in parts]),
         anchors,
         np.linalg.pinv(homogeneous).astype(np.float32),
     )
@@ -95,13 +106,14 @@ def carry(points, maps):
     return points @ maps[:, :3] + maps[:, 3:]
 
 
-def grow(vertices, maps, shoulder_turn, head, mean):
+def grow(vertices, maps, shoulder_turn, necks, head, mean):
     """The vertices `[B, M, 3]` of heads behind faces `[B, V, 3]`.
 
     Args:
         vertices: of the faces with their expressions.
         maps: `affine` of the neutral faces.
         shoulder_turn: `[B]` radians about the neck, against the head.
+        necks: `[B]` widths of neck and shoulders over the mean's.
         head: `Head`.
         mean: `[V, 3]` the mean face.
     """
@@ -109,15 +121,35 @@ def grow(vertices, maps, shoulder_turn, head, mean):
     arms = head.rest - NECK_CENTRE.astype(np.float32)
     x = c[:, np.newaxis] * arms[:, 0] + s[:, np.newaxis] * arms[:, 2]
     z = c[:, np.newaxis] * arms[:, 2] - s[:, np.newaxis] * arms[:, 0]
+    x, z = necks[:, np.newaxis] * x, necks[:, np.newaxis] * z
     turned = np.stack([x - arms[:, 0], np.zeros_like(x), z - arms[:, 2]], axis=-1)
     rest = head.rest + turned * head.turning[:, np.newaxis]
     moved = vertices[:, head.border] - carry(mean[head.border], maps)
     return (carry(rest, maps) + moved * head.follow[:, np.newaxis]).astype(np.float32)
 
 
-def ellipsoid(directions):
+def skull(directions):
     """Distance `[...]` from the skull's centre to its surface along unit `directions`."""
-    return 1 / np.linalg.norm(directions / RADII, axis=-1)
+    table = _skull()
+    x, y, z = np.moveaxis(np.asarray(directions), -1, 0)
+    polar = np.arccos(np.clip(y, -1, 1)) * ((table.shape[0] - 1) / np.pi)
+    turn = np.mod(np.arctan2(x, z) / (2 * np.pi), 1) * (table.shape[1] - 1)
+    row = np.minimum(polar.astype(int), table.shape[0] - 2)
+    column = np.minimum(turn.astype(int), table.shape[1] - 2)
+    down, right = polar - row, turn - column
+    upper = table[row, column] * (1 - right) + table[row, column + 1] * right
+    lower = table[row + 1, column] * (1 - right) + table[row + 1, column + 1] * right
+    return upper * (1 - down) + lower * down
+
+
+@functools.cache
+def _skull():
+    """Distances `[33, 65]` by polar angle and turn, without ears; the last column is the first."""
+    table = face_model.load_skull()
+    table = np.where((table > 0) & (table < 1.3), table, 0.9)  # nose, shoulders
+    flat = scipy.ndimage.grey_opening(table, (5, 7), mode="wrap")
+    smooth = scipy.ndimage.gaussian_filter(flat, 0.8, mode=("nearest", "wrap"))
+    return np.concatenate([smooth, smooth[:, :1]], axis=1)
 
 
 def _nape(count):
@@ -134,12 +166,12 @@ def _dome(mean, upper):
     over = np.concatenate([np.cos(angle), 0.1 + np.sin(angle), -0.9 - 0 * angle], axis=1)
     rings, follow = [], []
     ends = [np.linalg.norm(p - CENTRE, axis=1) for p in (first, last)]
-    ratios = [r / ellipsoid(_unit(p - CENTRE)) for p, r in zip((first, last), ends, strict=True)]
+    ratios = [r / skull(_unit(p - CENTRE)) for p, r in zip((first, last), ends, strict=True)]
     for t in np.linspace(0, 1, DOME_RINGS):
         a, b = _unit(first - CENTRE), _unit(last - CENTRE)
         direction = _unit((1 - t) ** 2 * a + 2 * t * (1 - t) * over + t**2 * b)
         ratio = 1 + (1 - t) ** 3 * (ratios[0] - 1) + t**3 * (ratios[1] - 1)
-        rings.append(CENTRE + direction * (ratio * ellipsoid(direction))[:, np.newaxis])
+        rings.append(CENTRE + direction * (ratio * skull(direction))[:, np.newaxis])
         follow.append(np.full(count, (1 - t) ** 2))
     points = np.concatenate(rings)
     triangles = outward(grid(DOME_RINGS, count, closed=False), points, CENTRE)
@@ -156,10 +188,10 @@ def _neck(mean, upper, lower):
     angle = np.arctan2(top[:, 0] / NECK_RADII[0], (top[:, 2] - NECK_CENTRE[2]) / NECK_RADII[1])
     bottom = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
     bottom = NECK_CENTRE + bottom * [NECK_RADII[0], 0, NECK_RADII[1]]
-    steps = np.linspace(0, 1, NECK_RINGS)
+    steps = np.linspace(0, 1, NECK_RINGS) ** 1.5
     rings = []
     for t in steps:
-        inwards = np.sqrt(t) if 0 < t < 1 else t
+        inwards = 1 - (1 - t) ** 3  # the jaw stands over the neck
         blend = np.array([inwards, t, inwards])
         rings.append(top * (1 - blend) + bottom * blend)
     points = np.concatenate(rings)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datasets.synthetic_faces import traits
+
 RACES = ("african", "asian", "caucasian")
 SEXES = ("female", "male")
 AGES = {"child": 0.1875, "young": 0.5, "old": 1.0}
@@ -17,6 +19,12 @@ MILLI = 1e-3  # decimetres per unit of a stored target
 STRENGTH = 0.8  # of sliders and asymmetries; 1 makes caricatures
 ONE_SIDED = ("head-diamond", "head-inverted", "head-oval", "head-rect", "head-round", "head-square")
 ONE_SIDED += ("head-triangular", "chin-triangle", "ear-shape")
+BANDS = {  # of age: chance, and where on MakeHuman's scale
+    "child": (0.12, 0.09, 0.32),
+    "young": (0.55, 0.34, 0.62),
+    "middle-aged": (0.20, 0.62, 0.80),
+    "old": (0.13, 0.80, 1.0),
+}
 
 
 class Identity(NamedTuple):
@@ -25,7 +33,8 @@ class Identity(NamedTuple):
     Attributes:
         race: `[3]` weights of `RACES`, sum 1.
         male: 0 (female) to 1.
-        age: MakeHuman's scale: 0.1875 child, 0.5 young, 1 old.
+        age: MakeHuman's scale: 0.1875 a child of ten years, 0.5 young, 1 old. Below the child the
+            step from young to child is continued.
         muscle, weight: 0 to 1, 0.5 is average.
         sliders: `[S]` in [-1, 1].
         asymmetry: `[A]`, 0 or more.
@@ -42,18 +51,10 @@ class Identity(NamedTuple):
 
 def sample(random, population):
     """Draws one `Identity` of the wide population; None: without sliders and asymmetries."""
-    band = random.choice(3, p=[0.25, 0.5, 0.25])
-    low, high = ((0.40, 0.50), (0.50, 0.75), (0.75, 1.0))[band]
-    nothing = np.zeros(0)
-    return Identity(
-        race=random.dirichlet([0.45] * 3),
-        male=random.beta(0.5, 0.5),
-        age=random.uniform(low, high),
-        muscle=np.clip(random.normal(0.5, 0.2), 0, 1),
-        weight=np.clip(random.normal(0.5, 0.22), 0, 1),
-        sliders=_sliders(random, population) if population else nothing,
-        asymmetry=_asymmetry(random, population) if population else nothing,
-    )
+    chances, low, high = zip(*BANDS.values(), strict=True)
+    band = random.choice(len(chances), p=chances)
+    age = random.uniform(low[band], high[band])
+    return draw(random, population, random.dirichlet([0.45] * 3), _sex(random), age)
 
 
 def sample_scan(random, population):
@@ -61,12 +62,31 @@ def sample_scan(random, population):
 
     They are alike: 96 % European, young adults; and symmetric, as their scans were made.
     """
-    person = sample(random, population)
+    age = np.clip(random.normal(0.52, 0.05), 0.4, 0.7)
+    person = draw(random, population, np.array([0.02, 0.02, 0.96]), _sex(random), age)
     return person._replace(
-        race=np.array([0.02, 0.02, 0.96]),
-        age=np.clip(random.normal(0.52, 0.05), 0.4, 0.7),
         sliders=symmetric(person.sliders, population.slider_names),
         asymmetry=np.zeros_like(person.asymmetry),
+    )
+
+
+def _sex(random):
+    """Nearly everybody is clearly a woman or a man."""
+    between = random.beta(0.7, 7)
+    return between if random.uniform() < 0.5 else 1 - between
+
+
+def draw(random, population, race, male, age):
+    """Draws the `Identity` of someone of whom race `[3]`, sex and age are known."""
+    nothing = np.zeros(0)
+    return Identity(
+        race=race,
+        male=male,
+        age=age,
+        muscle=np.clip(random.normal(0.35 + 0.25 * male, 0.2), 0, 1),
+        weight=np.clip(random.normal(0.5, 0.27), 0, 1),
+        sliders=_sliders(random, population, male, age) if population else nothing,
+        asymmetry=_asymmetry(random, population) if population else nothing,
     )
 
 
@@ -167,23 +187,28 @@ def _anchored(base, population):
 
 
 def _hats(value, joints):
-    """Piecewise linear weights of named joints at `value` `[B]`."""
+    """Piecewise linear weights of named joints at `value` `[B]`, continued below the first."""
     places, unit = list(joints.values()), np.eye(len(joints))
-    return {name: np.interp(value, places, unit[i]) for i, name in enumerate(joints)}
+    below = np.minimum((value - places[0]) / (places[1] - places[0]), 0)
+    return {
+        name: np.interp(value, places, unit[i]) + below * (unit[i, 1] - unit[i, 0])
+        for i, name in enumerate(joints)
+    }
 
 
-def _sliders(random, population):
+def _sliders(random, population, male, age):
     names, count = population.slider_names, len(population.slider_names)
     single = np.array([any(word in str(name) for word in ONE_SIDED) for name in names])
     active = random.uniform(size=count) < np.where(single, 0.21, 0.6)
     value = random.normal(size=count) * STRENGTH * population.slider_sigma
     value = np.where(single, np.abs(value), value) * active
+    value += traits.slider_means(names, male, age)
     noise = 1 + 0.1 * random.normal(size=count)
     index = {str(name): i for i, name in enumerate(names)}
     for name, i in index.items():
         if "/r-" in name:
             value[i] = value[index[name.replace("/r-", "/l-")]] * noise[i]
-    return np.clip(value, -1, 1)
+    return np.clip(value, np.where(single, 0, -1), 1)
 
 
 def _asymmetry(random, population):

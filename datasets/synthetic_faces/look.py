@@ -59,6 +59,9 @@ class Brow(NamedTuple):
     seed: int
 
 
+CHILD = 0.33  # MakeHuman's age below which nobody has a beard or wears make-up
+
+
 class Look(NamedTuple):
     """One person's colours; fractions lie in [0, 1], colours are sRGB, lengths decimetres."""
 
@@ -109,14 +112,15 @@ def sample(random, person):
     # 0 at 30, 1 at the end of the scale
     years = float(np.clip((person.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < person.male
+    child = person.age < CHILD
     tint, brow_tint = _hair_colours(random, race, years)
-    style = hair.sample(random, male, years, tint)
+    style = hair.sample(random, male, years, tint, race["african"], child)
     melanin = sum(w**1.5 * random.uniform(*MELANIN[name]) for name, w in race.items())
     melanin /= sum(w**1.5 for w in race.values())
     melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.4))
-    makeup = (not male) * (random.uniform() < 0.5)
+    makeup = (not male) * (not child) * (random.uniform() < 0.5)
     beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
-    if person.age < 0.46:
+    if child:
         beard = "shaven"
     weathered = min(years**0.8 * random.uniform(0.6, 1.35), 1.2)
     skins, shares = complexion.sample(random, person.race, male, person.age)
@@ -140,7 +144,7 @@ def sample(random, person):
         hair_paint=_scalp_cover(random, style),
         hair_gloss=random.uniform(0.05, 0.35),
         style=style,
-        glasses=eyewear.sample(random),
+        glasses=eyewear.sample(random, years),
         hairline=_hairline(random, male, years),
         brow=_brow(random, male, years),
         brow_colour=np.clip(0.75 * brow_tint + 0.02 + random.normal(0, 0.015), 0.03, 0.5),
@@ -213,7 +217,7 @@ def _scalp_cover(random, style):
     """How densely hair grows on the scalp: shaven and bald heads have little."""
     if style.kind == "none":
         return random.choice([0.0, 0.15, 0.45, 0.9], p=[0.35, 0.2, 0.2, 0.25])
-    return 0.0 if style.kind in hair.CLOTH and random.uniform() < 0.3 else 1.0
+    return 0.0 if style.kind == "scarf" else 1.0
 
 
 def _hairline(random, male, years):
@@ -242,7 +246,7 @@ def _brow(random, male, years):
 def bald(look):
     """`look` without hair and glasses, for faces that these do not fit."""
     return look._replace(
-        style=look.style._replace(kind="none"), glasses=look.glasses._replace(worn=False)
+        style=look.style._replace(kind="none", hat=""), glasses=look.glasses._replace(worn=False)
     )
 
 

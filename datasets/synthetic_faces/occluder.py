@@ -1,4 +1,4 @@
-"""Things between the camera and the face: hands, bars, cards, smudges."""
+"""Things between the camera and the face: hands, microphones, phones, cups, locks, smudges."""
 
 import numpy as np
 import scipy.ndimage
@@ -12,7 +12,8 @@ def sample(random, side):
     """Draws a layer `[side, side, 4]` of colour and cover, or None."""
     if random.uniform() > CHANCE:
         return None
-    kind = random.choice([_hand, _bar, _card, _smudge], p=[0.4, 0.25, 0.25, 0.1])
+    kinds = [_hand, _bar, _card, _phone, _cup, _lock, _smudge]
+    kind = kinds[random.choice(len(kinds), p=[0.36, 0.16, 0.10, 0.12, 0.10, 0.08, 0.08])]
     return kind(random, side).astype(np.float32)
 
 
@@ -51,20 +52,100 @@ def _hand(random, side):
     tip, out = _edge_point(random)
     across = np.array([-out[1], out[0]])
     width = random.uniform(0.032, 0.05)
-    spread = random.uniform(0.9, 1.5)
+    spread, bent = random.uniform(0.9, 1.4), random.uniform(-0.3, 0.9) * width
     palm = tip + out * random.uniform(0.16, 0.26)
     height = _capsule(x, y, palm + 0.1 * out, palm + 0.6 * out, 2.3 * width)
     for finger, reach in zip((-1.5, -0.5, 0.5, 1.5), (0.75, 0.95, 1.0, 0.85), strict=True):
         if random.uniform() < 0.1:
             continue
-        base = palm + across * finger * 1.7 * width
-        end = tip + across * finger * 1.7 * width * spread + out * (1 - reach) * 0.2
-        height = np.maximum(height, _capsule(x, y, base, end, width))
+        base = palm + across * finger * 1.6 * width
+        end = tip + across * finger * 1.6 * width * spread + out * (1 - reach) * 0.2
+        joint = 0.45 * base + 0.55 * end + across * bent
+        height = np.maximum(height, _capsule(x, y, base, joint, width))
+        height = np.maximum(height, _capsule(x, y, joint, end, 0.86 * width))
     thumb = palm + across * 2 * width * random.choice([-1, 1])
     end = thumb + (thumb - palm) * 1.2 - 0.06 * out
     height = np.maximum(height, _capsule(x, y, palm + 0.1 * out, end, 1.1 * width))
+    return _flesh(random, height)
+
+
+def _flesh(random, height):
+    """Hands of some `height`: round, and not much darker at the edges."""
     skin = albedo.skin_colour(random.beta(1, 2), random.uniform(0.3, 1)) * random.uniform(0.6, 1)
-    return _solid(height, skin, random, 0.15)
+    round_height = np.sqrt(np.clip(height, 0, 1)) + np.minimum(height, 0)
+    layer = _solid(0.5 * round_height, skin, random, 0.12)
+    layer[..., 0] += 0.05 * np.clip(1 - 4 * height, 0, 1)  # light shines through
+    return np.clip(layer, 0, 1)
+
+
+def _phone(random, side):
+    """A telephone in a hand, seen from behind, or a camera."""
+    x, y = _axes(side)
+    place, out = _edge_point(random)
+    turn = random.normal(0, 0.25)
+    u = np.cos(turn) * (x - place[0]) + np.sin(turn) * (y - place[1])
+    v = np.cos(turn) * (y - place[1]) - np.sin(turn) * (x - place[0])
+    tall = random.uniform(0.14, 0.24)
+    half = np.array([0.48 * tall, tall]) if random.uniform() < 0.7 else np.array([tall, 0.6 * tall])
+    corner = 0.12 * tall
+    gap = np.hypot(
+        np.maximum(np.abs(u) - half[0] + corner, 0), np.maximum(np.abs(v) - half[1] + corner, 0)
+    )
+    height = (corner - gap) / corner
+    shade = 1 + 0.5 * (u + v) / tall * random.choice([-1, 1])
+    colour = np.clip(shade[..., np.newaxis] * backdrop.colour(random) * 0.7, 0, 1)
+    lens = np.hypot(u + 0.55 * half[0], v + 0.72 * half[1]) / (0.13 * tall)
+    colour = np.where(
+        (lens < 1)[..., np.newaxis], 0.03 + 0.3 * (lens < 0.3)[..., np.newaxis], colour
+    )
+    layer = np.concatenate([colour, np.clip(height * 3, 0, 1)[..., np.newaxis]], axis=-1)
+    axis, reach = np.array([np.cos(turn), np.sin(turn)]), (np.sign(out[0]) or 1.0)
+    first = place + 0.05 * out + 0.35 * reach * half[0] * axis
+    fingers = np.full_like(x, -1.0)
+    for k in range(4):
+        start = first + (0.25 * k - 0.2) * tall * np.array([-axis[1], axis[0]])
+        bar = _capsule(x, y, start, start + reach * np.array([0.6, 0.1]), 0.12 * tall)
+        fingers = np.maximum(fingers, bar)
+    hand = _flesh(random, fingers)
+    cover = hand[..., 3:]
+    return np.concatenate(
+        [layer[..., :3] * (1 - cover) + hand[..., :3] * cover, np.maximum(layer[..., 3:], cover)],
+        axis=-1,
+    )
+
+
+def _cup(random, side):
+    """A cup or glass held to the mouth."""
+    x, y = _axes(side)
+    place = np.array([0.5, 0.66]) + random.normal(0, 0.06, size=2)
+    turn, wide = random.normal(0, 0.35), random.uniform(0.07, 0.12)
+    u = np.cos(turn) * (x - place[0]) + np.sin(turn) * (y - place[1])
+    v = np.cos(turn) * (y - place[1]) - np.sin(turn) * (x - place[0])
+    radius = wide * np.clip(1 - 0.09 * v / wide, 0.6, 1)
+    inside = np.minimum(1 - np.abs(u) / radius, (v + 0.25 * wide * (u / wide) ** 2) / wide * 4)
+    round_light = np.clip(1.05 - 0.55 * (u / radius - 0.3 * np.sign(turn)) ** 2, 0.2, 1.1)
+    colour = round_light[..., np.newaxis] * backdrop.colour(random)
+    cover = np.clip(inside * wide * side, 0, 1) * random.choice([1.0, 1.0, 0.55])
+    return np.concatenate([np.clip(colour, 0, 1), cover[..., np.newaxis]], axis=-1)
+
+
+def _lock(random, side):
+    """Hair blown across the face, or somebody's hair in front."""
+    x, y = _axes(side)
+    place, out = _edge_point(random)
+    lean = random.normal(0, 0.6)
+    along = np.array([out[1] + lean * out[0], -out[0] + lean * out[1]])
+    along /= np.linalg.norm(along)
+    u = (x - place[0]) * along[1] - (y - place[1]) * along[0]
+    v = (x - place[0]) * along[0] + (y - place[1]) * along[1]
+    u = u + random.uniform(-0.6, 0.6) * v**2 + 0.02 * np.sin(8 * v + random.uniform(0, 6))
+    strands = random.normal(size=256)
+    wave = np.interp((u / (1 + 0.8 * v) * 420) % 256, np.arange(256), strands)
+    width = random.uniform(0.01, 0.06)
+    cover = np.clip(0.9 - np.abs(u) / width + 0.9 * wave * np.minimum(np.abs(u) / width, 1), 0, 1)
+    tint = np.array([0.3, 0.22, 0.15]) * random.uniform(0.2, 1.8)
+    colour = np.clip(tint * (1 + 0.25 * wave[..., np.newaxis]), 0, 1)
+    return np.concatenate([colour, cover[..., np.newaxis]], axis=-1)
 
 
 def _bar(random, side):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, expression, identity, look, stage, surface
+from datasets.synthetic_faces import albedo, expression, identity, look, muscles, stage, surface
 from tf_nonlinear3dmm import face_model, renderer
 
 EMBEDDED = ("makehuman", "makehuman-12k")
@@ -50,7 +50,7 @@ class Population:
         self.size = size
         self._population = face_model.load_population(level)
         self._basis = identity.face_basis(self._population)
-        self._muscles = expression.muscles(self._population, self._basis)
+        self._muscles = muscles.attach(self._population, self._basis)
         self._surface = surface.measure(self._population, self.face, size)
         self._noise = albedo.make_noise(size)
 
@@ -80,7 +80,7 @@ class Population:
         """Vertices `[B, V, 3]` with an expression drawn from each generator, and its units."""
         names = self._population.unit_names
         units = np.stack([expression.sample(random, names) for random in randoms])
-        return expression.apply(neutral, units, self._muscles).astype(np.float32), units
+        return muscles.apply(neutral, units, self._muscles).astype(np.float32), units
 
     def albedo(self, person, gap):
         """The fine albedo map `[H, W, 3]` of a person whose lips are `gap` dm apart."""

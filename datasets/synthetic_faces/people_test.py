@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from datasets.synthetic_faces import expression, identity
+from datasets.synthetic_faces import muscles as facial_muscles
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def basis(population):
 
 @pytest.fixture(scope="module")
 def muscles(population, basis):
-    return expression.muscles(population, basis)
+    return facial_muscles.attach(population, basis)
 
 
 def average(**changes):
@@ -22,7 +23,7 @@ def average(**changes):
     return identity.stack([person._replace(**changes)])
 
 
-def draws(population, count=300):
+def draws(population, count=2000):
     randoms = (np.random.default_rng([7, i]) for i in range(count))
     return [expression.sample(random, population.unit_names) for random in randoms]
 
@@ -64,7 +65,7 @@ def test_people_lie_in_their_ranges_and_keep_left_and_right_alike(population):
     people = [identity.sample(np.random.default_rng(i), population) for i in range(200)]
     batch = identity.stack(people)
     np.testing.assert_allclose(batch.race.sum(axis=1), 1)
-    assert batch.age.min() >= 0.4 and batch.age.max() <= 1
+    assert batch.age.min() >= 0.09 and batch.age.max() <= 1
     assert np.abs(batch.sliders).max() <= 1 and batch.asymmetry.min() >= 0
     names = list(population.slider_names)
     left, right = names.index("cheek/l-cheek-bones"), names.index("cheek/r-cheek-bones")
@@ -87,7 +88,7 @@ def test_the_jaw_meets_its_target_at_both_ends_and_bows_between(population, basi
     def face(weight):
         weights = np.zeros([1, len(population.unit_names)], np.float32)
         weights[0, muscles.where["jawOpen"]] = weight
-        return expression.apply(neutral, weights, muscles)[0]
+        return facial_muscles.apply(neutral, weights, muscles)[0]
 
     np.testing.assert_allclose(face(0.0), neutral[0], atol=1e-6)
     np.testing.assert_allclose(face(1.0), neutral[0] + opened, atol=1e-6)
@@ -101,9 +102,9 @@ def test_gaze_keeps_every_point_of_the_eyeball_at_its_distance(population, basis
     weights = np.zeros([1, len(population.unit_names)], np.float32)
     for name in ("eyeLookOutLeft", "eyeLookInRight", "eyeLookDownLeft", "eyeLookDownRight"):
         weights[0, muscles.where[name]] = 0.9
-    moved = expression.apply(neutral, weights, muscles)
+    moved = facial_muscles.apply(neutral, weights, muscles)
     for ids in muscles.eyes:
-        centre = expression.eye_centre(neutral[:, ids])[:, np.newaxis]
+        centre = facial_muscles.eye_centre(neutral[:, ids])[:, np.newaxis]
         before, after = (np.linalg.norm(v[:, ids] - centre, axis=-1) for v in (neutral, moved))
         np.testing.assert_allclose(after, before, atol=1e-5)
         turn = moved[0, ids].mean(axis=0) - neutral[0, ids].mean(axis=0)
@@ -115,17 +116,72 @@ def test_eye_centre_finds_the_centre_of_a_sphere():
     points = random.normal(size=(2, 20, 3))
     centres = np.array([[1.0, 2, 3], [0, -1, 5]])
     points = 0.3 * points / np.linalg.norm(points, axis=-1, keepdims=True) + centres[:, np.newaxis]
-    np.testing.assert_allclose(expression.eye_centre(points), centres, atol=1e-9)
+    np.testing.assert_allclose(facial_muscles.eye_centre(points), centres, atol=1e-9)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_blink_of_one_closes_every_eye(population, basis, muscles, side):
+    shapes = [identity.sample(np.random.default_rng(i), population) for i in range(30)]
+    neutral = identity.neutral(identity.stack(shapes), population, basis)
+    weights = np.stack(draws(population, 30))
+
+    def gaps(blink):
+        weights[:, muscles.where["eyeBlink" + expression.SIDES[side]]] = blink
+        upper, lower = muscles.lids[side]
+        moved = facial_muscles.apply(neutral, weights, muscles)
+        return (moved[:, upper, 1] - moved[:, lower, 1]).mean(axis=1)
+
+    assert np.median(gaps(0)) > 0.05  # dm
+    assert (np.abs(gaps(1)) < 0.01).mean() > 0.9  # but for squints that have passed the other lid
+    np.testing.assert_allclose(gaps(0.5), (gaps(0) + gaps(1)) / 2, atol=1e-4)
+
+
+def test_the_lids_that_meet_face_each_other(population, muscles):
+    for (upper, lower), eye in zip(muscles.lids, muscles.eyes, strict=True):
+        apart = population.mean[upper] - population.mean[lower]
+        assert len(upper) >= 4 and (apart[:, 1] > 0.04).all()
+        assert np.abs(apart[:, 0]).max() < 0.03
+        assert np.linalg.norm(population.mean[upper] - population.mean[eye].mean(0)) < 0.5
+
+
+def rate(happens, chance):
+    """True where a share of 2,000 draws lies within four standard errors of its chance."""
+    return abs(np.mean(happens) - chance) < 4 * np.sqrt(chance * (1 - chance) / len(happens))
+
+
+def test_ages_and_sexes_are_those_of_photographs(population):
+    people = [identity.sample(np.random.default_rng([3, i]), None) for i in range(2000)]
+    age, male = np.array([(person.age, person.male) for person in people]).T
+    for name, (chance, low, high) in identity.BANDS.items():
+        assert rate((age >= low) & (age < high), chance), name
+    assert rate(male > 0.5, 0.5)
+    assert np.mean((male < 0.25) | (male > 0.75)) > 0.9
+
+
+def test_sex_and_age_show_in_the_skull(population, basis):
+    def proportions(male, age):
+        """Means of nose, eye and lips over the width of the face: 40 people `[3]`."""
+        sex, middle = np.full(40, male), np.full(3, 1 / 3)
+        streams = (np.random.default_rng([4, i]) for i in range(40))
+        people = identity.stack([identity.draw(r, population, middle, male, age) for r in streams])
+        points = identity.neutral(people._replace(male=sex), population, basis)[:, population.lm]
+        pairs = ((27, 33), (42, 45), (51, 57))
+        lengths = [np.linalg.norm(points[:, i] - points[:, j], axis=1).mean() for i, j in pairs]
+        return np.array(lengths) / np.ptp(points[:, :17, 0], axis=1).mean()
+
+    (nose, eye, lips) = proportions(0.0, 0.5)
+    man, child, old = proportions(1.0, 0.5), proportions(0.0, 0.15), proportions(0.0, 0.95)
+    assert man[0] > 1.03 * nose and man[1] < 0.97 * eye and man[2] < 0.95 * lips
+    assert child[0] < 0.95 * nose and child[1] > eye
+    assert old[1] < 0.97 * eye and old[2] < 0.95 * lips
 
 
 def test_expressions_are_coupled(population):
     where = {str(name): i for i, name in enumerate(population.unit_names)}
-    for units in draws(population):
+    for units in draws(population, 500):
         at = {name: units[i] for name, i in where.items()}
-        assert at["mouthClose"] <= at["jawOpen"] <= expression.JAW_LIMIT + 1e-6
-        for side in ("Left", "Right"):
-            lids = expression.MEETING_LIDS - 0.9 * at["eyeLookDown" + side]
-            assert at["eyeBlink" + side] <= max(lids, 0) + 1e-6
+        assert at["mouthClose"] <= at["jawOpen"]
+        for side in expression.SIDES:
             assert at["eyeBlink" + side] == 0 or at["eyeWide" + side] == 0
             assert at["eyeLookUp" + side] == 0 or at["eyeLookDown" + side] == 0
         assert at["eyeLookOutLeft"] == at["eyeLookInRight"]
@@ -134,16 +190,25 @@ def test_expressions_are_coupled(population):
             "mouthSmileLeft",
             "mouthFrownLeft",
             "mouthPucker",
-            "mouthFunnel",
-            "mouthStretchLeft",
+            "mouthPressLeft",
+            "cheekPuff",
         )
-        assert sum(at[name] > 0 for name in themes) <= 1
+        assert sum(at[name] > 0 for name in themes) <= 1 + (at["cheekPuff"] > 0)
         assert 0 <= units.min() and units.max() <= 1
 
 
-def test_every_theme_happens(population):
+def test_expressions_come_at_the_rates_of_photographs(population):
     units = np.stack(draws(population))
-    where = {str(name): i for i, name in enumerate(population.unit_names)}
-    for name in ("mouthSmileLeft", "mouthFrownLeft", "mouthPucker", "cheekPuff", "noseSneerLeft"):
-        assert 0.01 < np.mean(units[:, where[name]] > 0) < 0.5
-    assert 0.5 < np.mean(units[:, where["jawOpen"]] > 0) < 0.8
+    of = {str(name): units[:, i] for i, name in enumerate(population.unit_names)}
+    chances = {name: chance for name, (_, chance) in expression.THEMES.items()}
+    assert rate(
+        of["mouthSmileLeft"] + of["mouthSmileRight"] > 0, chances["smile"] + chances["laugh"]
+    )
+    assert rate(of["mouthPucker"] > 0, chances["pucker"])
+    assert rate(of["cheekPuff"] > 0, chances["puff"])
+    left, right = of["eyeBlinkLeft"] == 1, of["eyeBlinkRight"] == 1
+    assert rate(left & right, expression.CLOSED) and rate(left ^ right, expression.WINK)
+    assert rate(of["jawOpen"] > 0.55, chances["scream"] + 0.012)  # a few laugh or wonder as wide
+    side = facial_muscles.GAZE_DEGREES["side"] * (of["eyeLookOutLeft"] - of["eyeLookInLeft"])
+    assert abs(side.mean()) < 1.4  # 4 standard errors
+    assert 12 < side.std() < 15  # 12, and more from those who look far to one side

@@ -5,22 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 from datasets.synthetic_faces import (
-    albedo,
     backdrop,
     draw,
-    eyewear,
-    hair,
+    garment,
     head,
     look,
     occluder,
     openings,
     scene,
+    seam,
+    sheets,
     surface,
+    wardrobe,
 )
-from datasets.synthetic_faces import stage as stages
 
 SUPERSAMPLING = 2
-INSIDE = 0.45  # light that reaches the inner side of hair
 
 
 class Shot(NamedTuple):
@@ -58,18 +57,23 @@ def compose(stage, vertices, neutral, projection, yaw, shots, side):
     """
     fine = projection * SUPERSAMPLING
     fine[..., 3] += (SUPERSAMPLING - 1) / 2
-    body, cover = vertices, None
+    body, worn = vertices, [[]] * len(shots)
     if stage.behind:
         maps = head.affine(neutral, stage.behind)
         turn = [-s.random.uniform(0, 0.7) for s in shots] * np.clip(yaw, -1.2, 1.2)
-        behind = head.grow(vertices, maps, turn.astype(np.float32), stage.behind, stage.mean)
+        necks = np.array([shot.look.style.neck for shot in shots], np.float32)
+        turn = turn.astype(np.float32)
+        behind = head.grow(vertices, maps, turn, necks, stage.behind, stage.mean)
         body = np.concatenate([vertices, behind], axis=1)
-        cover = _rasterize(_covers(stage, neutral, maps, shots), fine, stage.cover, side)
+        worn = wardrobe.dress(stage, neutral, maps, [shot.look for shot in shots])
     body = _rasterize(body, fine, stage.body, side)
+    if stage.behind:
+        seam.blend_normals(body.normals, stage.behind, len(stage.mean))
     images, masks = [], []
     for i, shot in enumerate(shots):
-        image, mask = _layers(stage, body, cover, i, shot, side)
-        image = image[..., :3] + (1 - image[..., 3:]) * backdrop.sample(shot.random, side)
+        image, mask = _layers(stage, body, i, worn[i], fine[i], shot, side)
+        behind = shot.light.behind * backdrop.sample(shot.random, side)
+        image = image[..., :3] + (1 - image[..., 3:]) * behind
         thing = occluder.sample(shot.random, side)
         if thing is not None:
             image += thing[..., 3:] * (thing[..., :3] - image)
@@ -89,15 +93,7 @@ def _rasterize(vertices, projection, mesh, side):
     )
 
 
-def _covers(stage, neutral, maps, shots):
-    """Vertices `[B, M, 3]` of hair and glasses."""
-    shells = np.stack([hair.surface(shot.look.style) for shot in shots])
-    pairs = zip(shots, neutral[:, stage.contours], strict=True)
-    glasses = np.stack([eyewear.surface(shot.look.glasses, marks) for shot, marks in pairs])
-    return np.concatenate([head.carry(shells, maps), glasses], axis=1)
-
-
-def _layers(stage, body, cover, i, shot, side):
+def _layers(stage, body, i, worn, projection, shot, side):
     """Head with hair `[side, side, 4]` premultiplied, and visible face `[side, side, 1]`."""
     size = body.triangle_id.shape[1]
     pixels = draw.pixels(body, i, stage.body.triangles)
@@ -106,18 +102,16 @@ def _layers(stage, body, cover, i, shot, side):
     layer[:3, pixels.index] = _body(stage, body.normals[i], pixels, label, shot)
     layer[3, pixels.index] = 1
     layer[4, pixels.index] = label < head.SKULL
-    if cover:
+    if worn:
         depth = np.full(size * size, -np.inf, np.float32)
         depth[pixels.index] = pixels.depth
-        pixels = draw.pixels(cover, i, stage.cover.triangles)
-        pixels = pixels.where(pixels.depth > depth[pixels.index])
-        colour, opacity = _cover(stage, cover.normals[i], pixels, shot)
-        under = layer[:, pixels.index]
-        under[:3] += opacity * (colour - under[:3])
-        under[3] += opacity * (1 - under[3])
-        under[4] *= 1 - opacity
-        under[5] = opacity
-        layer[:, pixels.index] = under
+        colour, cover, place = sheets.lay(worn, projection, shot.light, depth, size)
+        under = layer[:, place]
+        under[:3] += colour - cover * under[:3]
+        under[3] += cover * (1 - under[3])
+        under[4] *= 1 - cover
+        under[5] = cover
+        layer[:, place] = under
     layer = halve(layer.reshape(6, size, size)).transpose(1, 2, 0)
     shadow = np.roll(backdrop.soften(layer[..., 5:], side / 60), side // 50, axis=0)
     colour = layer[..., :3] * (1 - 0.4 * shadow * (1 - layer[..., 5:]))
@@ -128,63 +122,34 @@ def _body(stage, normals, pixels, label, shot):
     """Colours `[3, N]` of the pixels of face, neck and shoulders."""
     person = shot.look
     normals = draw.unit(draw.spread(normals, pixels))
-    is_face = label < head.SKULL
-    colour = np.empty_like(normals)
-    uv = draw.spread(stage.face.uv, pixels.where(is_face))
-    colour[:, is_face] = draw.bilinear(shot.albedo, uv)
-    gloss = np.where(is_face, np.float32(0.10 * person.oiliness), np.float32(0))
+    face = np.flatnonzero(label < head.SKULL)
+    colour, gloss = np.empty_like(normals), np.zeros(len(label), np.float32)
+    colour[:, face] = draw.bilinear(shot.albedo, draw.spread(stage.face.uv, pixels.take(face)))
+    gloss[face] = 0.10 * person.oiliness
     if not stage.behind:
         return draw.shade(colour, normals, shot.light, gloss, np.float32(14))
-    eye, sheet = (label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE), label == surface.SHEET
-    colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.where(eye)).T, person).T
-    place = draw.spread(stage.sheet, pixels.where(sheet)).T
+    eye = np.flatnonzero((label == surface.LEFT_EYE) | (label == surface.RIGHT_EYE))
+    sheet = np.flatnonzero(label == surface.SHEET)
+    colour[:, eye] = openings.eye(draw.spread(stage.eye, pixels.take(eye)).T, person).T
+    place = draw.spread(stage.sheet, pixels.take(sheet)).T
     colour[:, sheet] = openings.mouth(place, shot.gap, person).T
-    skin = albedo.skin_colour(person.melanin, person.haemoglobin, person.warmth)[:, np.newaxis]
-    neck = label == head.NECK
-    below = draw.spread(stage.below, pixels.where(neck))
-    colour[:, neck] = 0.93 * skin * (0.62 + 0.38 * np.clip(2.5 * below, 0, 1))
-    scalp = skin + person.hair_paint * (0.85 * person.hair[:, np.newaxis] - skin)
-    colour[:, label == head.SKULL] = 0.93 * scalp
-    colour[:, label == head.CLOTH] = backdrop.colour(shot.random)[:, np.newaxis]
+    rest = np.flatnonzero(label >= head.SKULL)
+    colour[:, rest] = _behind(stage, pixels.take(rest), label[rest], shot)
     gloss[eye], gloss[sheet] = 1.2, 0.1
-    power = np.where(eye, np.float32(90), np.float32(14))
+    power = np.full(len(label), 14, np.float32)
+    power[eye] = 90
     return draw.shade(colour, normals, shot.light, gloss, power)
 
 
-def _cover(stage, normals, pixels, shot):
-    """Colours `[3, N]` and opacities `[N]` of the pixels of hair and glasses."""
-    label = stage.cover.label[pixels.triangle]
-    normals = draw.unit(draw.spread(normals, pixels))
-    normals *= np.where(normals[2] < 0, np.float32(-1), np.float32(1))
-    colour, opacity = np.empty_like(normals), np.ones(len(label), np.float32)
-    is_hair = label <= stages.LINING
-    place = draw.spread(stage.place, pixels.where(is_hair))
-    colour[:, is_hair], opacity[is_hair] = _hair(stage.noise, place, shot.look)
-    colour[:, label == stages.LINING] *= INSIDE
-    glasses = shot.look.glasses
-    colour[:, label == stages.RIM] = glasses.colour[:, np.newaxis]
-    colour[:, label == stages.LENS] = glasses.lens[:, np.newaxis]
-    opacity[label == stages.LENS] = glasses.tint
-    soft = shot.look.style.kind not in hair.CLOTH
-    gloss = np.array([shot.look.hair_gloss * soft, 0, 0.5, 0.6], np.float32)[label]
-    power = np.array([9, 9, 40, 40], np.float32)[label]
-    return draw.shade(colour, normals, shot.light, gloss, power), opacity
-
-
-def _hair(noise, place, person):
-    """Colours `[3, N]` and opacities `[N]` of hair or cloth at shell places `[2, N]`."""
-    style, tile = person.style, albedo.TILE
-    turn, row = place
-    length = 1 + 1.2 * style.hang
-    v = (row * np.float32(length * 220)).astype(np.int32) + style.seed % tile
-    lock = noise.locks[v % tile, (turn * tile).astype(np.int32) % tile]
-    tint = style.colour.astype(np.float32)[:, np.newaxis]
-    if style.kind in hair.CLOTH:
-        ribs = np.sin(2 * np.pi * (90 * turn if style.seed % 2 else 40 * length * row))
-        return tint * (1 + 0.08 * ribs + 0.04 * lock), np.ones_like(row)
-    roots = 0.72 + 0.28 * np.minimum(3 * row, 1)
-    colour = tint * np.clip((1 + 0.15 * lock) * roots, 0.4, 1.5) + 0.012 * np.maximum(lock, 0)
-    return colour, np.clip(1.6 + 0.6 * lock - 7 * np.maximum(row - 0.8, 0), 0, 1)
+def _behind(stage, pixels, label, shot):
+    """Colours `[3, N]` of skull, neck and clothes."""
+    tints = seam.tints(stage.behind, shot.albedo, stage.face.uv, shot.look)
+    spread = draw.spread(np.concatenate([tints, stage.rest], axis=1), pixels)
+    colour, place = spread[:3], spread[3:]
+    low = np.flatnonzero(label > head.SKULL)
+    cloth, cover = garment.colours(garment.sample(shot.random), place[:, low])
+    colour[:, low] += cover * (cloth - colour[:, low])
+    return colour
 
 
 def halve(image):

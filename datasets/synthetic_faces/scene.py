@@ -15,19 +15,62 @@ class Light(NamedTuple):
         illumination: `[9, 3]` harmonics of `lighting.sh_basis`.
         directions: `[K, 3]` unit vectors towards the lamps.
         colours: `[K, 3]` of the lamps, for highlights.
+        behind: how bright the background is.
     """
 
     illumination: np.ndarray
     directions: np.ndarray
     colours: np.ndarray
+    behind: float
+
+
+class Lighting(NamedTuple):
+    """One way to light a face; pairs are ranges, angles in degrees.
+
+    Attributes:
+        chance: of the photos.
+        ambient: light from all around, against the lamps' 0.35 to 1.
+        lamps: how many at most.
+        turn: of the first lamp from the camera to either side.
+        height: of the first lamp.
+        tint: deviation of the lamps' warmth; above 1: colours of a stage.
+        level: of the light on the visible side of a head.
+        behind: see `Light`.
+    """
+
+    chance: float
+    ambient: tuple
+    lamps: int
+    turn: tuple
+    height: tuple
+    tint: float
+    level: tuple
+    behind: tuple
+
+
+LIGHTINGS = (
+    Lighting(0.45, (0.35, 0.95), 3, (0, 100), (-10, 80), 0.08, (0.80, 1.3), (0.6, 1.3)),  # usual
+    Lighting(0.18, (0.05, 0.35), 2, (50, 115), (-15, 50), 0.10, (0.55, 1.1), (0.2, 1.0)),  # side
+    Lighting(0.12, (0.10, 0.45), 2, (115, 180), (0, 60), 0.10, (0.22, 0.9), (0.7, 1.7)),  # back
+    Lighting(0.08, (0.05, 0.30), 1, (0, 15), (-5, 20), 0.08, (0.9, 1.5), (0.05, 0.6)),  # flash
+    Lighting(0.08, (0.10, 0.40), 1, (0, 50), (55, 85), 0.10, (0.7, 1.2), (0.4, 1.2)),  # noon
+    Lighting(0.04, (0.15, 0.50), 3, (0, 120), (-20, 60), 1.50, (0.5, 1.0), (0.1, 0.7)),  # stage
+    Lighting(0.05, (0.15, 0.60), 2, (0, 110), (-20, 60), 0.18, (0.35, 0.7), (0.1, 0.6)),  # night
+)
 
 
 def sample_angles(random):
-    """Draws (yaw, pitch, roll) in degrees: mostly frontal, some from everywhere to +-85."""
-    kind = random.choice(3, p=[0.60, 0.25, 0.15])
-    yaw = (random.normal(0, 15), random.normal(0, 40), random.uniform(-85, 85))[kind]
-    pitch, roll = random.normal(0, 12), random.normal(0, 8)
-    return np.clip([yaw, pitch, roll], [-88, -40, -35], [88, 40, 35])
+    """Draws (yaw, pitch, roll) in degrees, as `camera.compose` takes them.
+
+    45 % look at the camera, 25 % past it, 30 % are seen from the side, some from behind the cheek;
+    one pitch and one roll in ten is of a face that lies, falls or dances.
+    """
+    kind = random.choice(4, p=[0.45, 0.25, 0.27, 0.03])
+    sideways = random.choice([-1, 1]) * random.uniform(*((35, 92) if kind == 2 else (85, 98)))
+    yaw = (random.normal(0, 13), random.normal(0, 36), sideways, sideways)[kind]
+    pitch = random.normal(0, 15 if random.uniform() < 0.9 else 36)
+    roll = random.normal(0, 15.5 if random.uniform() < 0.9 else 42)
+    return np.clip([yaw, pitch, roll], [-98, -60, -120], [98, 60, 120])
 
 
 def frame(landmarks, angles_deg, image_size, stored_size):
@@ -62,36 +105,43 @@ def _sphere(count=128):
 
 SPHERE = _sphere()
 HARMONICS = lighting.sh_basis(tf.constant(SPHERE)).numpy()
-FRONT = lighting.sh_basis(tf.constant([0.0, 0.0, 1.0], tf.float64)).numpy()
 TO_HARMONICS = np.linalg.pinv(HARMONICS)  # [9, 128]: least squares
+VISIBLE = np.maximum(SPHERE[:, 2], 0) / np.maximum(SPHERE[:, 2], 0).sum()  # [128]
 
 
 def sample_light(random):
-    """Draws a `Light`: sky or room all around, and one to three lamps, of plausible colours."""
-    count = random.choice([1, 2, 3], p=[0.45, 0.35, 0.2])
-    ambient = random.uniform(0.35, 0.95)
-    vertical = random.uniform(0.0, 0.5)  # more light from above
-    sky = ambient * (1 + vertical * SPHERE[:, 1:2]) * _tint(random, 0.07)
+    """Draws a `Light`: sky or room all around, and lamps, as one of `LIGHTINGS`."""
+    way = LIGHTINGS[random.choice(len(LIGHTINGS), p=[way.chance for way in LIGHTINGS])]
+    sky = random.uniform(*way.ambient) * (1 + random.uniform(0, 0.5) * SPHERE[:, 1:2])
+    sky = sky * _tint(random, min(way.tint, 0.2))
     directions, colours = [], []
-    for number in range(count):
-        turn = np.radians(np.clip(random.normal(0, 55), -120, 120))
-        height = np.radians(np.clip(random.normal(30, 25), -30, 85))
+    for number in range(random.integers(1, way.lamps + 1)):
+        turn, height = random.uniform(-130, 130), random.uniform(-20, 70)
+        if number == 0:
+            turn = random.choice([-1, 1]) * random.uniform(*way.turn)
+            height = random.uniform(*way.height)
+        turn, height = np.radians(turn), np.radians(height)
         directions.append(
             [np.sin(turn) * np.cos(height), np.sin(height), np.cos(turn) * np.cos(height)]
         )
         power = random.uniform(0.35, 1.0) * (1.0 if number == 0 else 0.5)
-        colours.append(power * _tint(random, 0.10 if number == 0 else 0.14))
+        colours.append(power * (_gel(random) if way.tint > 1 else _tint(random, way.tint)))
     directions, colours = np.array(directions), np.array(colours)
     irradiance = sky + np.maximum(SPHERE @ directions.T, 0) @ colours
-    illumination = TO_HARMONICS @ irradiance
-    front = FRONT @ illumination
-    level = random.uniform(0.95, 1.35) if random.uniform() < 0.85 else random.uniform(0.55, 0.95)
-    gain = level / max(front.mean(), 0.35)
+    gain = random.uniform(*way.level) / (VISIBLE @ irradiance).mean()
     return Light(
-        (illumination * gain).astype(np.float32),
+        (TO_HARMONICS @ irradiance * gain).astype(np.float32),
         directions.astype(np.float32),
-        (colours * gain).astype(np.float32),
+        (colours * np.minimum(gain, 2)).astype(np.float32),
+        random.uniform(*way.behind),
     )
+
+
+def _gel(random):
+    """A strong colour `[3]` of mean 1, as lamps on a stage have."""
+    turn = random.uniform(0, 2 * np.pi) + np.array([0, 2.1, 4.2])
+    tint = 1 + random.uniform(0.3, 0.8) * np.cos(turn)
+    return tint / tint.mean()
 
 
 def _tint(random, deviation):

@@ -4,10 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, eyewear, hair, head, surface
+from datasets.synthetic_faces import albedo, head, locks, surface, wig
 from tf_nonlinear3dmm import renderer
-
-HAIR, LINING, RIM, LENS = 0, 1, 2, 3  # labels of what covers the body
 
 
 class Mesh(NamedTuple):
@@ -29,9 +27,10 @@ class Stage(NamedTuple):
         behind: `head.Head`; None: a face alone, and nothing that covers it.
         body: `Mesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth sheet, 2 and 3
             eyes, then those of `head`.
-        cover: `Mesh` of hair and glasses; labels HAIR, LINING, RIM, LENS.
-        below: `[V + M, 1]` how far down the neck a vertex of the body lies, 0 to 1.
-        place: `[M, 2]` places of the cover on the hair's shell, 0 for glasses.
+        wigs: name -> `wig.Wig`.
+        lock: `[H, W, 2]` texture of single locks of hair.
+        mirror: `[V]` vertex on the other side of the face.
+        rest: `[V + M, 3]` vertices of the body around the mean face.
         eye: `[V, 3]` directions in the eyeballs.
         sheet: `[V, 2]` places in the mouth.
         noise: `albedo.Noise`.
@@ -44,26 +43,23 @@ class Stage(NamedTuple):
     noise: albedo.Noise
     body: Mesh
     behind: head.Head | None = None
-    cover: Mesh | None = None
-    below: np.ndarray | None = None
-    place: np.ndarray | None = None
+    wigs: dict | None = None
+    lock: np.ndarray | None = None
+    mirror: np.ndarray | None = None
+    rest: np.ndarray | None = None
     eye: np.ndarray | None = None
     sheet: np.ndarray | None = None
 
 
 def make_stage(population, tensors, noise):
     """The `Stage` around a population's face; `tensors` are its `renderer.FaceTensors`."""
-    behind, shell, count = head.design(population), hair.shell(), len(population.mean)
-    frames, frame_label = eyewear.topology()
+    behind, count = head.design(population), len(population.mean)
     label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
     body = Mesh(
         np.concatenate([tensors.triangles, behind.triangles + count]),
         np.concatenate([label, behind.labels]),
         np.concatenate([tensors.normal_triangles, behind.triangles + count]),
     )
-    one_side = len(shell.triangles) // 2
-    cover = np.concatenate([shell.triangles, frames + len(shell.place)])
-    cover_label = np.concatenate([np.repeat([HAIR, LINING], one_side), RIM + frame_label])
     return Stage(
         face=tensors,
         mean=population.mean,
@@ -72,9 +68,10 @@ def make_stage(population, tensors, noise):
         noise=noise,
         body=body,
         behind=behind,
-        cover=Mesh(cover, cover_label, cover[cover_label != LINING]),
-        below=np.append(np.zeros(count), behind.turning)[:, np.newaxis],
-        place=np.concatenate([shell.place, np.zeros([eyewear.count(), 2])]),
+        wigs=wig.load(population.mean),
+        lock=locks.texture(noise),
+        mirror=population.mirror.astype(int),
+        rest=np.concatenate([population.mean, behind.rest]).astype(np.float32),
         eye=surface.eye_directions(population, population.mean),
         sheet=surface.sheet_coordinates(population),
     )

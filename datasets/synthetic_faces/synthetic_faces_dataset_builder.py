@@ -84,8 +84,12 @@ def configure(request, config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First version."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "1.0.0": "First version.",
+        "2.0.0": "Everybody from children to the old, with the poses, expressions, light and "
+        "cameras of photographs on the web.",
+    }
     BUILDER_CONFIGS = [*READY.values()]
 
     def _info(self):

@@ -41,7 +41,7 @@ def test_the_teacher_errs_as_a_model_of_few_similar_people_does(model, faces):
         part = teacher.LinearModel(model.mean, model.basis[:modes], model.std[:modes])
         errors.append(error(faces, teacher.fit(faces, teacher.fitter(part, 100.0))))
     assert errors[0] > errors[1] > errors[2]
-    np.testing.assert_allclose(errors, [0.0385, 0.0200, 0.0134], rtol=0.15)  # 40 other faces
+    np.testing.assert_allclose(errors, [0.0418, 0.0224, 0.0161], rtol=0.15)  # 40 other faces
 
 
 def test_the_teacher_knows_its_own_people(scanned, model):

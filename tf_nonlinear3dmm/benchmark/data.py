@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import crop, data
 from tf_nonlinear3dmm.benchmark import tables, timing
-from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm.data import augment, degrade, draws
 from tf_nonlinear3dmm.face_model import FaceModel
 
 PHOTO, QUALITY = 450, 92  # pixels of a photograph's side, and of the JPEG
@@ -87,7 +87,10 @@ def photograph_batches(files, landmarks, size, count, batch_size):
         mirrored = tf.gather(landmarks, augment.LANDMARK_MIRROR, axis=1) * [-1.0, 1.0]
         mirrored += [size - 1.0, 0.0]
         landmarks = tf.where(flip[:, None, None], mirrored, landmarks)
-        return augment.photometric(images, COLOUR, tf.random.uniform([3, batch_size])), landmarks
+        seed = tf.random.uniform([], maxval=2**31, dtype=tf.int64)
+        draw = draws.Draws(batch_size, tf.range(batch_size), 0, seed)
+        colours = degrade.random_colour(COLOUR, draw)
+        return degrade.recolour({"image": images}, colours)["image"], landmarks
 
     files = tf.data.Dataset.from_tensor_slices((files, landmarks)).cache().repeat()
     numbered = tf.data.Dataset.zip((tf.data.Dataset.range(count), files))

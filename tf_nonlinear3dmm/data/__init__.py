@@ -7,18 +7,29 @@ colours in [0, 1].
 
 from tf_nonlinear3dmm.data.arrays import NoSplitError, Split
 from tf_nonlinear3dmm.data.batches import Batches, Source
-from tf_nonlinear3dmm.data.evaluation import in_order
-from tf_nonlinear3dmm.data.sources import is_prepared, open_split, open_training, prepare, requests
+from tf_nonlinear3dmm.data.evaluation import OFF, in_order
+from tf_nonlinear3dmm.data.sources import (
+    Request,
+    is_prepared,
+    open_split,
+    open_training,
+    prepare,
+    request,
+    requests,
+)
 
 __all__ = [
     "Batches",
     "Source",
     "NoSplitError",
+    "OFF",
+    "Request",
     "Split",
     "in_order",
     "is_prepared",
     "open_split",
     "open_training",
     "prepare",
+    "request",
     "requests",
 ]

@@ -26,14 +26,14 @@ class Split:
 
     Attributes:
         builder: tfds builder of the data set.
-        name: of the split.
+        name: of the split; "all": the records of every split.
         rows: ids of the good records, in the order of the files.
         skipped: names of the bad records: geometry that is not finite.
     """
 
     def __init__(self, builder, name, strict=False):
         splits = builder.info.splits
-        if name not in splits or not splits[name].num_examples:
+        if name not in [*splits, "all"] or not splits[name].num_examples:
             raise NoSplitError(
                 f"{builder.data_path} has no split `{name}` with records, it has {[*splits]}"
             )

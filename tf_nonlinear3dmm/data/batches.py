@@ -7,6 +7,7 @@ same global batch.
 """
 
 import functools
+import statistics
 
 import numpy as np
 import tensorflow as tf
@@ -147,9 +148,11 @@ class Batches:
             configs.check_choice("features", name, tuple(known))
         standard = [name for name in known if name not in OPTIONAL]
         self.features = standard if features is None else [*features]
-        # The crop lies around the landmarks.
-        placed = ["landmarks"] if PLACED & {*self.features} else []
-        self._stored = [*dict.fromkeys(self.features + placed)]
+        # A texture's contrast turns about the mean of the image, whose crop follows the landmarks.
+        coloured = "texture" in self.features and config.data.photometric
+        needed = self.features + (["image"] if coloured else [])
+        needed += ["landmarks"] if PLACED & {*needed} else []
+        self._stored = [*dict.fromkeys(needed)]
         for source in sources:
             source.prepare(self._stored)
 
@@ -203,8 +206,9 @@ class Batches:
         batch = as_floats(augment.cut(batch, window, size))
         if data.mirror:
             batch = augment.mirror(batch, window.flip, self.face, size)
+        if data.patches:
+            batch = degrade.cover(batch, patch, grain[:size, :size])
         if "image" in batch:
-            batch = degrade.cover(batch, patch, grain[:size, :size]) if data.patches else batch
             batch = degrade.recolour(batch, colour) if data.photometric else batch
             batch |= {"image": degrade.camera(batch["image"], data, grain, draw)}
         flags = [f"has_{name}" for name in flagged(self.features)]
@@ -259,10 +263,11 @@ def as_floats(batch):
     return result
 
 
-def projection_statistics(sources, image_size, mirror, face):
+def projection_statistics(sources, image_size, mirror, face, rotation_deg=0.0):
     """Mean and standard deviation `[8]` of the sources' projections in the evaluation crop.
 
-    Row-major entries of `[2, 4]`; with `mirror`, of the projections and their mirror images.
+    Row-major entries of `[2, 4]`; with `mirror`, of the projections and their mirror images;
+    turned about the crop's centre by angles of this standard deviation.
     Deviations have a floor of 1 % of the mean scale and 1 pixel, for data sets that lack variety.
     Where no source has a label, those of `face` at everyday poses.
     """
@@ -274,10 +279,24 @@ def projection_statistics(sources, image_size, mirror, face):
     if mirror:
         flipped = augment.mirror_projection(rows.astype(np.float32), image_size).numpy()
         rows = np.concatenate([rows, flipped])
+    if rotation_deg:
+        rows = np.concatenate([_turned(rows, a, image_size) for a in _angles(rotation_deg)])
     scale = np.linalg.norm(rows[..., :3], axis=-1).mean()
     floor = np.array([[0.01 * scale] * 3 + [1.0]] * 2)
     mean, deviation = rows.mean(axis=0), np.maximum(rows.std(axis=0), floor)
     return mean.reshape(8).astype(np.float32), deviation.reshape(8).astype(np.float32)
+
+
+def _angles(deviation_deg, count=16):
+    """`[count]` radians that are spread as a normal distribution is."""
+    normal = statistics.NormalDist(0.0, np.radians(deviation_deg))
+    return [normal.inv_cdf((i + 0.5) / count) for i in range(count)]
+
+
+def _turned(rows, angle, image_size):
+    middle = np.array([[0.0] * 3 + [(image_size - 1) / 2]] * 2)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return turn @ (rows - middle) + middle
 
 
 def _share(weights, batch_size):

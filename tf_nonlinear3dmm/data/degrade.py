@@ -94,13 +94,14 @@ def cover(batch, patch, grain):
 
 @compiled
 def _cover(pictures, patch, grain):
-    image = pictures["image"]
-    covered = _inside(patch, image.shape[1]) & patch.shown[:, tf.newaxis, tf.newaxis]
-    covered = covered[..., tf.newaxis]
     paint = tf.clip_by_value(_each(patch.colour) + _each(patch.roughness) * grain, 0.0, 1.0)
-    paint = tf.where(_each(patch.own), tf.reverse(image, [1, 2]), paint)
-    fill = {"image": paint, "face_mask": 0.0}
-    return {name: tf.where(covered, fill[name], picture) for name, picture in pictures.items()}
+    fill = {
+        "image": lambda image: tf.where(_each(patch.own), tf.reverse(image, [1, 2]), paint),
+        "face_mask": tf.zeros_like,
+    }
+    covered = _inside(patch, grain.shape[0]) & patch.shown[:, tf.newaxis, tf.newaxis]
+    covered = covered[..., tf.newaxis]
+    return {name: tf.where(covered, fill[name](old), old) for name, old in pictures.items()}
 
 
 def _inside(patch, size):
@@ -232,8 +233,12 @@ def _rows(weights):
 def _some(image, chosen, change, *settings):
     """`change` of the chosen pictures with their rows of the settings; the rest as they are."""
     rows = tf.where(chosen)
-    some = (tf.gather_nd(values, rows) for values in (image, *settings))
-    return tf.tensor_scatter_nd_update(image, rows, change(*some))
+
+    def changed():
+        some = (tf.gather_nd(values, rows) for values in (image, *settings))
+        return tf.tensor_scatter_nd_update(image, rows, change(*some))
+
+    return tf.cond(tf.reduce_any(chosen), changed, lambda: image)
 
 
 def _each(values):

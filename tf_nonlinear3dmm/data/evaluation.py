@@ -3,11 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import crop
+from tf_nonlinear3dmm import camera, crop
 from tf_nonlinear3dmm.data import augment, batches
 
+OFF = "_off"  # ends the names of what is cut by a square that is off
 
-def in_order(split, image_size, batch_size, features=None, rows=None):
+
+def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, seed=0):
     """Batches of a split in the order of its records, cut to the evaluation crop.
 
     Args:
@@ -17,6 +19,9 @@ def in_order(split, image_size, batch_size, features=None, rows=None):
         features: names to read; all of the data set's by default. Image, face_mask, landmarks and
             projection always come along; a face_mask that the data set lacks is 0.
         rows: ids of records; all good ones by default.
+        off: where not 0, `image_off` and `landmarks_off` come too: of a crop whose centre and side
+            are off by up to this fraction of the side, in x, in y and in scale.
+        seed: of how far they are off, with the record's id.
 
     Yields:
         dicts of tensors: bytes as float32 in [0, 1], points and projections (the teacher's too)
@@ -33,4 +38,38 @@ def in_order(split, image_size, batch_size, features=None, rows=None):
         batch = {name: tf.convert_to_tensor(split[name][here]) for name in names}
         if "face_mask" not in batch:
             batch["face_mask"] = tf.zeros([len(here), stored, stored, 1], tf.uint8)
-        yield batches.as_floats(augment.cut_centre(batch, image_size))
+        cut = batches.as_floats(augment.cut_centre(batch, image_size))
+        for name in {*names} & {"landmarks_reannotated"}:
+            offset = (stored - image_size) // 2
+            cut[name] = camera.crop_points(batch[name], offset, offset, 1.0)
+        if off:
+            cut |= _cut_off(batch, off_squares(here, stored, image_size, off, seed), image_size)
+        yield cut
+
+
+def off_squares(rows, stored, size, off, seed=0):
+    """`crop.Square` of `[B]` in stored images: the evaluation crops, each off by up to `off`.
+
+    Args:
+        rows: `[B]` ids of records; a record's square depends on its id and `seed` alone.
+        stored, size: sides of the stored image and of the crop in pixels.
+        off: largest error, as a fraction of the crop's side, of x, y and side.
+        seed: integer.
+    """
+    draws = np.random.default_rng(seed).uniform(-off, off, [np.max(rows) + 1, 3])[rows]
+    x, y, grown = draws.T.astype(np.float32) * size
+    side = size + grown
+    return crop.Square(*map(tf.constant, ((stored - side) / 2 + x, (stored - side) / 2 + y, side)))
+
+
+@tf.function(reduce_retracing=True)
+def _cut_off(batch, squares, size):
+    images = tf.map_fn(
+        lambda one: crop.image(one[0], one[1], size) / 255,
+        (batch["image"], squares),
+        fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
+    )
+    return {
+        f"image{OFF}": images,
+        f"landmarks{OFF}": crop.points(batch["landmarks"], squares, size),
+    }

@@ -8,7 +8,8 @@ images of that side unless one is given.
 import contextlib
 import difflib
 import fcntl
-import importlib
+import importlib.util
+import os
 import pathlib
 import shutil
 import time
@@ -39,7 +40,14 @@ def requests(config):
             f"`mix` must be {len(names)} positive numbers, one for each of the sources "
             f"{names}, got {config.data.mix!r}"
         )
-    return [_parse(name, config.model.image_size) for name in names], weights
+    return [request(name, config.model.image_size) for name in names], weights
+
+
+def request(source, image_size):
+    """The `Request` of one source: `name`, `name/config` or `name:PATH`."""
+    name, _, path = source.strip().partition(":")
+    name, _, config = name.partition("/")
+    return Request(name, config or f"s{image_size}", os.path.expanduser(path) or None)
 
 
 def prepare(config, say=print):
@@ -67,7 +75,7 @@ def open_training(config, face):
         for request in wanted
     ]
     statistics = batches.projection_statistics(
-        sources, config.model.image_size, config.data.mirror, face
+        sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
     )
     return batches.Batches(sources, weights, config, face), statistics
 
@@ -169,15 +177,10 @@ def _builder_from_code(request, config, folder):
     return kind(data_dir=str(folder), config=chosen)
 
 
-def _parse(name, image_size):
-    name, _, path = name.partition(":")
-    name, _, config = name.partition("/")
-    return Request(name, config or f"s{image_size}", path or None)
-
-
 def _unknown(request, folder):
-    code = pathlib.Path("datasets")
-    known = {p.name for p in [*folder.glob("*"), *code.glob("*")] if p.is_dir()} - {"__pycache__"}
+    spec = importlib.util.find_spec("datasets")
+    places = [folder, *map(pathlib.Path, spec.submodule_search_locations if spec else ())]
+    known = {p.name for place in places for p in place.glob("*") if p.is_dir()} - {"__pycache__"}
     near = difflib.get_close_matches(request.name, known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""
     return (

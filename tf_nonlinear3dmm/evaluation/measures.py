@@ -4,15 +4,22 @@ Two controls stand beside the model: the mean face with the predicted pose, and 
 the best pose there is. A model that does not beat them has learned no faces.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting, metrics
+from tf_nonlinear3dmm import camera, data, lighting, metrics
 
 MODEL, PREDICTED_POSE, BEST_POSE = "model", "mean face, predicted pose", "mean face, best pose"
 MEAN_FACE = "mean face"
+OFF = 0.1  # of the crop's side
+OFF_MODEL = f"model, crops off by up to {OFF:.0%}".replace("%", " %")
+NME, NME_REANNOTATED = "nme", "nme, re-annotated"
+YAW, YAW_LABEL, YAW_KNOWN = "yaw", "yaw of the label", "yaw is known"
 FEATURES = """image face_mask landmarks projection vertices albedo illumination yaw_deg
-    has_landmarks has_projection has_vertices has_face_mask""".split()
+    landmarks_reannotated yaw_label_deg has_landmarks has_landmarks_reannotated has_projection
+    has_vertices has_face_mask""".split()
 
 
 class Measures:
@@ -50,19 +57,34 @@ def measure(model, batches, progress=lambda faces: None):
 
     Args:
         model: `Nonlinear3DMM`.
-        batches: iterable of dicts as `data.in_order` gives them; absent labels are left out.
+        batches: iterable of dicts as `data.in_order` gives them; absent labels are left out, and
+            so are crops that are off.
         progress: called with the number of faces after each batch.
 
     Returns:
         `Measures`.
     """
-    reconstruct = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    size = model.config.image_size
+    graph = functools.partial(tf.function, input_signature=[tf.TensorSpec([None, size, size, 3])])
+    reconstruct = graph(lambda images: model(images, training=False))
+    locate = graph(lambda images: model(images, training=False, draw=False).landmarks)
     measures = Measures()
     for batch in batches:
         result = reconstruct(batch["image"])
         labels = {name: np.asarray(value) for name, value in batch.items()}
-        measures.add({"yaw": _yaw(labels)})
-        measures.add(_alignment(model.face, result, labels))
+        errors, best_pose = _alignment(model.face, result, labels)
+        measures.add(_yaw(labels, best_pose) | errors)
+        if "landmarks_reannotated" in labels:
+            again = labels | {
+                name: labels[f"{name}_reannotated"] for name in ("landmarks", "has_landmarks")
+            }
+            measures.add(_alignment(model.face, result, again, NME_REANNOTATED)[0])
+        if f"image{data.OFF}" in labels:
+            points = locate(batch[f"image{data.OFF}"])
+            true = batch[f"landmarks{data.OFF}"]
+            error = metrics.nme(points, true, model.face.landmarks >= 0)
+            error = np.where(_has(labels, "landmarks"), error, np.nan)
+            measures.add({(NME, OFF_MODEL): error})
         if "vertices" in labels:
             numbers, distances = _shape(model.face, result, labels)
             measures.add(numbers)
@@ -72,8 +94,8 @@ def measure(model, batches, progress=lambda faces: None):
     return measures
 
 
-def _alignment(face, result, labels):
-    """NME of the model and of the mean face in two poses."""
+def _alignment(face, result, labels, name=NME):
+    """(NME of the model and of the mean face in two poses, the best pose `[B, 2, 4]`)."""
     true, exists = labels["landmarks"], face.landmarks >= 0
     points = face.mean_vertices[np.maximum(face.landmarks, 0)]
     good = _has(labels, "landmarks")
@@ -83,10 +105,11 @@ def _alignment(face, result, labels):
     for method, projection in poses.items():
         projection = tf.constant(projection, tf.float32)
         shown[method] = camera.project(np.tile(points, [len(true), 1, 1]), projection)[..., :2]
-    return {
-        ("nme", method): np.where(good, metrics.nme(p, true.astype(np.float32), exists), np.nan)
+    errors = {
+        (name, method): np.where(good, metrics.nme(p, true.astype(np.float32), exists), np.nan)
         for method, p in shown.items()
     }
+    return errors, poses[BEST_POSE]
 
 
 def _shape(face, result, labels):
@@ -135,10 +158,22 @@ def _appearance(model, result, labels):
     return numbers
 
 
-def _yaw(labels):
+def _yaw(labels, best_pose):
+    """Yaw in degrees, `[B]`: the label's, or that of the mean face in its best pose.
+
+    Beside it whether it is a label's, and the yaw that AFLW gives where a data set has it.
+    """
+    known = _has(labels, "projection")
     if "yaw_deg" in labels:
-        return labels["yaw_deg"]
-    return np.degrees(camera.decompose(tf.constant(labels["projection"]))[0])
+        yaw = labels["yaw_deg"]
+    else:
+        yaw = np.degrees(camera.decompose(tf.constant(labels["projection"]))[0])
+    guess = np.degrees(camera.decompose(tf.constant(best_pose, tf.float32))[0])
+    found = {YAW: np.where(known, yaw, guess), YAW_KNOWN: known}
+    if "yaw_label_deg" in labels:  # -1 where it is not given
+        label = labels["yaw_label_deg"]
+        found[YAW_LABEL] = np.where(label >= 0, label, np.nan)
+    return found
 
 
 def _has(labels, name):

@@ -1,33 +1,31 @@
-"""A trained run -> report.md, report.json and figures in its folder."""
+"""Weights and a test set -> report.md, report.json and figures in a folder."""
 
-import dataclasses
 import json
 import pathlib
-import shlex
 import time
 
 import numpy as np
 
-from tf_nonlinear3dmm import configs, data, plots, training, visualize
-from tf_nonlinear3dmm.evaluation import expressiveness, measures, tables
+from tf_nonlinear3dmm import configs, data, plots, visualize
+from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, tables
+from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.training import records as log
 
 SHOWN = 4  # faces in each panel
 
 
-class EvaluationError(Exception):
-    """What was asked for cannot be evaluated; nothing was written."""
-
-
-def evaluate(run, source=None, split=None, faces=None, out=None, batch_size=32, say=print):
-    """Evaluates a run and writes its report.
+def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size=32, say=print):
+    """Evaluates a model on a test set and writes its report.
 
     Args:
-        run: folder of a trained run.
-        source: data set, as in `DataConfig.sources`; the run's first where None.
-        split: of the data set; test where None, or validation where it has none.
+        run: folder of a run, or a file of weights or its folder; None: the weights of the package.
+        source: data set, `name`, `name/config` or `name:PATH`; the run's first where None, or the
+            generated faces.
+        split: of the data set, or "all"; where None test, or all photos of a folder that the run
+            was not trained on, or validation.
         faces: evaluate the first so many; all where None.
-        out: folder for report.md, report.json and figures/; the run's where None.
+        out: folder for report.md, report.json and figures/; where None the run's for its own data
+            set, else reports/<weights>-<data set>.
         batch_size: faces at a time.
         say: called with lines about progress.
 
@@ -35,154 +33,85 @@ def evaluate(run, source=None, split=None, faces=None, out=None, batch_size=32, 
         The report as a dict, as in report.json.
 
     Raises:
-        EvaluationError: no such run, data set or split.
+        EvaluationError: no such weights, data set or split, or the report cannot be written.
     """
     started = time.monotonic()
-    model, config, records = _open(run, source, split)
-    split = records.name
-    rows = records.rows[:faces]
-    features = [name for name in measures.FEATURES if name in records]
-    batches = data.in_order(records, config.model.image_size, batch_size, features, rows)
-    say(f"evaluating {len(rows)} faces of {config.data.sources}, split {split}")
-    found = measures.measure(model, batches)
+    subject = open_subject(run, source, split, out)
+    rows = subject.split.rows[:faces]
+    say(f"evaluating {len(rows)} faces of {subject.source}, split {subject.split.name}")
+    if subject.request.path:
+        say(f"prepared in {subject.split.builder.data_path}: delete it to read the files again")
+    found = measures.measure(subject.model, _batches(subject, rows, batch_size))
     per_face = found.per_face()
+    pictures = _figures(subject, rows, per_face, found.per_vertex())
+    pictures |= expressiveness.draw_all(subject.model, subject.train, subject.split)
     report = {
-        "run": str(run),
-        "source": config.data.sources,
-        "split": split,
+        "run": subject.run,
+        "source": subject.source,
+        "split": subject.split.name,
         "faces": len(rows),
-        "bad_records": records.skipped,
-        "config": configs.to_dict(config),
-        **tables.summarise(per_face, config.train.seed),
+        "bad_records": _bad_records(subject.split),
+        "config": configs.to_dict(subject.config) if subject.of_run else None,
+        **tables.summarise(per_face, subject.config.train.seed),
     }
-    folder = pathlib.Path(out or run)
-    pictures = _figures(run, model, config, records, rows, per_face, found.per_vertex())
-    pictures |= expressiveness.draw_all(model, _training_split(config), records)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
-    for name, picture in pictures.items():
-        visualize.save(folder / "figures" / f"{name}.png", picture)
+    report["notes"] = document.notes(subject, per_face, report)
     report["seconds"] = round(time.monotonic() - started, 1)
-    (folder / "report.json").write_text(json.dumps(tables.finite(report), indent=2) + "\n")
-    (folder / "report.md").write_text(_markdown(report, pictures))
-    say(f"report: {folder / 'report.md'} ({report['seconds']} s)")
+    try:
+        _write(subject.out, tables.finite(report), document.markdown(report, pictures), pictures)
+    except OSError as error:
+        raise EvaluationError(f"cannot write into {subject.out}: {error.strerror}") from None
+    say(f"report: {subject.out / 'report.md'} ({report['seconds']} s)")
     return report
 
 
-def _open(run, source, split):
-    """(model, config with the source to evaluate, `data.Split`)."""
-    try:
-        model, config = training.load(run)
-        if source:
-            chosen = dataclasses.replace(config.data, sources=source, mix="1")
-        else:
-            first = config.data.sources.split(",")[0].strip()
-            chosen = dataclasses.replace(config.data, sources=first, mix="1")
-        config = dataclasses.replace(config, data=chosen)
-        records = _open_split(data.requests(config)[0][0], config, split)
-    except (training.RunError, training.LoadError, ValueError, OSError) as error:
-        raise EvaluationError(str(error)) from None
-    return model, config, records
+def _bad_records(split):
+    """What could not be read when the data set was prepared, then what is not finite."""
+    unread = (split.builder.info.metadata or {}).get("skipped", [])
+    return [*unread, *split.skipped]
 
 
-def _open_split(request, config, split):
-    if split:
-        return data.open_split(request, config, split)
-    try:
-        return data.open_split(request, config, "test")
-    except data.NoSplitError:
-        return data.open_split(request, config, "validation")
+def _batches(subject, rows, batch_size):
+    features = [name for name in measures.FEATURES if name in subject.split]
+    size, seed = subject.config.model.image_size, subject.config.train.seed
+    return data.in_order(subject.split, size, batch_size, features, rows, measures.OFF, seed)
 
 
-def _training_split(config):
-    """What tells directions, or None."""
-    try:
-        return data.open_split(data.requests(config)[0][0], config, "train")
-    except data.NoSplitError:
-        return None
+def _write(folder, report, text, pictures):
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        visualize.save(folder / "figures" / f"{name}.png", picture)
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (folder / "report.md").write_text(text)
 
 
-def _figures(run, model, config, records, rows, per_face, per_vertex):
+def _figures(subject, rows, per_face, per_vertex):
     """Name -> uint8 picture."""
-    errors = {m: v for (q, m), v in _pairs(per_face) if q == "nme" and np.isfinite(v).any()}
-    errors = {m: v[np.isfinite(v)] for m, v in errors.items()}
+    errors = {name[1]: v for name, v in per_face.items() if name[0] == measures.NME}
+    errors = {m: v[np.isfinite(v)] for m, v in errors.items() if np.isfinite(v).any()}
     pictures = {}
     if errors:
         pictures["cumulative"] = plots.cumulative(errors)
     if per_vertex:
-        skin = model.face.regions["skin"] > 0
+        skin = subject.model.face.regions["skin"] > 0
         shown = {m: np.where(skin, v, np.nan) for m, v in per_vertex.items()}
-        pictures["error_maps"] = plots.heat_maps(shown, model.face)
-    score = per_face.get(("nme", measures.MODEL), np.zeros(len(rows)))
+        pictures["error_maps"] = plots.heat_maps(shown, subject.model.face)
+    score = per_face.get((measures.NME, measures.MODEL), np.zeros(len(rows)))
     order = [i for i in np.argsort(score, kind="stable") if np.isfinite(score[i])]
     middle = max(0, (len(order) - SHOWN) // 2)
     groups = {"best": order[:SHOWN], "median": order[middle:][:SHOWN], "worst": order[-SHOWN:]}
     for name, which in groups.items():
         if which:
-            pictures[name] = _panel(model, config, records, rows[which])
-    history = pathlib.Path(run) / "metrics.jsonl"
-    if history.exists():
+            pictures[name] = _panel(subject, rows[which])
+    history = pathlib.Path(subject.run or "") / "metrics.jsonl"
+    if subject.of_run and history.exists():
         pictures["curves"] = plots.curves(log.read(history))
     return pictures
 
 
-def _panel(model, config, records, rows):
-    features = [name for name in ("has_landmarks",) if name in records]
-    size = config.model.image_size
-    batch = next(iter(data.in_order(records, size, len(rows), features, rows)))
-    return visualize.panel(batch["image"], model(batch["image"]), batch, model.tensors)
-
-
-def _pairs(per_face):
-    return [(name, values) for name, values in per_face.items() if isinstance(name, tuple)]
-
-
-CAPTIONS = {
-    "best": "The faces of smallest landmark error",
-    "median": "Faces around the median",
-    "worst": "The faces of largest landmark error",
-    "cumulative": "Share of faces below an error",
-    "error_maps": "Mean distance to the true vertex after rigid alignment",
-    "curves": "Training",
-    **expressiveness.CAPTIONS,
-}
-
-
-def _markdown(report, pictures):
-    config = report["config"]
-    words = [w for name in ("run", "source", "split") for w in (f"--{name}", report[name])]
-    lines = [
-        f"# Evaluation of {report['run']}",
-        "",
-        f"Preset `{config['preset']}`, labels `{config['data']['labels']}`, seed "
-        f"{config['train']['seed']}, {config['pretrain']['steps']} + {config['finetune']['steps']} "
-        f"steps at batch {config['train']['batch_size']}, {config['data']['train_examples']} "
-        f"training faces. {report['faces']} faces of `{report['source']}`, split "
-        f"`{report['split']}`. "
-        "Brackets: 95 % bootstrap intervals over faces.",
-        "",
-        f"    {shlex.join(['python', 'scripts/evaluate.py', *words])}",
-        "",
-    ]
-    if report["bad_records"]:
-        lines += [f"{len(report['bad_records'])} bad records were left out.", ""]
-    if report["alignment"]:
-        lines += [
-            "## Landmarks",
-            "",
-            "Mean distance of the 68 points over the size of their box (NME, percent), by yaw.",
-            "",
-            tables.alignment_markdown(report["alignment"]),
-            "",
-            "The paper's own numbers, on AFLW2000-3D, which are not comparable with other data:",
-            "",
-            tables.published_markdown(),
-            "",
-        ]
-    if report["measures"]:
-        lines += ["## Shape, colour and light", ""]
-        lines += [tables.measures_markdown(report["measures"]), ""]
-    lines += ["## Pictures", ""]
-    for name, caption in CAPTIONS.items():
-        if name in pictures:
-            lines += [f"{caption.removesuffix('.')}:", "", f"![{name}](figures/{name}.png)", ""]
-    return "\n".join(lines)
+def _panel(subject, rows):
+    features = [name for name in ("has_landmarks",) if name in subject.split]
+    size = subject.config.model.image_size
+    batch = next(iter(data.in_order(subject.split, size, len(rows), features, rows)))
+    return visualize.panel(
+        batch["image"], subject.model(batch["image"]), batch, subject.model.tensors
+    )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.evaluation import measures
 
 # NME on AFLW2000-3D as the paper (CVPR 2018) reports it: three bins, balanced mean, std.
 PUBLISHED = {
@@ -10,6 +11,13 @@ PUBLISHED = {
     "3DDFA": ("3.78", "4.54", "7.93", "5.42", "2.21"),
     "Linear 3DMM, same framework": ("", "", "", "5.61", ""),
     "Nonlinear 3DMM": ("", "", "", "4.70", ""),
+}
+PER_FACE = (measures.YAW, measures.YAW_LABEL, measures.YAW_KNOWN)  # what is no measure
+ALIGNMENTS = {  # key in a report -> (measure, yaw)
+    "alignment": (measures.NME, measures.YAW),
+    "alignment_reannotated": (measures.NME_REANNOTATED, measures.YAW),
+    "alignment_by_label": (measures.NME, measures.YAW_LABEL),
+    "alignment_reannotated_by_label": (measures.NME_REANNOTATED, measures.YAW_LABEL),
 }
 
 
@@ -21,22 +29,33 @@ def summarise(faces, seed=0):
         seed: of the bootstrap.
 
     Returns:
-        dict with `alignment`: method -> `metrics.alignment_table`, and `measures`: measure ->
-        method -> (mean, low, high, median, number of faces).
+        dict with `alignment` and, where there are such labels, the other keys of `ALIGNMENTS`:
+        method -> `metrics.alignment_table`; and `measures`: measure -> method -> (mean, low, high,
+        median, number of faces).
     """
-    alignment, others = {}, {}
+    tables = {key: _alignment(faces, *names, seed) for key, names in ALIGNMENTS.items()}
+    others = {}
     for name, values in faces.items():
-        if name == "yaw":
+        if name in PER_FACE or name[0] in (measures.NME, measures.NME_REANNOTATED):
             continue
         measure, method = name
-        good = np.isfinite(values)
-        if not good.any():
-            continue
-        if measure == "nme":
-            alignment[method] = metrics.alignment_table(values[good], faces["yaw"][good], seed)
-        else:
-            others.setdefault(measure, {})[method] = _mean(values[good], seed)
-    return {"alignment": alignment, "measures": others}
+        values = values[np.isfinite(values)]
+        if len(values):
+            others.setdefault(measure, {})[method] = _mean(values, seed)
+    first = tables.pop("alignment")
+    more = {key: table for key, table in tables.items() if table}
+    return {"alignment": first, **more, "measures": others}
+
+
+def _alignment(faces, measure, yaw, seed):
+    """Method -> alignment table of a measure, its faces sorted by one of the yaws."""
+    found = {}
+    for name, errors in faces.items():
+        if name not in PER_FACE and name[0] == measure and yaw in faces:
+            good = np.isfinite(errors) & np.isfinite(faces[yaw])
+            if good.any():
+                found[name[1]] = metrics.alignment_table(errors[good], faces[yaw][good], seed)
+    return found
 
 
 def _mean(values, seed):
@@ -60,11 +79,11 @@ def published_markdown():
     return markdown([["method", *columns], *([m, *row] for m, row in PUBLISHED.items())])
 
 
-def measures_markdown(measures):
+def measures_markdown(by_measure):
     """One row per measure, one column per method."""
-    methods = list(dict.fromkeys(m for by_method in measures.values() for m in by_method))
+    methods = list(dict.fromkeys(m for by_method in by_measure.values() for m in by_method))
     rows = [["mean over faces", *methods, "faces"]]
-    for name, found in measures.items():
+    for name, found in by_measure.items():
         cells = [with_interval(found[m]) if m in found else "" for m in methods]
         rows.append([name, *cells, str(next(iter(found.values()))[-1])])
     return markdown(rows)

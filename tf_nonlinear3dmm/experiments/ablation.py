@@ -23,12 +23,12 @@ SHOWN = 5  # faces whose albedo is kept for the figure
 
 def full(folder, place):
     """At most 150 minutes a sitting on two cores, two sittings: `small`, 1200 + 600 steps."""
-    return _study(folder, with_steps(configs.small(), 1200, 600), place)
+    return _study(folder, with_steps(configs.small_paper(), 1200, 600), place)
 
 
 def quick(folder, place):
     """About 30 minutes on two cores: `small` at half its width, 300 + 150 steps of batch 8."""
-    config = with_steps(configs.small(), 300, 150)
+    config = with_steps(configs.small_paper(), 300, 150)
     config = change(config, "model", width=8)
     config = change(config, "train", batch_size=8)
     return _study(folder, change(config, "data", train_examples=1200, test_examples=256), place)
@@ -106,9 +106,8 @@ def measure(study, name):
     split = study.split("test")
     features = [feature for feature in measures.FEATURES if feature in split]
     batches = [*data.in_order(split, config.model.image_size, 32, features)]
-    faces = measures.measure(model, batches).per_face()
-    faces.pop("yaw")
-    found = {kind: errors for (kind, method), errors in faces.items() if method == measures.MODEL}
+    faces = measures.measure(model, batches).per_face().items()
+    found = {name[0]: errors for name, errors in faces if name[1:] == (measures.MODEL,)}
     albedo = model(batches[0]["image"][:SHOWN], training=False).albedo_map.numpy()
     path = _results(study, name)
     with open(path.with_suffix(".part"), "wb") as file:

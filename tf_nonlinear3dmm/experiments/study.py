@@ -89,7 +89,7 @@ def full(folder, scans, place, **changes):
         place: folder of data sets.
         **changes: fields of `Study`.
     """
-    config = change(with_steps(configs.small(), 5000, 3000), "data", folder=place)
+    config = change(with_steps(configs.small_paper(), 5000, 3000), "data", folder=place)
     return Study(folder, config, scans, **changes)
 
 
@@ -97,7 +97,7 @@ def quick(folder, scans, place, **changes):
     """An hour and a half on two cores: code sizes 16 and 64, short trainings."""
     small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
     budget = dict(form="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
-    config = change(with_steps(configs.small(), 600, 400), "data", folder=place)
+    config = change(with_steps(configs.small_paper(), 600, 400), "data", folder=place)
     return Study(folder, config, scans, **{**small, **budget, **changes})
 
 

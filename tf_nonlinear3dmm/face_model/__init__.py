@@ -8,9 +8,10 @@ Frame: x to the subject's left, y up, z out of the face; triangles counter-clock
 outside. UV: u right, v down, both in [0, 1], (0, 0) the centre of the first texel.
 Keys of the .npz: the attributes of `FaceModel`, each region as `region_<name>`. Nothing is ever
 unpickled. `load_population` reads what the embedded face knows about people, `load_skins` their
-skins.
+skins, `load_hair` what hangs on their heads.
 """
 
+from tf_nonlinear3dmm.face_model.hair import HairMesh, load_hair, load_skull
 from tf_nonlinear3dmm.face_model.model import FaceModel, sample_shapes
 from tf_nonlinear3dmm.face_model.population import ASSET, EMBEDDED, Population, load_population
 from tf_nonlinear3dmm.face_model.skins import Skins, load_kinds, load_skins
@@ -19,10 +20,13 @@ __all__ = [
     "ASSET",
     "EMBEDDED",
     "FaceModel",
+    "HairMesh",
     "Population",
     "Skins",
+    "load_hair",
     "load_kinds",
     "load_population",
     "load_skins",
+    "load_skull",
     "sample_shapes",
 ]

@@ -27,8 +27,7 @@ landmarks by {pixels:.3f} px and vertices by {millimetres:.3f} mm (means over 64
 
     {command}
 
-{faces} training faces of `{sources}`, {pretrain} steps of pretraining and {finetune} of finetuning
-at batch {batch}, seed {seed}.{note}
+{faces} training faces of `{sources}`; {stages}; seed {seed}.{note}
 
 ![Training: losses and errors by step](curves.png)
 
@@ -82,9 +81,7 @@ def write(folder, run, config, report, size, rounding, note=""):
         command=shlex.join(["python", "scripts/train.py", *command_line.words(config)]),
         faces=config.data.train_examples,
         sources=config.data.sources,
-        pretrain=config.pretrain.steps,
-        finetune=config.finetune.steps,
-        batch=config.train.batch_size,
+        stages=_stages(config),
         seed=config.train.seed,
         tested=report["faces"],
         alignment=tables.alignment_markdown(report["alignment"]),
@@ -101,6 +98,15 @@ def write(folder, run, config, report, size, rounding, note=""):
         paths.append(folder / f"{name}.jpg")
         Image.open(figures / f"{figure}.png").convert("RGB").save(paths[-1], quality=88)
     return paths
+
+
+def _stages(config):
+    """The stages that have steps, in words."""
+    return ", then ".join(
+        f"{stage.steps} steps of `{name}` at batch {config.batch_size(stage)}"
+        for name, stage in config.stages()
+        if stage.steps
+    )
 
 
 def _section(express):

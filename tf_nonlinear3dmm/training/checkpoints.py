@@ -63,15 +63,16 @@ class Checkpoints:
         return None
 
 
-def write(path, arrays, state):
+def write(path, arrays, state, compress=False):
     """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
     path = pathlib.Path(path)
+    savez = np.savez_compressed if compress else np.savez
     part = path.with_suffix(".part")
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with open(part, "wb") as file:
-                np.savez(file, state=np.array(json.dumps(state)), **arrays)
+                savez(file, state=np.array(json.dumps(state)), **arrays)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)

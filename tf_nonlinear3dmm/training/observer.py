@@ -1,6 +1,10 @@
 """What happens beside training: lines, validation, panels, checkpoints."""
 
-from tf_nonlinear3dmm.training import checkpoints
+import functools
+
+from tf_nonlinear3dmm.training import weights
+
+SAVE = functools.partial(weights.save, exact=True)
 
 
 class Observer:
@@ -13,12 +17,13 @@ class Observer:
         terminal: `progress.Terminal`.
         records: `records.Records`.
         store: `checkpoints.Checkpoints`; the best averaged weights go to weights.npz beside it.
+        save: (path, model, state): writes them, as `weights.save`.
     """
 
-    def __init__(self, config, updates, validation, terminal, records, store):
+    def __init__(self, config, updates, validation, terminal, records, store, save=SAVE):
         self.config, self.updates, self.validation = config, updates, validation
         self.terminal, self.records, self.store = terminal, records, store
-        self.weights = store.folder.parent / "weights.npz"
+        self.weights, self.save_weights = store.folder.parent / weights.FILE, save
 
     def after_step(self, position, stage, window, at_end):
         """Called after every step with the new `loop.Position`; returns it, maybe changed."""
@@ -56,8 +61,7 @@ class Observer:
         if position.best is not None and score >= position.best:
             return position
         state = {"step": position.step, "stage": stage, **numbers}
-        variables = checkpoints.values_of(self.updates.tensors)
-        checkpoints.write(self.weights, variables, state)
+        self.save_weights(self.weights, self.updates.model, state)
         return position._replace(best=score)
 
 

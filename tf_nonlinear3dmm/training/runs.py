@@ -7,11 +7,8 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import numpy as np
-
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies
+from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies, weights
 from tf_nonlinear3dmm.training.assembly import RunError, assemble
 from tf_nonlinear3dmm.training.loop import Loop, Position, stages
 from tf_nonlinear3dmm.training.observer import Observer, Silent
@@ -120,14 +117,15 @@ def load(folder):
         config = configs.from_dict(json.loads((folder / "config.json").read_text()))
     except FileNotFoundError:
         raise RunError(f"{folder} is not a run: it has no config.json") from None
-    path = folder / "weights.npz"
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{folder / 'config.json'} cannot be read: {error}") from None
+    path = folder / weights.FILE
     if not path.exists():
-        raise RunError(f"{folder} has no weights.npz yet: train until the first validation")
-    arrays, _ = checkpoints.read(path)
-    model = Nonlinear3DMM(config.model, np.zeros(8, np.float32), np.ones(8, np.float32))
-    tensors = [v.value for v in model.weights if "float" in v.dtype]
-    checkpoints.assign(tensors, arrays, str(path))
-    return model, config
+        raise RunError(f"{folder} has no {path.name} yet: train until the first validation")
+    try:
+        return weights.load(path), config
+    except ValueError as error:
+        raise checkpoints.LoadError(str(error)) from None
 
 
 def _train(config, folder, chief, batches, updates, validation):
