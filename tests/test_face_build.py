@@ -18,6 +18,7 @@ from tf_nonlinear3dmm.face_build import (
     relaxation,
     skins,
     source,
+    texels,
 )
 
 ORIGIN = assemble.ORIGIN
@@ -267,6 +268,17 @@ def test_a_smaller_map_of_a_skin_keeps_corners_and_mean():
     assert abs(small[0, 0, 0] - 2) < 0.1 and abs(small.mean() - image.mean()) < 0.05
     assert small[4:, 4:].std() < 0.75 * image[6:, 6:].std()  # what is too fine is gone
     np.testing.assert_allclose(face_model.skins.resize(image, (31, 41)), image, atol=1e-12)
+
+
+def test_texels_find_their_place_on_the_map(people):
+    size = (40, 50)
+    cover = texels.cover(people, size)
+    seen = cover.triangle >= 0
+    rows, columns = np.indices(size)
+    place = texels.spread(cover, people.uv) * [size[1] - 1, size[0] - 1]
+    assert 0.7 < seen.mean() < 1
+    np.testing.assert_allclose(place[seen], np.stack([columns, rows], -1)[seen], atol=1e-4)
+    np.testing.assert_allclose(cover.weights.sum(axis=-1), 1)
 
 
 def test_encoding_a_skin_loses_little():

@@ -28,7 +28,7 @@ def around_eyes(surface, layers, strands, look):
     )
     yield _brow(surface, strands, layers[4], look), look.brow_colour
     outwards = 0.55 + 0.45 * step(x, 0.18, 0.4)
-    lashes = look.lashes * outwards * bump(surface.upper_lid, 0.012)
+    lashes = look.lashes * outwards * bump(surface.upper_lid, 0.015)
     liner = look.liner * outwards * bump(surface.upper_lid, 0.018)
     lower = (0.35 * look.lashes + 0.35 * look.liner) * outwards * bump(surface.lower_lid, 0.008)
     skin = surface.label == surface_lib.SKIN

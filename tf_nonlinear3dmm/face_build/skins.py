@@ -10,8 +10,8 @@ import numpy as np
 import PIL.Image
 import scipy.ndimage
 
-from tf_nonlinear3dmm import face_model, renderer
-from tf_nonlinear3dmm.face_build import assets_package, region, source
+from tf_nonlinear3dmm import face_model
+from tf_nonlinear3dmm.face_build import assets_package, region, source, texels
 
 SIZE = (384, 448)
 ETHNICITIES = ("african", "asian", "caucasian")
@@ -111,18 +111,17 @@ class Layout:
 
     def __init__(self, people, base):
         uv, known = _texture_coordinates(people, base)
-        face = face_model.FaceModel.load("makehuman")
-        fine = _spread(renderer.face_tensors(face, (2 * SIZE[0], 2 * SIZE[1])), uv)
+        fine = texels.spread(texels.cover(people, (2 * SIZE[0], 2 * SIZE[1])), uv)
         self.place = np.stack([1 - fine[..., 1], fine[..., 0]])
-        tensors = renderer.face_tensors(face, SIZE)
-        self.position = _spread(tensors, people.mean)
-        lips = _spread(tensors, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
-        ear = _spread(tensors, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
+        cover = texels.cover(people, SIZE)
+        self.position = texels.spread(cover, people.mean)
+        lips = texels.spread(cover, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
+        ear = texels.spread(cover, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
         self.ear, self.lips = ear, lips
-        label = people.face_label[np.maximum(tensors.texel_triangle, 0)]
-        seen = tensors.texel_triangle >= 0
+        label = people.face_label[np.maximum(cover.triangle, 0)]
+        seen = cover.triangle >= 0
         self.skin = seen & (label == region.SKIN)
-        self.skin &= _spread(tensors, known[:, np.newaxis])[..., 0] > 1 - 1e-4
+        self.skin &= texels.spread(cover, known[:, np.newaxis])[..., 0] > 1 - 1e-4
         self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & seen, iterations=4)
         self.brow = _near_brows(self.position, people.mean[people.contours[22:27]])
         x, y, z = np.moveaxis(self.position, -1, 0)
@@ -180,12 +179,6 @@ def _texture_coordinates(people, base):
     known[base.quads[island]] = 1
     columns = np.append(people.hm08_ids, len(base.vertices))
     return people.operator @ uv[columns], people.operator @ known[columns]
-
-
-def _spread(tensors, values):
-    """Vertex values `[V, C]` at the texels: `[H, W, C]`."""
-    corners = np.asarray(values, np.float64)[tensors.texel_vertices]
-    return np.sum(corners * tensors.texel_weights[..., np.newaxis], axis=-2)
 
 
 def _near_brows(position, line, reach=0.075):
