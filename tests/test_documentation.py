@@ -138,7 +138,7 @@ def test_the_python_of_the_data_set_runs(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
     names = {}
     exec(code, names)
-    assert names["example"]["image"].shape == (40, 40, 3)
+    assert names["example"]["image"].shape == (44, 44, 3)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 
 import fake_faces
 import numpy as np
@@ -11,7 +12,7 @@ from tensorflow.core.util import event_pb2
 
 from tf_nonlinear3dmm import configs, training
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.training import checkpoints, records, runs, strategies
+from tf_nonlinear3dmm.training import checkpoints, observer, records, runs, strategies
 
 
 def tiny(folder, pretrain=3, finetune=0, **train):
@@ -197,3 +198,69 @@ def test_the_perceptual_term_needs_the_file_of_weights(prepared, tmp_path):
     with pytest.raises(training.RunError, match="no file of VGG weights at `no.mat`"):
         training.train(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def staged(folder, **steps):
+    """`tiny` with the stages that learn from 3D labels."""
+    config = tiny(folder)
+    stages = {
+        name: dataclasses.replace(getattr(configs.small(), name), steps=steps.get(name, 2))
+        for name in ("decoders", "encoder", "finetune")
+    }
+    stages["pretrain"] = dataclasses.replace(config.pretrain, steps=0)
+    model = dataclasses.replace(config.model, camera="rotation", linear_part=True)
+    stages["encoder"] = dataclasses.replace(stages["encoder"], batch_size=4)
+    return dataclasses.replace(config, model=model, **stages)
+
+
+def test_stages_train_what_they_say_and_resume_bit_for_bit(prepared, tmp_path, monkeypatch):
+    config = staged(prepared)
+    assert training.train(config, tmp_path / "whole") == training.Outcome(True, 6, 6)
+    lines = records.read(tmp_path / "whole" / "metrics.jsonl")
+    by_stage = {line["stage"]: {*line} for line in lines if line["kind"] == "training"}
+    assert {"shape", "albedo", "loss"} < by_stage["decoders"] and "nme" not in by_stage["decoders"]
+    assert {"reprojection", "shape_code", "albedo_code", "nme"} < by_stage["encoder"]
+    assert {"reconstruction", "reprojection", "nme"} < by_stage["finetune"]
+    checked = [line for line in lines if line["kind"] == "validation"]
+    assert {"vertices", "albedo"} < {*checked[0]} and "nme" not in checked[0]
+
+    after_step = observer.Observer.after_step
+
+    def stop(self, position, *arguments):
+        if position.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return after_step(self, position, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(observer.Observer, "after_step", stop)
+        assert training.train(config, tmp_path / "part") == training.Outcome(False, 3, 6)
+    assert training.train(config, tmp_path / "part") == training.Outcome(True, 6, 6)
+    paths = [tmp_path / run / "checkpoints" / "00000006.npz" for run in ("whole", "part")]
+    held = [checkpoints.read(path)[0] for path in paths]
+    assert {*held[0]} == {*held[1]}
+    for name, array in held[0].items():
+        np.testing.assert_array_equal(array, held[1][name], err_msg=name)
+
+
+def test_each_stage_leaves_the_other_networks_as_they_are(prepared, tmp_path):
+    held = {}
+    for name, stages in {"a": (2, 0), "b": (2, 3)}.items():
+        config = staged(prepared, decoders=stages[0], encoder=stages[1], finetune=0)
+        training.train(config, tmp_path / name)
+        last = f"{sum(stages):08d}.npz"
+        held[name], _ = checkpoints.read(tmp_path / name / "checkpoints" / last)
+    model = Nonlinear3DMM(config.model, np.zeros(8), np.ones(8))
+    for i, weight in enumerate(v for v in model.weights if "float" in v.dtype):
+        key = f"model/{i:04d}"
+        same = np.array_equal(held["a"][key], held["b"][key])
+        rests = "/encoder/" not in f"/{weight.path}" or "projection_" in weight.path
+        assert same == rests, weight.path
+
+
+def test_a_linear_part_needs_labels_from_3d(prepared, tmp_path):
+    config = staged(prepared)
+    stage = dataclasses.replace(config.encoder, loss=configs.only(landmarks=1.0))
+    with pytest.raises(ValueError, match="`linear_part` must be True"):
+        dataclasses.replace(config, model=configs.tiny().model)
+    with pytest.raises(ValueError, match="`landmarks` must be 0, got 1.0"):
+        dataclasses.replace(stage)
