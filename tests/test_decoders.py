@@ -164,3 +164,11 @@ def test_the_linear_part_rests_in_training():
     decoder = decoders.AlbedoDecoder(LINEAR)
     resting = {w.name for w in decoder.non_trainable_weights}
     assert {"linear_mean", "linear_modes"} <= resting
+
+
+@pytest.mark.parametrize("make", [decoders.ShapeDecoder, decoders.AlbedoDecoder])
+def test_labels_beyond_the_range_have_finite_codes(make):
+    decoder, maps = make(LINEAR), smooth_maps(10, 0, 1)
+    maps[0, 3] = 2.2
+    decoder.set_linear_part(maps)
+    assert np.isfinite(decoder.encode(maps)).all() and np.isfinite(decoder(CODE)).all()

@@ -139,11 +139,13 @@ class UvDecoder(keras.layers.Layer):
 
 
 def before_tanh(maps):
-    """The inverse of tanh for maps in [-1, 1], finite at the ends; NumPy or TensorFlow."""
-    inside = BOUND * maps
+    """The inverse of tanh for maps in [-1, 1], finite at the ends and beyond; NumPy or TensorFlow.
+
+    Few labels are beyond: a wide open mouth on an extreme face.
+    """
     if isinstance(maps, np.ndarray):
-        return np.arctanh(inside, dtype=np.float32)
-    return tf.atanh(inside)
+        return np.arctanh(BOUND * np.clip(maps, -1, 1), dtype=np.float32)
+    return tf.atanh(BOUND * tf.clip_by_value(maps, -1.0, 1.0))
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

@@ -164,7 +164,9 @@ def test_sex_and_age_show_in_the_skull(population, basis):
         sex, middle = np.full(40, male), np.full(3, 1 / 3)
         streams = (np.random.default_rng([4, i]) for i in range(40))
         people = identity.stack([identity.draw(r, population, middle, male, age) for r in streams])
-        points = identity.neutral(people._replace(male=sex), population, basis)[:, population.lm]
+        points = identity.neutral(people._replace(male=sex), population, basis)[
+            :, population.contours
+        ]
         pairs = ((27, 33), (42, 45), (51, 57))
         lengths = [np.linalg.norm(points[:, i] - points[:, j], axis=1).mean() for i, j in pairs]
         return np.array(lengths) / np.ptp(points[:, :17, 0], axis=1).mean()
