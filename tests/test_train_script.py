@@ -71,9 +71,9 @@ def test_a_config_in_words_is_read_as_the_same(preset):
         (["--model.widht", "8"], "no flag --model.widht; did you mean --model.width?"),
         (
             ["--learning_rate", "1"],
-            "no flag --learning_rate; did you mean --pretrain.learning_rate?",
+            "no flag --learning_rate; did you mean --encoder.learning_rate?",
         ),
-        (["--symetry", "1"], "no flag --symetry; did you mean --pretrain.loss.symmetry?"),
+        (["--symetry", "1"], "no flag --symetry; did you mean --decoders.loss.symmetry?"),
         (["--presets", "tiny"], "no flag --presets; did you mean --preset?"),
         (["--preset", "smal"], "did you mean `small`? got 'smal'"),
         (["--model.width", "wide"], "--model.width must be N, got 'wide'"),
@@ -81,7 +81,10 @@ def test_a_config_in_words_is_read_as_the_same(preset):
         (["--model.plan", "lite"], "did you mean `light`? got 'lite'"),
         (["--labels", "teachr"], "did you mean `teacher`? got 'teachr'"),
         (["--train.seed", "-3"], "`seed` must be a number from 0 to 2147483647, got -3"),
-        (["--pretrain.steps", "0", "--finetune.steps", "0"], "must not be 0 in both stages"),
+        (
+            ["--preset", "tiny", "--pretrain.steps", "0", "--finetune.steps", "0"],
+            "must not be 0 in every stage",
+        ),
         (["--config", "nowhere.json"], "no file nowhere.json"),
         (["--config", "a", "--preset", "tiny"], "not both"),
         (["--model.width"], "expected one argument"),

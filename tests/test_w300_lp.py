@@ -110,7 +110,7 @@ def test_mirrored_copies_are_mirror_images(prepared):
         points = example["landmarks"][augment.LANDMARK_MIRROR] * [-1, 1] + [43, 0]
         np.testing.assert_allclose(mirrored["landmarks"], points, atol=1e-3)
         difference = mirrored["image"][:, ::-1].astype(int) - example["image"]
-        assert np.abs(difference).mean() < 3.5  # two JPEGs of differently placed grain
+        assert np.abs(difference).mean() < 5  # two JPEGs of differently placed grain
         flipped = augment.mirror_projection(example["projection"][np.newaxis], 44)[0]
         np.testing.assert_allclose(mirrored["projection"], flipped, atol=0.2)  # the face has sides
 
