@@ -9,7 +9,17 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, detail, lighting, mesh_io, photos, renderer, serving
+from tf_nonlinear3dmm import (
+    camera,
+    configs,
+    crop,
+    detail,
+    lighting,
+    mesh_io,
+    photos,
+    renderer,
+    serving,
+)
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import portraits
@@ -320,7 +330,7 @@ def test_mtcnn_finds_the_face_in_a_photograph(model, tmp_path):
     assert x < 180 < 270 < x + side and y < 80 < 170 < y + side  # eyes to mouth
 
 
-SHEET, CELL = pathlib.Path(__file__).parents[1] / "docs" / "faces.jpg", 140
+SHEET, CELL = pathlib.Path(__file__).parents[1] / "docs" / "faces.jpg", 154
 
 
 @pytest.mark.slow
@@ -329,11 +339,12 @@ def test_faces_in_a_turned_group_photo_are_found_where_they_are(model, tmp_path,
     monkeypatch.setattr(pictures, "FINE", 1)
     sheet = np.asarray(PIL.Image.open(SHEET).convert("RGB"))
     group, wanted = photo(600, 900), []
-    for column, size, x, y in ((3, 300, 20, 40), (6, 200, 380, 300), (4, 260, 620, 60)):
-        cell = sheet[CELL : 2 * CELL, column * CELL :][:, :CELL]
+    places = ((1, 3, 300, 20, 40), (4, 4, 200, 380, 300), (3, 5, 260, 620, 60))
+    for row, column, size, x, y in places:
+        cell = sheet[row * CELL :, column * CELL :][:CELL, :CELL]
         place = group[y : y + size, x : x + size]
         place[:] = np.array(PIL.Image.fromarray(cell).resize((size, size), PIL.Image.BICUBIC))
-        wanted.append([x + size / 2, y + size / 2, size / 1.25])  # cells have a margin
+        wanted.append([x + size / 2, y + size / 2, size / crop.STORED])
     exif = PIL.Image.Exif()
     exif[0x0112] = 6
     path = save(

@@ -15,11 +15,11 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import checkpoints, observer, records, runs, strategies
 
 
-def tiny(folder, pretrain=3, finetune=0, **train):
+def tiny(folder, pretrain=3, finetune=0, learning_rate=1e-3, **train):
     config = configs.preset("tiny")
     return dataclasses.replace(
         config,
-        pretrain=dataclasses.replace(config.pretrain, steps=pretrain),
+        pretrain=dataclasses.replace(config.pretrain, steps=pretrain, learning_rate=learning_rate),
         finetune=dataclasses.replace(config.finetune, steps=finetune),
         data=dataclasses.replace(config.data, sources="fake_faces", folder=str(folder)),
         train=dataclasses.replace(config.train, log_every=1, **train),
@@ -266,3 +266,18 @@ def test_a_linear_part_needs_labels_from_3d(prepared, tmp_path):
         dataclasses.replace(config, model=configs.tiny().model)
     with pytest.raises(ValueError, match="`landmarks` must be 0, got 1.0"):
         dataclasses.replace(config.encoder, loss=configs.only(landmarks=1.0))
+
+
+def test_a_run_starts_from_the_weights_of_another(run, prepared, tmp_path):
+    first = training.load(run)[0]
+    config = tiny(prepared, pretrain=1, init=str(run), learning_rate=0.0)
+    training.train(config, tmp_path / "again")
+    again = training.load(tmp_path / "again")[0]
+    for one, other in zip(first.trainable_weights, again.trainable_weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)  # the averages of equal weights
+    wider = dataclasses.replace(config, model=dataclasses.replace(config.model, width=5))
+    with pytest.raises(training.RunError, match="holds another model: width 4"):
+        training.train(wider, tmp_path / "wider")
+    nothing = dataclasses.replace(config.train, init=str(tmp_path / "nothing"))
+    with pytest.raises(training.RunError, match="nothing: no such file"):
+        training.train(dataclasses.replace(config, train=nothing), tmp_path / "new")

@@ -17,7 +17,7 @@ from tf_nonlinear3dmm.training.records import Records
 from tf_nonlinear3dmm.training.updates import NonFiniteError
 
 # What may differ when a run goes on: where things are and how often it looks, not what it learns.
-FREE = {"data.folder", "train.checkpoint_minutes", "train.keep_checkpoints"}
+FREE = {"data.folder", "train.init", "train.checkpoint_minutes", "train.keep_checkpoints"}
 
 
 class Outcome(NamedTuple):
@@ -135,8 +135,8 @@ def _train(config, folder, chief, batches, updates, validation):
     if held:
         updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
         position = Position(**held[1])
-    elif config.model.linear_part:
-        _set_linear_parts(updates, batches)
+    else:
+        _start(config, updates, batches)
     if not strategies.agree(updates.strategy, position.step):
         raise RunError(
             f"the workers see different checkpoints in {folder}, here that of step "
@@ -162,12 +162,15 @@ def _train(config, folder, chief, batches, updates, validation):
             raise
 
 
-def _set_linear_parts(updates, batches):
-    """Gives the decoders the principal components of the first source's labels."""
-    source = next(iter(batches.values())).sources[0]
+def _start(config, updates, batches):
+    """Sets the weights of a new run: those of `init`, or what the labels give the decoders."""
     try:
-        linear_parts.set_linear_parts(updates.model, source)
-    except ValueError as error:
+        if config.train.init:
+            weights.copy(config.train.init, updates.model)
+        elif config.model.linear_part:
+            source = next(iter(batches.values())).sources[0]
+            linear_parts.set_linear_parts(updates.model, source)
+    except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from None
     for average, value in zip(updates.averaged, updates.tensors, strict=True):
         average.assign(value.numpy())

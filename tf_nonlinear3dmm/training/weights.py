@@ -74,6 +74,23 @@ def save(path, model, state=None, exact=False):
     checkpoints.write(path, arrays, state or {}, compress=not exact)
 
 
+def copy(path, model):
+    """Gives `model` the weights of `path`, see `load`, but for the statistics of its cameras.
+
+    Raises:
+        FileNotFoundError, ValueError: as `load`; or a model of another configuration.
+    """
+    held = load(path)
+    wanted, found = (dataclasses.asdict(m.config) for m in (model, held))
+    differs = [f"{name} {found[name]!r}" for name in wanted if found[name] != wanted[name]]
+    if differs:
+        raise ValueError(f"{path} holds another model: {', '.join(differs)}")
+    values, variables = _variables(held), _variables(model)
+    for name, variable in variables.items():
+        if variable.name not in ("projection_mean", "projection_std"):
+            variable.assign(values[name].value)
+
+
 def _read(path):
     try:
         with np.load(path, allow_pickle=False) as file:
