@@ -31,8 +31,9 @@ def examples(config, face, seed=0):
         "texture": rng.random([BATCH, height, width, 3]),
         "texture_mask": rng.random([BATCH, height, width, 1]).round(),
     }
-    batch = {name: values.astype(np.float32) for name, values in batch.items()}
-    return batch | {f"has_{label}": rng.random(BATCH) > 0.3 for label in labels}
+    known = {f"has_{label}": rng.random(BATCH) > 0.3 for label in (*labels, "albedo")}
+    batch["albedo"] = rng.random([BATCH, height, width, 3])
+    return {name: values.astype(np.float32) for name, values in batch.items()} | known
 
 
 def mean_projection(size):

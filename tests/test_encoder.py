@@ -75,9 +75,11 @@ def test_without_lighting_there_is_no_illumination():
     assert encoder.trunk.output_shape[-1] == 8 + 16 + 16  # the CVPR 2018 layer: l_S + l_T + 2 w
 
 
-@pytest.mark.parametrize("choice", ["light", "full"])
-def test_every_weight_has_a_gradient(choice):
-    encoder = Encoder(dataclasses.replace(TINY, plan=choice), MEAN, STD)
+@pytest.mark.parametrize(
+    "changes", [{}, {"plan": "full"}, {"residual": True}, {"camera": "rotation"}], ids=str
+)
+def test_every_weight_has_a_gradient(changes):
+    encoder = Encoder(dataclasses.replace(TINY, **changes), MEAN, STD)
     images = np.random.default_rng(0).random([4, 32, 32, 3]).astype(np.float32)
     with tf.GradientTape() as tape:
         codes = encoder(images, training=True)

@@ -37,3 +37,13 @@ def test_batch_norm_that_is_not_trained_keeps_its_statistics():
     images = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
     np.testing.assert_allclose(layer(images, training=True), images, rtol=1e-4)
     np.testing.assert_array_equal(layer.moving_mean.numpy(), 0)
+
+
+def test_a_residual_layer_is_the_elu_of_input_plus_normalised_convolution():
+    layer = layers.Residual(layers.convolution(C, name="conv"))
+    images = np.random.default_rng(0).normal(size=[B, H, W, C]).astype(np.float32)
+    layer.build(images.shape)
+    inner = layer.norm(layer.linear(images), training=True)
+    np.testing.assert_allclose(layer(images, training=True), tf.nn.elu(images + inner), atol=1e-6)
+    layer.norm.gamma.assign(np.zeros(C))
+    np.testing.assert_allclose(layer(images), tf.nn.elu(images), atol=1e-6)  # nothing but the input

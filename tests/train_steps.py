@@ -33,7 +33,7 @@ def main(data, strategy, devices, out):
     assert updates.strategy.num_replicas_in_sync == max(int(devices), 2 * (strategy[:2] == "mu"))
     variables, numbers = updates.model.trainable_variables, []
     before = [v.numpy() for v in variables]
-    for step, batch in enumerate(loop.distribute(updates.strategy, batches, 0, STEPS)):
+    for step, batch in enumerate(loop.distribute(updates.strategy, batches["pretrain"], 0, STEPS)):
         found, _ = updates.run("pretrain", config.pretrain, step, batch, [0, step])
         numbers.append([found["shape"], found["reconstruction"], found["constancy"]])
         if step == 0:  # the gradient of all replicas was longer than this, and clipped to it

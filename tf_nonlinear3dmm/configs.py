@@ -53,6 +53,7 @@ class ModelConfig:
             numbers, or "rotation": six numbers made orthonormal, a log scale and a place. The mean
             of uncertain rotations is shorter than one: a regressed matrix shrinks, a rotation
             does not.
+        residual: the light plan's second convolution of each scale adds to what it reads.
         linear_part: the decoders add their convolutions to a linear model: the principal
             components of the training labels, set before the first step and then at rest.
     """
@@ -69,6 +70,7 @@ class ModelConfig:
     lighting: bool = True
     silhouette_gradient: bool = False
     camera: str = "matrix"
+    residual: bool = False
     linear_part: bool = False
 
     def __post_init__(self):
@@ -80,6 +82,8 @@ class ModelConfig:
         check_choice("camera", self.camera, ("matrix", "rotation"))
         if self.linear_part and {self.shape_decoder, self.albedo_decoder} != {"conv"}:
             raise ValueError("`linear_part` is for decoders that are `conv`, both of them.")
+        if self.residual and self.plan != "light":
+            raise ValueError("`residual` is for the plan `light`.")
 
 
 DEFECTS = (
@@ -414,12 +418,18 @@ def small():
     )
     return Config(
         preset="small",
-        model=ModelConfig(camera="rotation", linear_part=True),
+        model=ModelConfig(camera="rotation", residual=True, linear_part=True),
         decoders=StageConfig(
             steps=300, trains="decoders", batch_size=32, final_rate=0.1, loss=DECODERS_LOSS
         ),
         encoder=StageConfig(
-            steps=4000, trains="encoder", batch_size=32, final_rate=0.02, loss=ENCODER_LOSS
+            steps=4000,
+            trains="encoder",
+            batch_size=32,
+            learning_rate=4e-4,
+            warmup_steps=50,
+            final_rate=0.02,
+            loss=ENCODER_LOSS,
         ),
         pretrain=StageConfig(steps=0),
         finetune=StageConfig(

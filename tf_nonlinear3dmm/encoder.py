@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import camera, shapes
-from tf_nonlinear3dmm.layers import BatchNorm, block, convolution, dense
+from tf_nonlinear3dmm.layers import BatchNorm, Residual, block, convolution, dense
 
 # (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
 FULL = (
@@ -58,6 +58,16 @@ def _light_scales(size):
     return count
 
 
+def _trunk(config):
+    """The layers from the image to the last map."""
+    layers = []
+    for i, (channels, kernel, stride) in enumerate(plan(config)):
+        layer = convolution(channels, kernel, stride, name=f"conv{i + 1}")
+        residual = config.residual and stride == 1
+        layers += [Residual(layer, name=f"{layer.name}_sum")] if residual else block(layer)
+    return layers
+
+
 def _pooling(config):
     """The layers from a map of `heads` to one number per channel."""
     if config.plan == "full":
@@ -93,14 +103,9 @@ class Encoder(keras.layers.Layer):
         pose = 2 * config.width
         light = pose if config.lighting else 0
         self.splits = [pose, light, config.shape_code_size, config.albedo_code_size]
-        trunk = [
-            layer
-            for i, (channels, kernel, stride) in enumerate(plan(config))
-            for layer in block(convolution(channels, kernel, stride, name=f"conv{i + 1}"))
-        ]
         heads = convolution(sum(self.splits), bias=True, name="heads")
         self.trunk = keras.Sequential(
-            [*trunk, heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
+            [*_trunk(config), heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
         )
         self.to_projection = dense(CAMERA_NUMBERS[config.camera], name="projection")
         self.to_illumination = dense(27, name="illumination") if light else None

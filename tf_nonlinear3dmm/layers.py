@@ -58,6 +58,30 @@ def _moments(inputs):
     return mean, square - tf.square(mean)
 
 
+@keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
+class Residual(keras.layers.Layer):
+    """ELU of the input plus `linear` -> batch normalisation of it (He et al., CVPR 2016).
+
+    Args:
+        linear: a layer that keeps the shape.
+    """
+
+    def __init__(self, linear, name=None):
+        super().__init__(name=name)
+        self.linear, self.norm = linear, BatchNorm(name=f"{linear.name}_norm")
+
+    def build(self, input_shape):
+        self.linear.build(input_shape)
+        self.norm.build(input_shape)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return tf.nn.elu(inputs + self.norm(self.linear(inputs), training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 def convolution(channels, kernel=3, stride=1, bias=False, name=None):
     """A SAME convolution, initialised as in the paper's code (truncated normal, 0.02)."""
     return keras.layers.Conv2D(
