@@ -423,7 +423,7 @@ def small():
             steps=300, trains="decoders", batch_size=32, final_rate=0.1, loss=DECODERS_LOSS
         ),
         encoder=StageConfig(
-            steps=4000,
+            steps=6500,
             trains="encoder",
             batch_size=32,
             learning_rate=4e-4,
@@ -436,7 +436,7 @@ def small():
             steps=500, learning_rate=2e-4, warmup_steps=50, final_rate=0.05, loss=finetune
         ),
         data=AUGMENTED,
-        train=TrainConfig(clip_norm=1.0),
+        train=TrainConfig(clip_norm=1.0, ema_decay=0.998),
     )
 
 
