@@ -5,6 +5,7 @@ import dataclasses
 import io
 import shutil
 import threading
+import types
 
 import numpy as np
 import PIL.Image
@@ -183,7 +184,7 @@ def test_without_the_detector_a_photo_says_what_to_install(client, monkeypatch):
 
 
 def test_the_page_asks_nothing_of_other_hosts(client):
-    for name in ("index.html", "style.css", "app.js"):
+    for name in ("index.html", "style.css", "app.js", "server.js", "strip.js"):
         text = (server.STATIC / name).read_text()
         assert "http://" not in text and "https://" not in text and "//cdn" not in text
     assert client.get("/").status_code == 200
@@ -274,6 +275,123 @@ def test_a_person_uploads_a_photo_and_what_is_none(tab, tmp_path):
     choose(tmp_path / "photo.png")
     said(tab, "One face found")
     assert tab.locator("#photo").get_attribute("src") != before
+
+
+@pytest.fixture
+def photographs(explorer, monkeypatch):
+    """What the server does with photos, without looking for faces: `slow` ones wait for `go`.
+
+    Attributes of what is given: `begun`, a semaphore, released when a slow one arrives; `go` and
+    `done`, events; `made`: bytes of a PNG of one colour from its RGB and its kind.
+    """
+    state = types.SimpleNamespace(
+        begun=threading.Semaphore(0), go=threading.Event(), done=threading.Event(), made=photograph
+    )
+
+    def reconstruct(contents):
+        image = np.asarray(PIL.Image.open(io.BytesIO(contents)).convert("RGB"))
+        if contents.endswith(b"slow"):
+            state.begun.release()
+            assert state.go.wait(60)
+            state.done.set()
+        return *explorer.reconstruct_crop(image), 1
+
+    monkeypatch.setattr(explorer, "reconstruct", reconstruct)
+    yield state
+    state.go.set()
+
+
+def photograph(colour, kind=b""):
+    buffer = io.BytesIO()
+    PIL.Image.new("RGB", (32, 32), colour).save(buffer, "PNG")
+    return buffer.getvalue() + kind
+
+
+def shown(tab):
+    """The colour in the middle of the photo that the page shows, or None."""
+    source = tab.locator("#photo").get_attribute("src")
+    return tuple(picture_of(source)[40, 40].tolist()) if source else None
+
+
+def drop(tab, *files):
+    """Drops (name, contents) pairs on the page."""
+    files = [(name, base64.b64encode(contents).decode()) for name, contents in files]
+    carried = tab.evaluate_handle(
+        """async (files) => {
+          const carried = new DataTransfer();
+          for (const [name, text] of files) {
+            const answer = await fetch(`data:image/png;base64,${text}`);
+            carried.items.add(new File([await answer.blob()], name));
+          }
+          return carried;
+        }""",
+        files,
+    )
+    tab.dispatch_event("body", "drop", {"dataTransfer": carried})
+
+
+RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("second", ["photo", "sample", "mean", "refused"])
+def test_the_newest_choice_wins_over_a_slower_one_before(tab, photographs, caplog, second):
+    before = tab.locator("#photo").get_attribute("src")
+    drop(tab, ("slow.png", photographs.made(RED, b"slow")))
+    assert photographs.begun.acquire(timeout=60)
+    said(tab, "Looking for a face in slow.png")
+    if second == "photo":
+        drop(tab, ("fast.png", photographs.made(GREEN)))
+        said(tab, "One face found")
+        assert shown(tab) == GREEN
+    elif second == "sample":
+        tab.locator("#samples button").click()
+        said(tab, "Ada: nobody")
+    elif second == "mean":
+        tab.locator("#mean").click()
+        said(tab, "mean face")
+        assert shown(tab) is None
+    else:
+        drop(tab, ("large.png", bytes(server.LARGEST_UPLOAD + 1)))
+        said(tab, "large.png has 17 MB")
+        assert tab.locator("#photo").get_attribute("src") == before
+    tab.wait_for_function("document.getElementById('overlay').hasAttribute('src')", timeout=60_000)
+    ids = ["status", "photo", "under", "overlay"]
+    whole = [tab.locator(f"#{name}").evaluate("e => e.outerHTML") for name in ids]
+    photographs.go.set()
+    assert photographs.done.wait(60)
+    tab.wait_for_timeout(1500)
+    assert whole == [tab.locator(f"#{name}").evaluate("e => e.outerHTML") for name in ids]
+    assert not caplog.records  # that nobody waits for an answer troubles the server little
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_of_several_files_the_first_is_taken_and_all_are_offered(tab, photographs):
+    offered = tab.locator("#files button")
+    assert not tab.locator("#files").is_visible()
+    colours = {"red.png": RED, "green.png": GREEN, "blue.png": BLUE}
+    drop(tab, *((name, photographs.made(colour)) for name, colour in colours.items()))
+    said(tab, "One face found; the first of 3 files, choose another below")
+    assert shown(tab) == RED
+    assert offered.evaluate_all("all => all.map((b) => b.title)") == list(colours)
+    tab.get_by_title("blue.png").click()
+    tab.locator("#files button.chosen[title='blue.png']").wait_for(timeout=60_000)
+    assert shown(tab) == BLUE and tab.locator(".strip button.chosen").count() == 1
+    drop(tab, *((f"{i}.png", photographs.made(GREEN)) for i in range(30)))
+    said(tab, "the first of 30 files, choose another below (6 were left out)")
+    assert offered.count() == 24
+    drop(tab, ("alone.png", photographs.made(BLUE)))
+    said(tab, "One face found")
+    assert shown(tab) == BLUE and not tab.locator("#files").is_visible()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_dropped_and_no_file_is_refused(tab, photographs):
+    drop(tab)
+    said(tab, "What was dropped is no file")
 
 
 @pytest.mark.slow

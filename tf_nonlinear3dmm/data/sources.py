@@ -5,9 +5,7 @@ A source is `name`, `name/config` or `name:PATH`. `name` is a folder of tfds bui
 images of that side unless one is given.
 """
 
-import contextlib
 import difflib
-import fcntl
 import importlib.util
 import os
 import pathlib
@@ -15,6 +13,7 @@ import shutil
 import time
 from typing import NamedTuple
 
+import filelock
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.data import arrays, batches
@@ -127,12 +126,10 @@ def _check_files(request, made, place):
         )
 
 
-@contextlib.contextmanager
 def _alone(folder):
+    """A lock that one process holds while others wait; the system drops that of a killed one."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return filelock.FileLock(folder / ".lock")
 
 
 def _sweep(place):

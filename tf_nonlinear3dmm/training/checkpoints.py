@@ -106,7 +106,9 @@ def read(path):
 
 
 def sync_folder(folder):
-    """Makes a rename in `folder` survive a power cut."""
+    """Makes a rename in `folder` survive a power cut, where the system opens folders."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows does not
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,11 +1,12 @@
 """A run: a folder with config.json, checkpoints, metrics.jsonl, panels and weights.npz."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
 from typing import NamedTuple
+
+import filelock
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies, weights
@@ -194,11 +195,11 @@ def _write_config(config, folder):
 def _lock(folder):
     """Keeps a second process out of the run; the system drops the lock of a killed one."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{folder} is in use by another process") from None
+    try:
+        lock = filelock.FileLock(folder / ".lock").acquire(blocking=False)
+    except filelock.Timeout:
+        raise RunError(f"{folder} is in use by another process") from None
+    with lock:
         yield
 
 

@@ -1,38 +1,27 @@
 // The page: keeps one face (its codes), and asks the server for its mesh and pictures when a slider
 // moves.
+import { ask, bytes, picture, post } from './server.js';
+import { fill, mark } from './strip.js';
 import { Viewer } from './viewer.js';
 
+const MOST_OFFERED = 24; // files of one drop
 const $ = (id) => document.getElementById(id);
 let viewer = null; // stays null where the browser has no WebGL
 let face = null; // codes of the current face
 let surface = 'lit';
-
-function bytes(base64) { return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer; }
+let newest = null; // AbortController of the newest choice of a face
 
 function say(text, state = '') {
   $('status').textContent = text;
   $('status').className = state;
 }
 
-async function ask(path, options) {
-  let response;
-  try { response = await fetch(path, options); } catch {
-    throw new Error('The server does not answer: is explore.py still running?');
+// Runs `work` and says what goes wrong, unless that is `outdated` by then.
+async function attempt(work, outdated = () => false) {
+  try { return await work(); } catch (error) {
+    if (!outdated()) say(error.message, 'wrong');
+    return null;
   }
-  if (!response.ok) {
-    const body = await response.json().catch(() => ({}));
-    throw new Error(body.detail ?? `The server says ${response.status} ${response.statusText}`);
-  }
-  return response;
-}
-
-const post = (path, body) => ask(path, {
-  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body),
-});
-
-// Runs `work` and says what goes wrong.
-async function attempt(work) {
-  try { return await work(); } catch (error) { say(error.message, 'wrong'); return null; }
 }
 
 const inputs = () => [...$('sliders').querySelectorAll('input')];
@@ -47,55 +36,82 @@ async function refresh() {
   if (!face) return;
   if (running) { again = true; return; }
   running = true;
+  const wanted = query();
+  const outdated = () => wanted.face !== face;
   await attempt(async () => {
     const started = performance.now();
-    const drawn = await (await post('api/decode', query())).json();
+    const drawn = await (await post('api/decode', wanted)).json();
     const texture = await picture(drawn.texture);
+    if (outdated()) return;
     viewer?.setVertices(new Float32Array(bytes(drawn.vertices)));
     viewer?.setTexture(texture);
     $('overlay').src = drawn.overlay;
     document.body.dataset.milliseconds = Math.round(performance.now() - started);
     document.body.dataset.drawn = Number(document.body.dataset.drawn ?? 0) + 1;
-  });
+  }, outdated);
   running = false;
   if (again) { again = false; refresh(); }
 }
 
-function picture(source) {
-  return new Promise((resolve, reject) => {
-    const image = new Image();
-    image.onload = () => resolve(image);
-    image.onerror = () => reject(new Error('A picture of the server cannot be shown.'));
-    image.src = source;
-  });
-}
-
-function show(result, chosen = null) {
+function show(result) {
   face = result.face;
   for (const id of ['photo', 'under']) {
     if (result.photo) $(id).src = result.photo; else $(id).removeAttribute('src');
   }
-  for (const button of $('samples').querySelectorAll('button')) {
-    button.classList.toggle('chosen', button.title === chosen);
-  }
+  $('overlay').removeAttribute('src'); // it shows another face
   resetSliders();
-  say(result.message);
   return refresh();
 }
 
-function reconstruct(file) {
-  const limit = Number($('limit').textContent);
-  if (file.size > limit * 2 ** 20) {
-    say(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; at most ${limit} MB are taken.`, 'wrong');
-    return null;
-  }
-  say(`Looking for a face in ${file.name}…`, 'busy');
-  const form = new FormData();
-  form.append('photo', file);
-  return attempt(async () => show(await (await ask('api/photo', { method: 'POST', body: form })).json()));
+// Shows the face that `request(signal)` answers with. The newest choice wins, whatever is answered
+// first and even where it is refused: it calls the one before off.
+function choose(doing, request, button = null, more = '') {
+  newest?.abort();
+  newest = new AbortController();
+  const { signal } = newest;
+  say(doing, 'busy');
+  return attempt(async () => {
+    const result = await (await request(signal)).json();
+    signal.throwIfAborted();
+    mark(button);
+    say(result.message + more);
+    return show(result);
+  }, () => signal.aborted);
 }
 
-const sample = (name) => attempt(async () => show(await (await post('api/sample', { name })).json(), name));
+function reconstruct(file, button, more) {
+  return choose(`Looking for a face in ${file.name}…`, async (signal) => {
+    const limit = Number($('limit').textContent);
+    if (file.size > limit * 2 ** 20) {
+      throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; at most ${limit} MB are taken.`);
+    }
+    await file.slice(0, 1).arrayBuffer().catch(() => {
+      throw new Error(`${file.name} cannot be read: is it a folder, or no longer there?`);
+    });
+    const body = new FormData();
+    body.append('photo', file);
+    return ask('api/photo', { method: 'POST', body, signal });
+  }, button, more);
+}
+
+// Takes the first of the files that were dropped or chosen together, and offers them all.
+function take(files) {
+  if (!files.length) {
+    say('What was dropped is no file; a JPEG, PNG or WebP file is wanted.', 'wrong');
+    return;
+  }
+  const offered = files.length > 1 ? [...files].slice(0, MOST_OFFERED) : [];
+  const entries = offered.map((file) => ({ name: file.name, source: URL.createObjectURL(file), file }));
+  const [first] = fill($('files'), entries, (entry, button) => reconstruct(entry.file, button));
+  const left = files.length - offered.length;
+  const more = first ? `; the first of ${files.length} files, choose another below` : '';
+  reconstruct(files[0], first, first && left ? `${more} (${left} were left out)` : more);
+}
+
+const sample = (name, button) => choose(
+  name === 'mean' ? 'The mean face…' : `${name}…`,
+  (signal) => post('api/sample', { name }, signal), button,
+);
 
 function write(input) {
   const row = input.parentElement;
@@ -133,19 +149,6 @@ function buildSliders(groups) {
   }
 }
 
-function buildSamples(samples) {
-  $('samples').hidden = !samples.length;
-  for (const { name, picture: source } of samples) {
-    const button = document.createElement('button');
-    const image = document.createElement('img');
-    Object.assign(button, { type: 'button', title: name });
-    Object.assign(image, { src: source, alt: name });
-    button.append(image);
-    button.addEventListener('click', () => sample(name));
-    $('samples').append(button);
-  }
-}
-
 async function download() {
   const blob = await (await post('api/glb', query())).blob();
   const link = document.createElement('a');
@@ -156,7 +159,7 @@ async function download() {
 }
 
 $('file').addEventListener('change', (event) => {
-  if (event.target.files[0]) reconstruct(event.target.files[0]);
+  if (event.target.files.length) take(event.target.files);
   event.target.value = '';
 });
 document.addEventListener('dragover', (event) => { event.preventDefault(); $('drop').classList.add('over'); });
@@ -164,7 +167,7 @@ document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) $(
 document.addEventListener('drop', (event) => {
   event.preventDefault();
   $('drop').classList.remove('over');
-  if (event.dataTransfer.files[0]) reconstruct(event.dataTransfer.files[0]);
+  take(event.dataTransfer.files);
 });
 $('front').addEventListener('click', () => viewer?.frontView());
 $('reset').addEventListener('click', () => { resetSliders(); refresh(); });
@@ -186,6 +189,8 @@ await attempt(async () => {
   }
   viewer?.setTopology(new Uint32Array(bytes(model.triangles)), new Float32Array(bytes(model.uv)));
   buildSliders(model.groups);
-  buildSamples(model.samples);
-  await sample(model.samples[0]?.name ?? 'mean');
+  const entries = model.samples.map(({ name, picture: source }) => ({ name, source }));
+  const [first] = fill($('samples'), entries, ({ name }, button) => sample(name, button));
+  if (newest) await refresh(); // a face was chosen meanwhile
+  else (first ?? $('mean')).click();
 });
