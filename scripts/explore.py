@@ -16,7 +16,12 @@ from tf_nonlinear3dmm import command_line  # noqa: E402
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
-    parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 [%(default)s]")
+    parser.add_argument(
+        "--port",
+        type=command_line.number(int, 0, 65535),
+        default=8080,
+        help="on 127.0.0.1 [%(default)s]",
+    )
     flags = parser.parse_args()
     try:
         with command_line.quiet_imports():

@@ -25,7 +25,10 @@ def main():
         help="the photo's colours where it shows the face, the albedo, or albedo x light [photo]",
     )
     parser.add_argument(
-        "--confidence", type=float, default=0.9, help="of a found face, at least [%(default)s]"
+        "--confidence",
+        type=command_line.number(float, 0, 1),
+        default=0.9,
+        help="of a found face, at least [%(default)s]",
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():

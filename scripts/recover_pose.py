@@ -17,8 +17,12 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
     parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")
-    parser.add_argument("--faces", type=int, default=32, help="how many [%(default)s]")
-    parser.add_argument("--steps", type=int, default=200, help="of Adam [%(default)s]")
+    parser.add_argument(
+        "--faces", type=command_line.number(int, 1), default=32, help="how many [%(default)s]"
+    )
+    parser.add_argument(
+        "--steps", type=command_line.number(int, 1), default=200, help="of Adam [%(default)s]"
+    )
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import data

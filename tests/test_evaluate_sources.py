@@ -176,7 +176,7 @@ def test_what_is_wrong_is_one_line_and_code_2(trained, aflw, here, monkeypatch, 
         "--source aflw2000_3d": "give `aflw2000_3d:PATH`",
         f"--source aflw2000_3d:{aflw}": r"Reannotated.pts68.npy must have shape (2000, 2, 68), got",
         f"--source photo_folder:{here / 'file'}": "file: neither a folder nor a zip file",
-        "--batch 0": "--faces and --batch must be at least 1",
+        "--batch 0": "argument --batch: must be a whole number at least 1, got '0'",
     }
     for flags, message in wrong.items():
         words = flags.split() if "--run" in flags else [*flags.split(), "--run", trained]

@@ -264,6 +264,15 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
     assert names == sorted(f"{stem}_face{k}" for stem in stems for k in (1, 2))
 
 
+@pytest.mark.parametrize("confidence", [np.nan, -0.1, 1.1])
+def test_a_confidence_out_of_range_is_refused_before_anything_is_written(
+    model, tmp_path, confidence
+):
+    with pytest.raises(ValueError, match="`confidence` must be a number from 0 to 1, got"):
+        serving.reconstruct([tmp_path], model, tmp_path / "out", confidence=confidence)
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_overview_has_a_picture_per_column(model, detected):
     portrait = found(model, photo())
     picture = portraits.overview([(portrait, photo())], model)

@@ -12,6 +12,7 @@ import difflib
 import importlib
 import json
 import logging
+import math
 import os
 import pathlib
 import re
@@ -40,6 +41,22 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no flag {word}" + (f"; did you mean {near}?" if near else "")
         print(f"{self.prog}: {message}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def number(kind, low, high=math.inf):
+    """A type of flags: `kind`, int or float, from `low` to `high`; NaN and infinity are refused."""
+
+    def parse(text):
+        try:
+            value = kind(text)
+            configs.check_number("it", value, low, high)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            message = f"must be {what} {configs.span(low, high)}, got {text!r}"
+            raise argparse.ArgumentTypeError(message) from None
+        return value
+
+    return parse
 
 
 def parser(description):

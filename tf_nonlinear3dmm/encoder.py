@@ -111,7 +111,8 @@ class Encoder(keras.layers.Layer):
         self.to_illumination = dense(27, name="illumination") if light else None
         self.projection_mean = self._statistic("projection_mean", projection_mean)
         self.projection_std = self._statistic("projection_std", projection_std)
-        if not np.all(np.asarray(projection_std) > 0):
+        std = np.asarray(projection_std)
+        if not np.all((std > 0) & np.isfinite(std)):
             raise ValueError(f"`projection_std` must be positive, got {projection_std}.")
         size = config.image_size
         self.trunk.build([None, size, size, 3])

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import fcntl
 import importlib.util
+import math
 import os
 import pathlib
 import shutil
@@ -35,7 +36,7 @@ def requests(config):
         weights = [float(weight) for weight in str(config.data.mix).split(",")]
     except ValueError:
         weights = []
-    if len(weights) != len(names) or not names or min(weights) <= 0:
+    if len(weights) != len(names) or not names or not all(0 < w < math.inf for w in weights):
         raise ValueError(
             f"`mix` must be {len(names)} positive numbers, one for each of the sources "
             f"{names}, got {config.data.mix!r}"

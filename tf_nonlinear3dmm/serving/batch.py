@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tf_nonlinear3dmm import photos
+from tf_nonlinear3dmm import configs, photos
 from tf_nonlinear3dmm.serving import portraits
 
 
@@ -20,6 +20,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
     """
+    configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
     written, failed, names = 0, 0, set()
