@@ -22,7 +22,7 @@ from tf_nonlinear3dmm import (
 )
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import names, portraits
 
 H, W = 150, 120
 BOX = np.array([30.0, 40.0, 60.0, 70.0])
@@ -197,7 +197,7 @@ def test_photos_of_all_kinds(model, detected, tmp_path):
     for path, size in wanted.items():
         about = json.loads((tmp_path / "out" / f"{path.stem}.json").read_text())
         assert (about["photo_size"]["height"], about["photo_size"]["width"]) == size
-        assert about["photo"] == path.name and about["face"] == 1
+        assert about["photo"] == str(path) and about["face"] == 1
 
 
 @pytest.mark.slow
@@ -260,8 +260,75 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
     )
     assert result == (6, 0)
     names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
-    stems = ("me", "me-2", "me_face1-2")
+    stems = ("me", "me-2", "me_face1")
     assert names == sorted(f"{stem}_face{k}" for stem in stems for k in (1, 2))
+
+
+def skin(folder, stem):
+    """The texture that a face's .obj names, found as a reader of the file finds it."""
+    text = (folder / f"{stem}.obj").read_text()
+    [material] = [line.split()[1] for line in text.splitlines() if line.startswith("mtllib")]
+    lines = (folder / material).read_text().splitlines()
+    [picture] = [line.split()[1] for line in lines if line.startswith("map_Kd")]
+    with PIL.Image.open(folder / picture) as image:
+        return np.asarray(image).astype(float)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
+    """Names that differ in what one of a face's files, or a file system, does not tell apart."""
+    stems = ("a b", "a_b", "A B", "e\u0301", "\u00e9", "x", "x_overview")
+    paths = [tmp_path / str(k) / f"{stem}.png" for k, stem in enumerate(stems)]
+    for k, path in enumerate(paths):
+        path.parent.mkdir()
+        save(path, np.full([H, W, 3], 30 * k + 30, np.uint8))
+    out = tmp_path / "out"
+    for some in (paths,) if calls == 1 else (paths[:3], paths[3:], paths[:2]):
+        result = serving.reconstruct(some, model, out, "photo", say=str)
+        assert result == (len(some), 0)
+    files = [path.name for path in out.iterdir()]
+    assert len(files) == len({names.key(name) for name in files}) == len(ENDINGS) * len(paths)
+    levels = {}
+    for path in out.glob("*.json"):
+        photo_path = json.loads(path.read_text())["photo"]
+        levels[photo_path] = np.percentile(skin(out, path.stem), 50)
+        direct = mesh_io.read(path.with_suffix(".glb")).texture
+        np.testing.assert_array_equal(direct, skin(out, path.stem))
+        with PIL.Image.open(out / f"{path.stem}_overview.png") as overview:
+            assert overview.width > 5 * portraits.PICTURE  # and no texture in its place
+    assert [*levels] and sorted(levels, key=levels.get) == [str(path) for path in paths]
+
+
+def test_the_files_of_a_face_are_written_all_or_none(model, detected, tmp_path, monkeypatch):
+    path, out = save(tmp_path / "me.png", photo()), tmp_path / "out"
+    serving.reconstruct([path], model, out, "lit", say=str)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(path, picture):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(pictures, "save", full)
+    said = []
+    assert serving.reconstruct([path], model, out, "albedo", say=said.append) == (0, 1)
+    assert "me.png" in said[0] and "No space left on device" in said[0]
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_a_file_that_is_not_of_this_face_stays(model, detected, tmp_path):
+    path, out = save(tmp_path / "me.png", photo()), tmp_path / "out"
+    out.mkdir()
+    (out / "ME.MTL").write_text("someone's")
+    serving.reconstruct([path], model, out, "lit", say=str)
+    assert (out / "ME.MTL").read_text() == "someone's"
+    assert sorted(p.name for p in out.glob("me*")) == sorted(f"me-2{end}" for end in ENDINGS)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9"])
+def test_a_long_name_is_cut(model, detected, tmp_path, letter):
+    length = 250 // len(letter.encode())
+    paths = [save(tmp_path / f"{letter * length}{k}.png", photo()) for k in (1, 2)]
+    assert serving.reconstruct(paths, model, tmp_path / "out", "lit", say=str) == (2, 0)
+    assert len([*(tmp_path / "out").iterdir()]) == 2 * len(ENDINGS)
 
 
 @pytest.mark.parametrize("confidence", [np.nan, -0.1, 1.1])

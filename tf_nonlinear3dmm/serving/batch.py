@@ -3,7 +3,7 @@
 import pathlib
 
 from tf_nonlinear3dmm import configs, photos
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import names, portraits
 
 
 def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9, say=print):
@@ -23,17 +23,18 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
     configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    written, failed, names = 0, 0, set()
+    written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
-            count = _one(path, model, out, texture, confidence, names)
+            count = _one(path, model, out, texture, confidence, reserved)
         except (ValueError, OSError) as error:
             message = str(error)
-            say(message if str(path) in message else f"{path}: {message}")
+            line = message if str(path) in message else f"{path}: {message}"
             failed += 1
         else:
-            say(f"{path}: {count} {'face' if count == 1 else 'faces'}")
+            line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
             written += count
+        say(line.encode(errors="replace").decode())  # a name need not be Unicode
     return written, failed
 
 
@@ -45,8 +46,9 @@ def expand(paths):
     """
     for path in map(pathlib.Path, paths):
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in _KNOWN)
-            yield from sorted(p for p in inside if not _is_ours(p)) or [path]
+            inside = [p for p in path.rglob("*") if p.suffix.lower() in _KNOWN]
+            ours = {folder: names.owners(folder) for folder in {p.parent for p in inside}}
+            yield from sorted(p for p in inside if not ours[p.parent][names.key(p.name)]) or [path]
         else:
             yield path
 
@@ -54,13 +56,7 @@ def expand(paths):
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 
-def _is_ours(path):
-    """Whether a picture is a texture or an overview that an earlier call wrote."""
-    stem = path.stem.removesuffix("_overview")
-    return all(path.with_name(stem + ending).exists() for ending in (".glb", ".mtl"))
-
-
-def _one(path, model, out, texture, confidence, names):
+def _one(path, model, out, texture, confidence, reserved):
     if path.is_dir():
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
     if path.parent.resolve() == out.resolve():  # files of one name would be replaced
@@ -69,19 +65,8 @@ def _one(path, model, out, texture, confidence, names):
     found = portraits.find(model, photo, confidence)
     if not found:
         raise ValueError(f"{path}: no face found")
-    stem = _free(path.stem, names)
-    for number, portrait in enumerate(found, start=1):
-        name = stem if len(found) == 1 else _free(f"{stem}_face{number}", names)
-        about = {"photo": path.name, "face": number}
-        portraits.write(portrait, photo, model, out / name, texture, about)
+    stems = reserved.reserve(path.stem, path, len(found))
+    for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
+        about = {"photo": str(path), "face": number}
+        portraits.write(portrait, photo, model, out / stem, texture, about)
     return len(found)
-
-
-def _free(stem, names):
-    """A name that no other face of this call has: photos of one name may lie in many folders."""
-    name, count = stem, 1
-    while name in names:
-        count += 1
-        name = f"{stem}-{count}"
-    names.add(name)
-    return name
