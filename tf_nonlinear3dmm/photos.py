@@ -16,7 +16,7 @@ import PIL.Image
 import PIL.ImageOps
 import tensorflow as tf
 
-from tf_nonlinear3dmm import crop, shapes
+from tf_nonlinear3dmm import crop, keras_state, shapes
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".tif", ".tiff")  # not read
@@ -155,7 +155,8 @@ def _detector():
         raise ImportError(
             "finding faces needs mtcnn: pip install mtcnn==1.0.0 joblib lz4 cloudpickle"
         ) from None
-    return mtcnn.MTCNN()
+    with keras_state.ours():
+        return mtcnn.MTCNN()
 
 
 def _open(source):
