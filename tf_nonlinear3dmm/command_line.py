@@ -122,8 +122,10 @@ def quiet_imports():
 
     They write to file descriptor 2 before any setting of theirs is read. Exceptions pass. Warnings
     of absl's log, which tfds writes about its own code, are turned off. TensorFlow is told to keep
-    freed memory, which it would else fetch again page by page in every step.
+    freed memory, which it would else fetch again page by page in every step. A script is a program
+    of its own, so that Keras runs on TensorFlow whatever other programs have it set to.
     """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     sys.stderr.flush()

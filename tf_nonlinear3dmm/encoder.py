@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, shapes
+from tf_nonlinear3dmm import camera, keras_state, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, Residual, block, convolution, dense
 
 # (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
@@ -97,6 +97,7 @@ class Encoder(keras.layers.Layer):
             with `config.camera` "rotation", a rotation, a scale and a place about their means.
     """
 
+    @keras_state.inside_ours
     def __init__(self, config, projection_mean, projection_std, name="encoder"):
         super().__init__(name=name)
         self.config = config

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import decoders, rasterizer, renderer, sampling, shapes
+from tf_nonlinear3dmm import decoders, keras_state, rasterizer, renderer, sampling, shapes
 from tf_nonlinear3dmm.encoder import Encoder
 from tf_nonlinear3dmm.face_model import FaceModel
 
@@ -94,6 +94,7 @@ class Nonlinear3DMM(keras.Model):
         encoder, shape_decoder, albedo_decoder: the three networks.
     """
 
+    @keras_state.inside_ours
     def __init__(
         self,
         config,
