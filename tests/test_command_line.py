@@ -52,3 +52,15 @@ def test_every_number_flag_has_a_range(script):
     text = (SCRIPTS / script).read_text()
     if "command_line" in text:
         assert "type=float" not in text and "type=int" not in text
+
+
+@pytest.mark.parametrize("words", [["--out=~/faces"], ["--out", "~/faces"]])
+def test_home_is_expanded(words, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    parser = command_line.Parser()
+    parser.add_argument("--out")
+    parser.add_argument("--source", type=pathlib.Path)
+    parser.add_argument("photos", nargs="*")
+    flags = parser.parse_args([*words, "--source=~/s", "~/a.jpg", "b.jpg"])
+    assert flags.out == "/home/me/faces" and flags.source == pathlib.Path("/home/me/s")
+    assert flags.photos == ["/home/me/a.jpg", "b.jpg"]

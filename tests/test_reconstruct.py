@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import pathlib
 import runpy
 import sys
@@ -14,6 +15,7 @@ from tf_nonlinear3dmm import (
     configs,
     crop,
     detail,
+    filenames,
     lighting,
     mesh_io,
     photos,
@@ -22,7 +24,7 @@ from tf_nonlinear3dmm import (
 )
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import names, portraits
+from tf_nonlinear3dmm.serving import portraits
 
 H, W = 150, 120
 BOX = np.array([30.0, 40.0, 60.0, 70.0])
@@ -235,6 +237,31 @@ def test_a_folder_names_what_it_cannot_read_and_passes_over_results(model, detec
         assert "phone.heic: not a sound JPEG, PNG or WebP image" in said[1]
 
 
+def test_junk_is_no_photo_and_a_closed_folder_is_named(model, detected, tmp_path, monkeypatch):
+    folder = tmp_path / "photos"
+    for name in ("closed", "__MACOSX"):
+        (folder / name).mkdir(parents=True)
+    save(folder / "good.png", photo())
+    (folder / "._good.png").write_bytes(b"junk")
+    (folder / "__MACOSX" / "good.png").write_bytes(b"junk")
+    listed, contents = os.scandir, os.listdir
+
+    def refusing(function):
+        def refuse(path="."):
+            if str(path).endswith("closed"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path)
+
+        return refuse
+
+    monkeypatch.setattr(os, "scandir", refusing(listed))
+    monkeypatch.setattr(os, "listdir", refusing(contents))
+    said = []
+    assert serving.reconstruct([folder], model, tmp_path / "out", "lit", say=said.append) == (1, 1)
+    assert said[0].startswith("[Errno 13] Permission denied: ") and "closed" in said[0]
+    assert said[1] == f"{folder / 'good.png'}: 1 face"
+
+
 def test_a_folder_without_photos_is_named(model, tmp_path):
     (tmp_path / "empty").mkdir()
     said = []
@@ -287,7 +314,7 @@ def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
         result = serving.reconstruct(some, model, out, "photo", say=str)
         assert result == (len(some), 0)
     files = [path.name for path in out.iterdir()]
-    assert len(files) == len({names.key(name) for name in files}) == len(ENDINGS) * len(paths)
+    assert len(files) == len({filenames.key(name) for name in files}) == len(ENDINGS) * len(paths)
     levels = {}
     for path in out.glob("*.json"):
         photo_path = json.loads(path.read_text())["photo"]

@@ -32,6 +32,16 @@ SHORT = {  # flag -> field
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse; and expands ~, which a shell does not in --out=~/faces."""
+        flags, rest = super().parse_known_args(args, namespace)
+        for name, value in vars(flags).items():
+            if isinstance(value, list):
+                setattr(flags, name, [_at_home(part) for part in value])
+            else:
+                setattr(flags, name, _at_home(value))
+        return flags, rest
+
     def error(self, message):
         unknown = re.match(r"unrecognized arguments: (-\S*)", message)
         if unknown:
@@ -41,6 +51,13 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no flag {word}" + (f"; did you mean {near}?" if near else "")
         print(f"{self.prog}: {message}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _at_home(value):
+    """A text or path with ~ expanded; anything else as it is."""
+    if isinstance(value, str | pathlib.Path):
+        return type(value)(os.path.expanduser(value))
+    return value
 
 
 def number(kind, low, high=math.inf):

@@ -7,6 +7,7 @@ without landmarks are cropped like those with.
 import functools
 import io
 import json
+import os
 import pathlib
 import warnings
 from typing import NamedTuple
@@ -60,7 +61,7 @@ def read(source, name=None):
     """
     name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        path = pathlib.Path(source)
+        path = pathlib.Path(os.path.expanduser(source))
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"{name}: at most {LARGEST_FILE} bytes, got {path.stat().st_size}")
         source = path.read_bytes()

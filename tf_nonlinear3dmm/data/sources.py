@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.data import arrays, batches
 
 
@@ -121,7 +122,7 @@ def _check_files(request, made, place):
     wanted = made.MANUAL_DOWNLOAD_INSTRUCTIONS
     if wanted and request.path and not pathlib.Path(request.path).exists():
         raise ValueError(f"{request.path}: no such folder or zip file")
-    if wanted and not request.path and not any(place.glob("*")):
+    if wanted and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
         raise ValueError(
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
             + " ".join(wanted.split())

@@ -6,6 +6,8 @@ import hashlib
 import logging
 import os
 
+from tf_nonlinear3dmm import archive, photos
+
 VALIDATION = 20
 LOG = logging.getLogger(__name__)
 
@@ -15,6 +17,12 @@ def read(tree, name, limit):
     if name not in tree:
         raise ValueError(f"{name}: the file is missing")
     return tree.read(name, limit)
+
+
+def read_photo(tree, stem):
+    """The photo `[H, W, 3]` uint8 of this name without its ending in an `archive.Tree`."""
+    name = tree.find(stem, photos.SUFFIXES) or stem + photos.SUFFIXES[0]
+    return photos.read(read(tree, name, archive.IMAGE_BYTES), name)
 
 
 def number(text):

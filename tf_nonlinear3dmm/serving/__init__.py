@@ -1,5 +1,6 @@
 """A trained model at work: weights in one small file, photos to meshes, exports for servers."""
 
+import os
 import pathlib
 
 from tf_nonlinear3dmm.serving import portable
@@ -25,7 +26,7 @@ def write(model, form, folder, version=1):
     Raises:
         ExportError: a file is there already, or a package is missing.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(os.path.expanduser(folder))
     if form == "saved_model":
         return [export(model, folder, version)]
     names = {"weights": [FILE], "litert": ["model.tflite"]}

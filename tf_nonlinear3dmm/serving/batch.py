@@ -1,8 +1,9 @@
 """Many photos to many files, without stopping at a bad one."""
 
+import os
 import pathlib
 
-from tf_nonlinear3dmm import configs, photos
+from tf_nonlinear3dmm import configs, filenames, photos
 from tf_nonlinear3dmm.serving import names, portraits
 
 
@@ -21,7 +22,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
         (faces written, photos that failed). A photo without a face has failed.
     """
     configs.check_number("confidence", confidence, 0, 1)
-    out = pathlib.Path(out)
+    out = pathlib.Path(os.path.expanduser(out))
     out.mkdir(parents=True, exist_ok=True)
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
@@ -44,13 +45,23 @@ def expand(paths):
     Of a folder, pictures of kinds that cannot be read come too, to be refused by name, and the
     folder itself where it has none; what `portraits.write` left there does not.
     """
-    for path in map(pathlib.Path, paths):
+    for path in (pathlib.Path(os.path.expanduser(given)) for given in paths):
         if path.is_dir():
-            inside = [p for p in path.rglob("*") if p.suffix.lower() in _KNOWN]
-            ours = {folder: names.owners(folder) for folder in {p.parent for p in inside}}
-            yield from sorted(p for p in inside if not ours[p.parent][names.key(p.name)]) or [path]
+            yield from _inside(path) or [path]
         else:
             yield path
+
+
+def _inside(folder):
+    """The photos in a folder, and the folders in it that cannot be read."""
+    try:
+        found, errors = filenames.walk(folder)
+    except OSError:
+        return [folder]
+    photos_there = [folder / name for name in found if name.lower().endswith(_KNOWN)]
+    ours = {place: names.owners(place) for place in {p.parent for p in photos_there}}
+    good = [p for p in photos_there if not ours[p.parent][filenames.key(p.name)]]
+    return sorted([*good, *(pathlib.Path(error.filename) for error in errors)])
 
 
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
@@ -58,6 +69,7 @@ _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 def _one(path, model, out, texture, confidence, reserved):
     if path.is_dir():
+        os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
     if path.parent.resolve() == out.resolve():  # files of one name would be replaced
         raise ValueError(f"{path}: lies where the results go; give another folder for these")

@@ -2,9 +2,9 @@
 
 import json
 import pathlib
-import unicodedata
 
 from tf_nonlinear3dmm import mesh_io
+from tf_nonlinear3dmm.filenames import key
 
 ENDINGS = (".json", ".glb", ".obj", ".pts", "_overview.png")  # the .json claims the others
 LONGEST = 255  # bytes of a name
@@ -16,13 +16,8 @@ def of(stem):
     return [*(f"{stem}{ending}" for ending in ENDINGS), *mesh_io.companions(stem)]
 
 
-def key(name):
-    """Equal for names that some file system takes for one: case and Unicode's form do not count."""
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
-
-
 def owners(folder):
-    """What lies in a folder: `key` of each name -> (photo, face) it was made from, else None."""
+    """What lies in a folder: `key` of each name -> (photo, face) it was made from, or None."""
     folder = pathlib.Path(folder)
     found = {key(path.name): None for path in folder.iterdir()} if folder.is_dir() else {}
     for path in folder.glob("*.json") if found else ():
