@@ -90,15 +90,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         fitted = records.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        def make(row):
-            return make_example(tree, found[row], {k: v[row] for k, v in extras.items()}, fitted)
+        rows = {record: row for row, record in enumerate(found)}
+
+        def make(record):
+            own = {name: array[rows[record]] for name, array in extras.items()}
+            return make_example(tree, record, own, fitted)
 
         count = 0
-        for row, example in records.each(range(len(found)), make, skipped):
+        for record, example in records.each(found, make, skipped):
             if keep_extreme or not example["extreme_angle"]:
                 self.progress("test", count)
                 count += 1
-                yield row, example
+                yield rows[record], example
         self.info.metadata["skipped"] = skipped.reasons
         skipped.report(tree.path, count)
 

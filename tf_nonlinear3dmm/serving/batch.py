@@ -4,6 +4,7 @@ import os
 import pathlib
 
 from tf_nonlinear3dmm import configs, filenames, photos
+from tf_nonlinear3dmm.records import reading
 from tf_nonlinear3dmm.serving import names, portraits
 
 
@@ -29,8 +30,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
         try:
             count = _one(path, model, out, texture, confidence, reserved)
         except (ValueError, OSError) as error:
-            message = str(error)
-            line = message if str(path) in message else f"{path}: {message}"
+            line = reading.named(path, error)
             failed += 1
         else:
             line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
