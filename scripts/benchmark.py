@@ -46,7 +46,7 @@ def main():
     )
     sections = flags.sections or [*benchmark.SECTIONS]
     tables, device = [], benchmark.device()
-    try:
+    with command_line.one_line(parser):
         configs.preset(flags.preset)
         if flags.plot and "rasterizer" not in sections:
             raise ValueError("--plot needs the section `rasterizer`")
@@ -61,8 +61,6 @@ def main():
             flags.json.write_text(json.dumps(found, indent=2) + "\n")
         if flags.plot:
             growth.write(flags.plot, tables)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
 
 
 def progress(line):

@@ -45,14 +45,12 @@ def main():
         from datasets.synthetic_faces import contact_sheet, generator
         from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
 
-    try:
+    with command_line.one_line(parser):
         studio = generator.make_studio(*SIZES[flags.config], flags.seed, flags.face_model)
         sheet = contact_sheet.draw(
             studio, flags.split, flags.count, flags.columns, flags.first, flags.labels
         )
         sheet.save(flags.output)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     print(flags.output)
 
 

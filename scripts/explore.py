@@ -28,10 +28,8 @@ def main():
             from tf_nonlinear3dmm import page
     except ImportError as error:
         parser.error(f"{error}; the page needs: pip install fastapi uvicorn python-multipart")
-    try:
+    with command_line.one_line(parser):
         page.serve(flags.run, flags.port, functools.partial(print, flush=True))
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

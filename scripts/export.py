@@ -32,12 +32,10 @@ def main():
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 
-    try:
+    with command_line.one_line(parser):
         model = serving.load(flags.run)
         for path in serving.write(model, flags.format, folder, flags.version):
             print(f"wrote {path}")
-    except (serving.ExportError, ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

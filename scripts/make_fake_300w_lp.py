@@ -38,8 +38,9 @@ def main():
     with command_line.quiet_imports():
         from datasets.w300_lp import fake
 
-    fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
-    fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
+    with command_line.one_line(parser):
+        fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
+        fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
     print(f"wrote {flags.folder / '300W_LP'} and {flags.folder / 'AFLW2000'}")
 
 

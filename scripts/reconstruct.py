@@ -34,12 +34,11 @@ def main():
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 
-    try:
+    with command_line.one_line(parser):
         model = serving.load(flags.run)
-        found = serving.reconstruct(flags.photos, model, flags.out, flags.texture, flags.confidence)
-    except (ValueError, OSError, ImportError) as error:
-        parser.error(str(error))
-    faces, failed = found
+        faces, failed = serving.reconstruct(
+            flags.photos, model, flags.out, flags.texture, flags.confidence
+        )
     print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
     sys.exit(1 if failed else 0 if faces else 2)
 

@@ -25,17 +25,15 @@ def main():
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm import data
         from tf_nonlinear3dmm.experiments import pose
 
-    config = configs.preset(flags.preset)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=flags.data))
     say = functools.partial(print, file=sys.stderr, flush=True)
-    try:
+    with command_line.one_line(parser):
+        config = configs.preset(flags.preset)
+        source = dataclasses.replace(config.data, folder=flags.data)
+        config = dataclasses.replace(config, data=source)
         faces = pose.load(config, flags.faces)
         print(pose.table(pose.recover(faces, flags.steps, say)))
-    except (ValueError, OSError, data.NoSplitError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -30,14 +30,12 @@ def main():
         from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
         from tf_nonlinear3dmm import serving, shipped
 
-    try:
+    with command_line.one_line(parser):
         folder = flags.out or serving.SHIPPED
         studio = generator.make_studio(*SIZES[flags.samples])
         crops = contact_sheet.portraits(studio, len(shipped.NAMES))
         for path in shipped.ship(flags.run, crops, folder, flags.faces, flags.note):
             print(f"wrote {path}")
-    except (shipped.ShipError, ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from tf_nonlinear3dmm import (
     photos,
     renderer,
     serving,
+    training,
 )
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -335,9 +336,8 @@ def test_the_files_of_a_face_are_written_all_or_none(model, detected, tmp_path, 
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(pictures, "save", full)
-    said = []
-    assert serving.reconstruct([path], model, out, "albedo", say=said.append) == (0, 1)
-    assert "me.png" in said[0] and "No space left on device" in said[0]
+    with pytest.raises(training.checkpoints.SaveError, match="cannot write .*me: No space left"):
+        serving.reconstruct([path], model, out, "albedo", say=str)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
 
@@ -399,6 +399,20 @@ def test_the_exit_code_tells(monkeypatch, capsys, model, detected, tmp_path):
     assert "photos without one: 1" in capsys.readouterr().out
     assert script(monkeypatch, good, "--out", out, "--texture", "wood") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_photo(
+    monkeypatch, capsys, model, tmp_path
+):
+    monkeypatch.setattr(serving, "load", lambda path: model)
+    monkeypatch.setattr(photos, "read", lambda path: pytest.fail("a photo was read"))
+    (tmp_path / "file").write_text("mine")
+    for out in ("/proc", tmp_path / "file", tmp_path / "file" / "faces"):
+        assert script(monkeypatch, save(tmp_path / "me.png", photo()), "--out", out) == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(f"reconstruct.py: cannot write {out}: ")
+        assert said.err.count("\n") == 1 and not said.out
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_wrong_weights_end_before_anything_is_written(monkeypatch, capsys, tmp_path):

@@ -165,6 +165,30 @@ def call(module, name, *arguments):
     return getattr(sys.modules[module], name)(*arguments)
 
 
+@contextlib.contextmanager
+def one_line(parser):
+    """Ends the program with one line and code 2 where what was asked for cannot be done.
+
+    Those are errors of values, of files (TensorFlow's are of no common kind), of packages that are
+    not installed and all that this package names itself. Any other is a fault of ours: it passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        ours = type(error).__module__.startswith("tf_nonlinear3dmm")
+        if not ours and not kinds & {"ValueError", "OSError", "ImportError", *_OF_FILES}:
+            raise
+        parser.error(" ".join(str(error).split()))
+
+
+_OF_FILES = (  # in `tf.errors`, which is not imported for a flag
+    "AlreadyExistsError",
+    "FailedPreconditionError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+)
 _NONE = argparse.SUPPRESS
 
 

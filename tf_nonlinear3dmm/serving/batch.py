@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import tempfile
 
 from tf_nonlinear3dmm import configs, filenames, photos
 from tf_nonlinear3dmm.records import reading
 from tf_nonlinear3dmm.serving import names, portraits
+from tf_nonlinear3dmm.training import checkpoints
 
 
 def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9, say=print):
@@ -21,10 +23,17 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
+
+    Raises:
+        ValueError: `texture` or `confidence` is none of those.
+        checkpoints.SaveError: `out` cannot be written, now or no longer.
     """
+    configs.check_choice("texture", texture, portraits.TEXTURES)
     configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(os.path.expanduser(out))
-    out.mkdir(parents=True, exist_ok=True)
+    with checkpoints.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()  # told before any photo is computed
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
@@ -80,5 +89,6 @@ def _one(path, model, out, texture, confidence, reserved):
     stems = reserved.reserve(path.stem, path, len(found))
     for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
         about = {"photo": str(path), "face": number}
-        portraits.write(portrait, photo, model, out / stem, texture, about)
+        with checkpoints.writing(out / stem):
+            portraits.write(portrait, photo, model, out / stem, texture, about)
     return len(found)
