@@ -18,7 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tf_nonlinear3dmm import command_line, configs  # noqa: E402
+from tf_nonlinear3dmm import command_line, configs, filenames  # noqa: E402
 
 
 def main():
@@ -50,6 +50,8 @@ def main():
         configs.preset(flags.preset)
         if flags.plot and "rasterizer" not in sections:
             raise ValueError("--plot needs the section `rasterizer`")
+        for path in filter(None, (flags.json, flags.plot)):
+            filenames.check_writable(path.parent)
         print(f"Measured on: {device}.\n", flush=True)
         output = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # for what libraries print

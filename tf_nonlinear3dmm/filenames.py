@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import pathlib
+import tempfile
 import unicodedata
 
 # What file managers and synchronised folders leave; so do names that begin with a point.
@@ -42,3 +43,9 @@ def glob(folder, pattern):
     """Sorted paths of the files in a folder whose names match, in any case, without junk."""
     found = pathlib.Path(folder).iterdir()
     return sorted(p for p in found if fnmatch.fnmatch(key(p.name), pattern) and not is_junk(p.name))
+
+
+def check_writable(folder):
+    """Makes `folder` where it does not exist; raises `OSError` where no file can be made in it."""
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()

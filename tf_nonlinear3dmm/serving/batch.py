@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tempfile
 
 from tf_nonlinear3dmm import configs, filenames, photos
 from tf_nonlinear3dmm.records import reading
@@ -32,8 +31,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
     configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(os.path.expanduser(out))
     with checkpoints.writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()  # told before any photo is computed
+        filenames.check_writable(out)  # before any photo is computed
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
