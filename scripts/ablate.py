@@ -26,7 +26,12 @@ def main():
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="short trainings of a smaller network")
     form.add_argument("--tiny", action="store_true", help="every part in seconds; means nothing")
-    parser.add_argument("--minutes", type=float, default=150, help="of this call [%(default)s]")
+    parser.add_argument(
+        "--minutes",
+        type=command_line.number(float, 0),
+        default=150,
+        help="of this call [%(default)s]",
+    )
     parser.add_argument("--rows", help="comma separated, beside the full model [all]")
     parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<form>]")
     parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")

@@ -18,7 +18,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tf_nonlinear3dmm import command_line, configs  # noqa: E402
+from tf_nonlinear3dmm import command_line, configs, filenames  # noqa: E402
 
 
 def main():
@@ -27,7 +27,11 @@ def main():
     )
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
     parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
-    parser.add_argument("--runs", type=int, help="to take the median of [15; with --quick 2]")
+    parser.add_argument(
+        "--runs",
+        type=command_line.number(int, 1),
+        help="to take the median of [15; with --quick 2]",
+    )
     parser.add_argument("--quick", action="store_true", help="smaller work, few runs")
     parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the tables here")
@@ -42,10 +46,12 @@ def main():
     )
     sections = flags.sections or [*benchmark.SECTIONS]
     tables, device = [], benchmark.device()
-    try:
+    with command_line.one_line(parser):
         configs.preset(flags.preset)
         if flags.plot and "rasterizer" not in sections:
             raise ValueError("--plot needs the section `rasterizer`")
+        for path in filter(None, (flags.json, flags.plot)):
+            filenames.check_writable(path.parent)
         print(f"Measured on: {device}.\n", flush=True)
         output = sys.stdout
         with contextlib.redirect_stdout(sys.stderr):  # for what libraries print
@@ -57,8 +63,6 @@ def main():
             flags.json.write_text(json.dumps(found, indent=2) + "\n")
         if flags.plot:
             growth.write(flags.plot, tables)
-    except (ValueError, RuntimeError, OSError) as error:
-        parser.error(str(error))
 
 
 def progress(line):

@@ -23,7 +23,9 @@ def main():
     parser.add_argument("source", type=pathlib.Path, help="file or folder of the face model")
     parser.add_argument("output", type=pathlib.Path, help="the .npz to write")
     parser.add_argument("--uv", choices=face_formats.UV_MAPS, default="source")
-    parser.add_argument("--units", type=float, help="millimetres per unit, if not the usual")
+    parser.add_argument(
+        "--units", type=command_line.number(float, 0), help="millimetres per unit, if not the usual"
+    )
     parser.add_argument("--name", help="what reports call it")
     flags = parser.parse_args()
     if flags.output.suffix != ".npz":

@@ -18,26 +18,39 @@ def main():
     parser.add_argument("--config", default="s112", choices=("s32", "s112", "s224"))
     parser.add_argument("--face-model", default="makehuman", help="whose people [%(default)s]")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument("--count", type=int, default=64, help="records [%(default)s]")
-    parser.add_argument("--columns", type=int, default=8, help="records in a row [%(default)s]")
-    parser.add_argument("--first", type=int, default=0, help="first block of 16 [%(default)s]")
-    parser.add_argument("--seed", type=int, default=0, help="of people and pictures [%(default)s]")
+    parser.add_argument(
+        "--count", type=command_line.number(int, 1), default=64, help="records [%(default)s]"
+    )
+    parser.add_argument(
+        "--columns",
+        type=command_line.number(int, 1),
+        default=8,
+        help="records in a row [%(default)s]",
+    )
+    parser.add_argument(
+        "--first",
+        type=command_line.number(int, 0),
+        default=0,
+        help="first block of 16 [%(default)s]",
+    )
+    parser.add_argument(
+        "--seed",
+        type=command_line.number(int, 0),
+        default=0,
+        help="of people and pictures [%(default)s]",
+    )
     parser.add_argument("--labels", action="store_true", help="each record's labels beside it")
     flags = parser.parse_args()
-    if flags.count < 1 or flags.columns < 1 or flags.first < 0:
-        parser.error("--count and --columns must be at least 1, --first at least 0")
     with command_line.quiet_imports():
         from datasets.synthetic_faces import contact_sheet, generator
         from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
 
-    try:
+    with command_line.one_line(parser):
         studio = generator.make_studio(*SIZES[flags.config], flags.seed, flags.face_model)
         sheet = contact_sheet.draw(
             studio, flags.split, flags.count, flags.columns, flags.first, flags.labels
         )
         sheet.save(flags.output)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     print(flags.output)
 
 

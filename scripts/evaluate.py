@@ -25,14 +25,19 @@ def main():
         "--split",
         help="of the data set, or all [test; all of a folder of photos; else validation]",
     )
-    parser.add_argument("--faces", type=int, help="evaluate the first so many [all]")
-    parser.add_argument("--batch", type=int, default=32, help="faces at a time [%(default)s]")
+    parser.add_argument(
+        "--faces", type=command_line.number(int, 1), help="evaluate the first so many [all]"
+    )
+    parser.add_argument(
+        "--batch",
+        type=command_line.number(int, 1),
+        default=32,
+        help="faces at a time [%(default)s]",
+    )
     parser.add_argument(
         "--out", help="folder for the report [the run's; with another test set reports/NAME]"
     )
     flags = parser.parse_args()
-    if flags.batch < 1 or (flags.faces is not None and flags.faces < 1):
-        parser.error("--faces and --batch must be at least 1")
     with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
         from tf_nonlinear3dmm import evaluation
 

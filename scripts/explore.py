@@ -16,17 +16,20 @@ from tf_nonlinear3dmm import command_line  # noqa: E402
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
-    parser.add_argument("--port", type=int, default=8080, help="on 127.0.0.1 [%(default)s]")
+    parser.add_argument(
+        "--port",
+        type=command_line.number(int, 0, 65535),
+        default=8080,
+        help="on 127.0.0.1 [%(default)s]",
+    )
     flags = parser.parse_args()
     try:
         with command_line.quiet_imports():
             from tf_nonlinear3dmm import page
     except ImportError as error:
         parser.error(f"{error}; the page needs: pip install fastapi uvicorn python-multipart")
-    try:
+    with command_line.one_line(parser):
         page.serve(flags.run, flags.port, functools.partial(print, flush=True))
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

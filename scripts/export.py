@@ -21,18 +21,21 @@ def main():
     parser.add_argument("--run", help="folder of a run or file of weights [the shipped ones]")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")
     parser.add_argument("--out", help="folder; what is there stays [RUN/export]")
-    parser.add_argument("--version", type=int, default=1, help="of the SavedModel [%(default)s]")
+    parser.add_argument(
+        "--version",
+        type=command_line.number(int, 0),
+        default=1,
+        help="of the SavedModel [%(default)s]",
+    )
     flags = parser.parse_args()
     folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 
-    try:
+    with command_line.one_line(parser):
         model = serving.load(flags.run)
         for path in serving.write(model, flags.format, folder, flags.version):
             print(f"wrote {path}")
-    except (serving.ExportError, ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -18,16 +18,29 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--photographs", type=int, default=8, help="of 300W-LP; 8 records each")
-    parser.add_argument("--images", type=int, default=8, help="of AFLW2000-3D")
-    parser.add_argument("--image-size", type=int, default=224, help="pixels before enlarging")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--photographs",
+        type=command_line.number(int, 1),
+        default=8,
+        help="of 300W-LP; 8 records each",
+    )
+    parser.add_argument(
+        "--images", type=command_line.number(int, 1), default=8, help="of AFLW2000-3D"
+    )
+    parser.add_argument(
+        "--image-size",
+        type=command_line.number(int, 16),
+        default=224,
+        help="pixels before enlarging",
+    )
+    parser.add_argument("--seed", type=command_line.number(int, 0), default=0)
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from datasets.w300_lp import fake
 
-    fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
-    fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
+    with command_line.one_line(parser):
+        fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
+        fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
     print(f"wrote {flags.folder / '300W_LP'} and {flags.folder / 'AFLW2000'}")
 
 

@@ -25,18 +25,20 @@ def main():
         help="the photo's colours where it shows the face, the albedo, or albedo x light [photo]",
     )
     parser.add_argument(
-        "--confidence", type=float, default=0.9, help="of a found face, at least [%(default)s]"
+        "--confidence",
+        type=command_line.number(float, 0, 1),
+        default=0.9,
+        help="of a found face, at least [%(default)s]",
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 
-    try:
+    with command_line.one_line(parser):
         model = serving.load(flags.run)
-        found = serving.reconstruct(flags.photos, model, flags.out, flags.texture, flags.confidence)
-    except (ValueError, OSError, ImportError) as error:
-        parser.error(str(error))
-    faces, failed = found
+        faces, failed = serving.reconstruct(
+            flags.photos, model, flags.out, flags.texture, flags.confidence
+        )
     print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
     sys.exit(1 if failed else 0 if faces else 2)
 

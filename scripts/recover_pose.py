@@ -17,21 +17,23 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
     parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")
-    parser.add_argument("--faces", type=int, default=32, help="how many [%(default)s]")
-    parser.add_argument("--steps", type=int, default=200, help="of Adam [%(default)s]")
+    parser.add_argument(
+        "--faces", type=command_line.number(int, 1), default=32, help="how many [%(default)s]"
+    )
+    parser.add_argument(
+        "--steps", type=command_line.number(int, 1), default=200, help="of Adam [%(default)s]"
+    )
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm import data
         from tf_nonlinear3dmm.experiments import pose
 
-    config = configs.preset(flags.preset)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, folder=flags.data))
     say = functools.partial(print, file=sys.stderr, flush=True)
-    try:
+    with command_line.one_line(parser):
+        config = configs.preset(flags.preset)
+        source = dataclasses.replace(config.data, folder=flags.data)
+        config = dataclasses.replace(config, data=source)
         faces = pose.load(config, flags.faces)
         print(pose.table(pose.recover(faces, flags.steps, say)))
-    except (ValueError, OSError, data.NoSplitError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

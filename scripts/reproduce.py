@@ -24,7 +24,11 @@ def main():
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="short trainings, two code sizes")
     form.add_argument("--tiny", action="store_true", help="every part in minutes; means nothing")
-    parser.add_argument("--minutes", type=float, help="stop after so long; the next call goes on")
+    parser.add_argument(
+        "--minutes",
+        type=command_line.number(float, 0),
+        help="stop after so long; the next call goes on",
+    )
     parser.add_argument("--report-only", action="store_true", help="of what is done so far")
     parser.add_argument("--out", type=pathlib.Path, help="folder (default runs/results-<form>)")
     parser.add_argument("--data", default="data", help="folder of data sets (default data)")

@@ -16,7 +16,12 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
     parser.add_argument("--out", help="folder; what is there is replaced [in the package]")
-    parser.add_argument("--faces", type=int, default=1000, help="for the directions [%(default)s]")
+    parser.add_argument(
+        "--faces",
+        type=command_line.number(int, 1),
+        default=1000,
+        help="for the directions [%(default)s]",
+    )
     parser.add_argument("--samples", default="s224", choices=("s32", "s112", "s224"), help="size")
     parser.add_argument("--note", default="", help="a sentence for the card: how long, on what")
     flags = parser.parse_args()
@@ -25,14 +30,12 @@ def main():
         from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
         from tf_nonlinear3dmm import serving, shipped
 
-    try:
+    with command_line.one_line(parser):
         folder = flags.out or serving.SHIPPED
         studio = generator.make_studio(*SIZES[flags.samples])
         crops = contact_sheet.portraits(studio, len(shipped.NAMES))
         for path in shipped.ship(flags.run, crops, folder, flags.faces, flags.note):
             print(f"wrote {path}")
-    except (shipped.ShipError, ValueError, OSError) as error:
-        parser.error(str(error))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def test_bad_records_are_skipped_and_strict_stops(copy, tmp_path):
 
 def test_a_folder_without_images_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty: there is no .jpg"):
+    with pytest.raises(ValueError, match="empty: there is no photo"):
         prepare(tmp_path, tmp_path / "empty")
 
 

@@ -59,6 +59,8 @@ def test_a_wrong_choice_is_refused(kind, field, value):
         (configs.DataConfig, "rotation_deg", -1.0),
         (configs.DataConfig, "any_rotation", 1.1),
         (configs.DataConfig, "low_resolution", 1.1),
+        (configs.StageConfig, "learning_rate", float("nan")),
+        (configs.StageConfig, "learning_rate", float("inf")),
         (configs.TrainConfig, "log_every", 0),
         (configs.TrainConfig, "ema_decay", 1.1),
     ],

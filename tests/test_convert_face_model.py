@@ -292,6 +292,11 @@ REFUSALS = {
         ValueError,
         r"`shapePC` must have shape \[444, K\], got float64 of shape \[12, 4\]",
     ),
+    "no number as a deviation": (
+        lambda f: wrong_basel(f, shapeEV=np.array([[1.0], [2.0], [np.nan], [1.0]])),
+        ValueError,
+        r"`shapeEV` must be 4 numbers from 0, got float64 of shape \[4, 1\]",
+    ),
     "other deviations": (
         lambda f: wrong_basel(f, shapeEV=np.ones([5, 1])),
         ValueError,

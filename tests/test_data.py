@@ -535,6 +535,7 @@ def test_in_order_gives_the_split_as_it_lies(config):
         ({"sources": "fake_face"}, r"`fake_face/s32` is neither.*did you mean `fake_faces`\?"),
         ({"sources": "fake_faces,fake_faces"}, "`mix` must be 2 positive numbers.* got '1'"),
         ({"mix": "-1"}, "`mix` must be 1 positive numbers"),
+        ({"mix": "nan"}, "`mix` must be 1 positive numbers"),
         ({"mix": "many"}, "`mix` must be 1 positive numbers.* got 'many'"),
     ],
 )

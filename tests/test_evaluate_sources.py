@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from datasets.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
 from tf_nonlinear3dmm import configs, data, evaluation, visualize
-from tf_nonlinear3dmm.evaluation import subject
+from tf_nonlinear3dmm.evaluation import measures, subject
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import weights
 
@@ -176,7 +176,7 @@ def test_what_is_wrong_is_one_line_and_code_2(trained, aflw, here, monkeypatch, 
         "--source aflw2000_3d": "give `aflw2000_3d:PATH`",
         f"--source aflw2000_3d:{aflw}": r"Reannotated.pts68.npy must have shape (2000, 2, 68), got",
         f"--source photo_folder:{here / 'file'}": "file: neither a folder nor a zip file",
-        "--batch 0": "--faces and --batch must be at least 1",
+        "--batch 0": "argument --batch: must be a whole number at least 1, got '0'",
     }
     for flags, message in wrong.items():
         words = flags.split() if "--run" in flags else [*flags.split(), "--run", trained]
@@ -188,6 +188,7 @@ def test_what_is_wrong_is_one_line_and_code_2(trained, aflw, here, monkeypatch, 
 
 def test_a_report_that_cannot_be_written_is_told(trained, fake, here, monkeypatch, capfd):
     (here / "file").write_text("")
+    monkeypatch.setattr(measures, "measure", lambda *_: pytest.fail("faces were measured"))
     flags = ["--run", trained, "--source", f"aflw2000_3d:{fake}", "--out", "file/report"]
     assert script(monkeypatch, *flags) == 2
     assert "evaluate.py: cannot write into file/report: Not a directory\n" in capfd.readouterr().err

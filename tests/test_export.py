@@ -1,5 +1,6 @@
 import json
 import os
+import pathlib
 import runpy
 import sys
 
@@ -151,6 +152,32 @@ def test_the_script_ends_with_one_line_and_code_2(monkeypatch, capsys, tmp_path)
         error = capsys.readouterr().err
         assert error.startswith("export.py: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("form", ["saved_model", "weights", "litert"])
+def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch, capsys, tmp_path, weights, form):
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setattr(serving.portable, "litert", lambda model, path: path.write_bytes(b"x"))
+    for out in ("/proc/tty", tmp_path / "file", tmp_path / "file" / "export"):
+        assert script(monkeypatch, "--run", weights, "--format", form, "--out", out) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"export.py: cannot write {out}") and error.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("form", ["saved_model", "weights", "litert"])
+def test_an_export_that_fails_leaves_nothing(monkeypatch, tmp_path, model, form):
+    def full(*arguments, **named):
+        path = pathlib.Path(arguments[1 if form == "saved_model" else 0])
+        path.mkdir() if form == "saved_model" else path.touch()
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    monkeypatch.setattr(serving, "save", full)
+    monkeypatch.setattr(serving.portable, "litert", lambda model, path: full(path))
+    with pytest.raises(serving.ExportError, match="cannot write .*: No space left on device"):
+        serving.write(model, form, tmp_path / "out")
+    assert not [*(tmp_path / "out").iterdir()]
 
 
 def test_libraries_load_quietly(capfd):

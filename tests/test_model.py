@@ -70,6 +70,16 @@ def test_pieces_make_up_the_whole(variant):
         np.testing.assert_allclose(piece, getattr(found, name), atol=1e-5)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 1.1])
+def test_images_with_a_value_that_is_not_in_range_are_refused(model, bad):
+    images = IMAGES.copy()
+    images[1, 5, 7, 2] = bad
+    with pytest.raises(
+        ValueError, match=r"`images` must be uint8 or floats in \[0, 1\], got float"
+    ):
+        model.reconstruct(images)
+
+
 def test_silhouette_gradient_makes_outlines_soft():
     hard, soft = make(), make()
     soft.set_weights(hard.get_weights())

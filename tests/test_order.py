@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
 ORDER = """
-    configs command_line shapes linear replicas repeatable face_model face_build face_formats
+    configs filenames keras_state command_line shapes linear replicas repeatable
+    face_model face_build face_formats
     mesh_io layers camera encoder decoders discriminator
     packing sampling spans coverage rasterizer antialias lighting renderer unwrap
     crop archive photos w300 records data

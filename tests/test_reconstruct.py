@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import pathlib
 import runpy
 import sys
@@ -14,11 +15,13 @@ from tf_nonlinear3dmm import (
     configs,
     crop,
     detail,
+    filenames,
     lighting,
     mesh_io,
     photos,
     renderer,
     serving,
+    training,
 )
 from tf_nonlinear3dmm import visualize as pictures
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -197,7 +200,7 @@ def test_photos_of_all_kinds(model, detected, tmp_path):
     for path, size in wanted.items():
         about = json.loads((tmp_path / "out" / f"{path.stem}.json").read_text())
         assert (about["photo_size"]["height"], about["photo_size"]["width"]) == size
-        assert about["photo"] == path.name and about["face"] == 1
+        assert about["photo"] == str(path) and about["face"] == 1
 
 
 @pytest.mark.slow
@@ -235,6 +238,31 @@ def test_a_folder_names_what_it_cannot_read_and_passes_over_results(model, detec
         assert "phone.heic: not a sound JPEG, PNG or WebP image" in said[1]
 
 
+def test_junk_is_no_photo_and_a_closed_folder_is_named(model, detected, tmp_path, monkeypatch):
+    folder = tmp_path / "photos"
+    for name in ("closed", "__MACOSX"):
+        (folder / name).mkdir(parents=True)
+    save(folder / "good.png", photo())
+    (folder / "._good.png").write_bytes(b"junk")
+    (folder / "__MACOSX" / "good.png").write_bytes(b"junk")
+    listed, contents = os.scandir, os.listdir
+
+    def refusing(function):
+        def refuse(path="."):
+            if str(path).endswith("closed"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return function(path)
+
+        return refuse
+
+    monkeypatch.setattr(os, "scandir", refusing(listed))
+    monkeypatch.setattr(os, "listdir", refusing(contents))
+    said = []
+    assert serving.reconstruct([folder], model, tmp_path / "out", "lit", say=said.append) == (1, 1)
+    assert said[0].startswith("[Errno 13] Permission denied: ") and "closed" in said[0]
+    assert said[1] == f"{folder / 'good.png'}: 1 face"
+
+
 def test_a_folder_without_photos_is_named(model, tmp_path):
     (tmp_path / "empty").mkdir()
     said = []
@@ -260,8 +288,83 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
     )
     assert result == (6, 0)
     names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
-    stems = ("me", "me-2", "me_face1-2")
+    stems = ("me", "me-2", "me_face1")
     assert names == sorted(f"{stem}_face{k}" for stem in stems for k in (1, 2))
+
+
+def skin(folder, stem):
+    """The texture that a face's .obj names, found as a reader of the file finds it."""
+    text = (folder / f"{stem}.obj").read_text()
+    [material] = [line.split()[1] for line in text.splitlines() if line.startswith("mtllib")]
+    lines = (folder / material).read_text().splitlines()
+    [picture] = [line.split()[1] for line in lines if line.startswith("map_Kd")]
+    with PIL.Image.open(folder / picture) as image:
+        return np.asarray(image).astype(float)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
+    """Names that differ in what one of a face's files, or a file system, does not tell apart."""
+    stems = ("a b", "a_b", "A B", "e\u0301", "\u00e9", "x", "x_overview")
+    paths = [tmp_path / str(k) / f"{stem}.png" for k, stem in enumerate(stems)]
+    for k, path in enumerate(paths):
+        path.parent.mkdir()
+        save(path, np.full([H, W, 3], 30 * k + 30, np.uint8))
+    out = tmp_path / "out"
+    for some in (paths,) if calls == 1 else (paths[:3], paths[3:], paths[:2]):
+        result = serving.reconstruct(some, model, out, "photo", say=str)
+        assert result == (len(some), 0)
+    files = [path.name for path in out.iterdir()]
+    assert len(files) == len({filenames.key(name) for name in files}) == len(ENDINGS) * len(paths)
+    levels = {}
+    for path in out.glob("*.json"):
+        photo_path = json.loads(path.read_text())["photo"]
+        levels[photo_path] = np.percentile(skin(out, path.stem), 50)
+        direct = mesh_io.read(path.with_suffix(".glb")).texture
+        np.testing.assert_array_equal(direct, skin(out, path.stem))
+        with PIL.Image.open(out / f"{path.stem}_overview.png") as overview:
+            assert overview.width > 5 * portraits.PICTURE  # and no texture in its place
+    assert [*levels] and sorted(levels, key=levels.get) == [str(path) for path in paths]
+
+
+def test_the_files_of_a_face_are_written_all_or_none(model, detected, tmp_path, monkeypatch):
+    path, out = save(tmp_path / "me.png", photo()), tmp_path / "out"
+    serving.reconstruct([path], model, out, "lit", say=str)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(path, picture):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(pictures, "save", full)
+    with pytest.raises(training.checkpoints.SaveError, match="cannot write .*me: No space left"):
+        serving.reconstruct([path], model, out, "albedo", say=str)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_a_file_that_is_not_of_this_face_stays(model, detected, tmp_path):
+    path, out = save(tmp_path / "me.png", photo()), tmp_path / "out"
+    out.mkdir()
+    (out / "ME.MTL").write_text("someone's")
+    serving.reconstruct([path], model, out, "lit", say=str)
+    assert (out / "ME.MTL").read_text() == "someone's"
+    assert sorted(p.name for p in out.glob("me*")) == sorted(f"me-2{end}" for end in ENDINGS)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9"])
+def test_a_long_name_is_cut(model, detected, tmp_path, letter):
+    length = 250 // len(letter.encode())
+    paths = [save(tmp_path / f"{letter * length}{k}.png", photo()) for k in (1, 2)]
+    assert serving.reconstruct(paths, model, tmp_path / "out", "lit", say=str) == (2, 0)
+    assert len([*(tmp_path / "out").iterdir()]) == 2 * len(ENDINGS)
+
+
+@pytest.mark.parametrize("confidence", [np.nan, -0.1, 1.1])
+def test_a_confidence_out_of_range_is_refused_before_anything_is_written(
+    model, tmp_path, confidence
+):
+    with pytest.raises(ValueError, match="`confidence` must be a number from 0 to 1, got"):
+        serving.reconstruct([tmp_path], model, tmp_path / "out", confidence=confidence)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_overview_has_a_picture_per_column(model, detected):
@@ -296,6 +399,20 @@ def test_the_exit_code_tells(monkeypatch, capsys, model, detected, tmp_path):
     assert "photos without one: 1" in capsys.readouterr().out
     assert script(monkeypatch, good, "--out", out, "--texture", "wood") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_photo(
+    monkeypatch, capsys, model, tmp_path
+):
+    monkeypatch.setattr(serving, "load", lambda path: model)
+    monkeypatch.setattr(photos, "read", lambda path: pytest.fail("a photo was read"))
+    (tmp_path / "file").write_text("mine")
+    for out in ("/proc", tmp_path / "file", tmp_path / "file" / "faces"):
+        assert script(monkeypatch, save(tmp_path / "me.png", photo()), "--out", out) == 2
+        said = capsys.readouterr()
+        assert said.err.startswith(f"reconstruct.py: cannot write {out}: ")
+        assert said.err.count("\n") == 1 and not said.out
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_wrong_weights_end_before_anything_is_written(monkeypatch, capsys, tmp_path):

@@ -63,7 +63,7 @@ def test_each_keeps_the_order_skips_what_is_bad_and_runs_ahead_only_a_little():
         with lock:
             started.append(number)
         if number % 10 == 3:
-            raise (ValueError if number % 20 == 3 else OSError)(f"n{number}: bad")
+            raise (ValueError if number % 20 == 3 else OSError)("bad")
         return number * 2
 
     skipped = records.Skipped()
@@ -72,11 +72,38 @@ def test_each_keeps_the_order_skips_what_is_bad_and_runs_ahead_only_a_little():
         found.append(name)
         assert result == 2 * name and max(started) <= name + 2 * 4 * 2 + 2
     assert found == [n for n in range(100) if n % 10 != 3]
-    assert len(skipped.reasons) == 10 and skipped.reasons[0] == "n3: bad"
-    with pytest.raises(ValueError, match="n3: bad"):
+    assert len(skipped.reasons) == 10 and skipped.reasons[0] == "3: bad"
+    with pytest.raises(ValueError, match="^3: bad"):
         list(records.each(range(100), make, records.Skipped(strict=True), threads=2))
     with pytest.raises(ZeroDivisionError):
         list(records.each([1, 0], lambda n: 1 / n, records.Skipped(), threads=2))
+
+
+@pytest.mark.parametrize(
+    "message, line",
+    [
+        ("height and width must be > 0", "b/a.jpg: height and width must be > 0"),
+        ("a.jpg is not this file", "b/a.jpg: a.jpg is not this file"),
+        ("b/a.jpg: the file is empty", "b/a.jpg: the file is empty"),
+        ("b/a.pts: 68 points are expected", "b/a.pts: 68 points are expected"),
+        ("[Errno 2] No such file: '/x/b/a.jpg'", "[Errno 2] No such file: '/x/b/a.jpg'"),
+    ],
+)
+def test_a_skipped_record_is_named_whatever_the_error_says(message, line):
+    def make(name):
+        raise ValueError(message)
+
+    skipped = records.Skipped()
+    assert not list(records.each(["b/a.jpg"], make, skipped)) and skipped.reasons == [line]
+    with pytest.raises(ValueError) as caught:
+        list(records.each(["b/a.jpg"], make, records.Skipped(strict=True)))
+    assert str(caught.value) == line
+
+
+def test_an_error_that_is_not_expected_stops_with_the_name_as_a_note():
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(records.each([0], lambda n: 1 / n, records.Skipped()))
+    assert caught.value.__notes__ == ["while reading 0"]
 
 
 def test_the_report_names_the_bad_and_stops_where_nothing_is_good():

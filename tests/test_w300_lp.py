@@ -156,6 +156,35 @@ def test_bad_records_are_skipped_counted_and_named(copy, tmp_path, caplog):
     assert "truncated" in reasons[0] and "empty" in reasons[1] and "missing" in reasons[2]
 
 
+def test_records_are_found_whatever_the_case_of_their_names(copy, tmp_path):
+    expected = read(prepare(tmp_path, copy))
+    folder = tmp_path / "other" / "300w_lp"
+    for path in copy.rglob("*.*"):
+        name = path.relative_to(copy / "300W_LP")
+        upper = name.with_suffix(name.suffix.upper()) if "_1_1" in name.name else name
+        moved = folder / str(upper).replace("AFW/", "Afw/").replace("landmarks", "Landmarks")
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        moved.write_bytes(path.read_bytes())
+    found = read(prepare(tmp_path / "again", tmp_path / "other"))
+    assert set(found) == set(expected)
+    for name, example in found.items():
+        np.testing.assert_array_equal(example["landmarks"], expected[name]["landmarks"])
+        assert example["subset"] == expected[name]["subset"]
+
+
+def test_what_file_managers_leave_is_no_record(copy, tmp_path):
+    photos_of_it = sorted((copy / "300W_LP" / "AFW").glob("*.jpg"))
+    for path in photos_of_it:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+        junk = copy / "__MACOSX" / "300W_LP" / "AFW" / f"._{path.name}"
+        junk.parent.mkdir(parents=True, exist_ok=True)
+        junk.write_bytes(b"\0\5\x16\7")
+    for name in (".DS_Store", "Thumbs.db"):
+        (copy / "300W_LP" / "AFW" / name).write_bytes(b"junk")
+    builder = prepare(tmp_path, copy, strict=True)
+    assert len(read(builder)) == len(photos_of_it) and not builder.info.metadata["skipped"]
+
+
 @pytest.mark.parametrize("name", DAMAGE)
 def test_strict_stops_at_the_bad_record(copy, tmp_path, name):
     DAMAGE[name](copy / "300W_LP" / name)
@@ -187,7 +216,7 @@ def test_names_that_come_twice_or_lead_outside_are_skipped(copy, tmp_path):
 
 def test_a_folder_without_images_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="empty: no .jpg in folders AFW, HELEN"):
+    with pytest.raises(ValueError, match="empty: no photo in folders AFW, HELEN"):
         prepare(tmp_path, tmp_path / "empty")
 
 

@@ -32,6 +32,8 @@ __all__ = [
 def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name] in ("model", "serving"):  # which is told before anything needs Keras
+        importlib.import_module(f"{__name__}.keras_state")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

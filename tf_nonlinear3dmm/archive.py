@@ -5,8 +5,11 @@ refused and listed in `refused`. Nothing larger than a stated limit is read.
 """
 
 import hashlib
+import os
 import pathlib
 import zipfile
+
+from tf_nonlinear3dmm import filenames
 
 IMAGE_BYTES = 64 * 2**20
 CHUNK = 2**22
@@ -17,17 +20,19 @@ class Tree:
 
     Attributes:
         path: of the folder or zip.
-        names: relative, with forward slashes, sorted.
+        names: relative, with forward slashes, sorted; without what file managers leave.
         refused: list of (name, reason), entries that are not in `names`.
+
+    A file is found by its name in any case and form of Unicode, the exact one first.
     """
 
     def __init__(self, path):
-        self.path = pathlib.Path(path)
+        self.path = pathlib.Path(os.path.expanduser(path))
         self.refused = []
         self._zip = None
         if self.path.is_dir():
-            files = (p for p in self.path.rglob("*") if not p.is_dir())
-            self.names = sorted(p.relative_to(self.path).as_posix() for p in files)
+            self.names, errors = filenames.walk(self.path)
+            self.refused += [(e.filename, f"cannot be read: {e.strerror}") for e in errors]
         elif self.path.is_file():
             if not zipfile.is_zipfile(self.path):
                 raise ValueError(f"{self.path}: neither a folder nor a zip file")
@@ -36,10 +41,20 @@ class Tree:
             self.names = sorted(self._entries)
         else:
             raise FileNotFoundError(f"{self.path}: no such folder or zip file")
-        self._known = frozenset(self.names)
+        self._alike = {filenames.key(name): name for name in reversed(self.names)}
+        self._alike |= {name: name for name in self.names}
 
     def __contains__(self, name):
-        return name in self._known
+        return self.find(name) is not None
+
+    def find(self, stem, endings=("",)):
+        """The name in `names` of `stem` with the first of the endings that is there, or None."""
+        for ending in endings:
+            name = stem + ending
+            found = self._alike.get(name, self._alike.get(filenames.key(name)))
+            if found is not None:
+                return found
+        return None
 
     def read(self, name, limit=IMAGE_BYTES):
         """The bytes of a file.
@@ -48,6 +63,7 @@ class Tree:
             ValueError: the file is larger than `limit` bytes, or damaged; names the file.
             OSError: it cannot be read.
         """
+        name = self.find(name) or name
         if self._zip is None:
             path = self.path / name
             size = path.stat().st_size
@@ -61,14 +77,16 @@ class Tree:
     def _sound_entries(self):
         entries = {}
         for entry in self._zip.infolist():
-            name = entry.filename
+            name = entry.filename.replace("\\", "/")
+            parts = name.split("/")
             if entry.is_dir():
                 continue
-            parts = name.replace("\\", "/").split("/")
             if ".." in parts or parts[0] == "" or ":" in parts[0]:
-                self.refused.append((name, "the path leads outside the zip"))
+                self.refused.append((entry.filename, "the path leads outside the zip"))
+            elif filenames.is_junk(name):
+                continue
             elif name in entries:
-                self.refused.append((name, "the zip holds this name twice"))
+                self.refused.append((entry.filename, "the zip holds this name twice"))
             else:
                 entries[name] = entry
         return entries
@@ -86,18 +104,17 @@ class Tree:
 
 
 def find(folder, *names):
-    """The first of `names` that is in `folder`; `folder` itself where none is."""
-    for name in names:
-        path = pathlib.Path(folder) / name
-        if path.exists():
-            return path
-    return pathlib.Path(folder)
+    """The first of `names`, in any case, that is in `folder`; `folder` itself where none is."""
+    folder = pathlib.Path(os.path.expanduser(folder))
+    there = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
+    keys = [filenames.key(name) for name in names]
+    return next((there[key] for key in keys if key in there), folder)
 
 
 def find_file(name, *folders):
-    """The file of this name in the first of `folders` that has one, or None."""
-    paths = (pathlib.Path(folder) / name for folder in folders)
-    return next((path for path in paths if path.is_file()), None)
+    """The file of this name, in any case, in the first of `folders` that has one, or None."""
+    found = (find(folder, name) for folder in folders if pathlib.Path(folder).is_dir())
+    return next((path for path in found if path.is_file()), None)
 
 
 def differs(path, size, sha256):

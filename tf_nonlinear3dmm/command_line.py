@@ -12,6 +12,7 @@ import difflib
 import importlib
 import json
 import logging
+import math
 import os
 import pathlib
 import re
@@ -31,6 +32,16 @@ SHORT = {  # flag -> field
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse; and expands ~, which a shell does not in --out=~/faces."""
+        flags, rest = super().parse_known_args(args, namespace)
+        for name, value in vars(flags).items():
+            if isinstance(value, list):
+                setattr(flags, name, [_at_home(part) for part in value])
+            else:
+                setattr(flags, name, _at_home(value))
+        return flags, rest
+
     def error(self, message):
         unknown = re.match(r"unrecognized arguments: (-\S*)", message)
         if unknown:
@@ -40,6 +51,29 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no flag {word}" + (f"; did you mean {near}?" if near else "")
         print(f"{self.prog}: {message}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def _at_home(value):
+    """A text or path with ~ expanded; anything else as it is."""
+    if isinstance(value, str | pathlib.Path):
+        return type(value)(os.path.expanduser(value))
+    return value
+
+
+def number(kind, low, high=math.inf):
+    """A type of flags: `kind`, int or float, from `low` to `high`; NaN and infinity are refused."""
+
+    def parse(text):
+        try:
+            value = kind(text)
+            configs.check_number("it", value, low, high)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            message = f"must be {what} {configs.span(low, high)}, got {text!r}"
+            raise argparse.ArgumentTypeError(message) from None
+        return value
+
+    return parse
 
 
 def parser(description):
@@ -105,8 +139,10 @@ def quiet_imports():
 
     They write to file descriptor 2 before any setting of theirs is read. Exceptions pass. Warnings
     of absl's log, which tfds writes about its own code, are turned off. TensorFlow is told to keep
-    freed memory, which it would else fetch again page by page in every step.
+    freed memory, which it would else fetch again page by page in every step. A script is a program
+    of its own, so that Keras runs on TensorFlow whatever other programs have it set to.
     """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
     sys.stderr.flush()
@@ -129,6 +165,30 @@ def call(module, name, *arguments):
     return getattr(sys.modules[module], name)(*arguments)
 
 
+@contextlib.contextmanager
+def one_line(parser):
+    """Ends the program with one line and code 2 where what was asked for cannot be done.
+
+    Those are errors of values, of files (TensorFlow's are of no common kind), of packages that are
+    not installed and all that this package names itself. Any other is a fault of ours: it passes.
+    """
+    try:
+        yield
+    except Exception as error:
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        ours = type(error).__module__.startswith("tf_nonlinear3dmm")
+        if not ours and not kinds & {"ValueError", "OSError", "ImportError", *_OF_FILES}:
+            raise
+        parser.error(" ".join(str(error).split()))
+
+
+_OF_FILES = (  # in `tf.errors`, which is not imported for a flag
+    "AlreadyExistsError",
+    "FailedPreconditionError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+)
 _NONE = argparse.SUPPRESS
 
 

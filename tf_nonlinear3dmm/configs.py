@@ -8,6 +8,7 @@ Sizes are (height, width). Weights of losses are those of the paper's code (TPAM
 import dataclasses
 import difflib
 import math
+import numbers
 import typing
 
 
@@ -21,13 +22,22 @@ def check_choice(name, value, choices):
     raise ValueError(f"`{name}` must be one of {offer}; {hint}got {value!r}.")
 
 
+def check_number(name, value, low, high):
+    """Raises `ValueError` where `value` is not a finite number from `low` to `high`."""
+    number = isinstance(value, numbers.Real) and math.isfinite(value)
+    if not number or not low <= value <= high:
+        raise ValueError(f"`{name}` must be a number {span(low, high)}, got {value!r}.")
+
+
+def span(low, high):
+    """A range in words."""
+    return f"at least {low}" if high == math.inf else f"from {low} to {high}"
+
+
 def check_range(config, low, high, *names):
-    """Raises `ValueError` where a field of `config` is not a number from `low` to `high`."""
-    span = f"at least {low}" if high == math.inf else f"from {low} to {high}"
+    """`check_number` of the fields `names` of `config`."""
     for name in names:
-        value = getattr(config, name)
-        if not isinstance(value, int | float) or not low <= value <= high:
-            raise ValueError(f"`{name}` must be a number {span}, got {value!r}.")
+        check_number(name, getattr(config, name), low, high)
 
 
 @dataclasses.dataclass(frozen=True)

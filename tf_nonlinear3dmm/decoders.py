@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import linear, shapes
+from tf_nonlinear3dmm import keras_state, linear, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, block, deconvolution, dense
 
 BOUND = 0.99  # of tanh, so that its inverse stays small
@@ -56,6 +56,7 @@ class UvDecoder(keras.layers.Layer):
         code_size: length of the code.
     """
 
+    @keras_state.inside_ours
     def __init__(self, config, code_size, name):
         super().__init__(name=name)
         self.code_size = code_size
@@ -198,6 +199,7 @@ class MlpShapeDecoder(keras.layers.Layer):
         hidden: units of the one hidden layer.
     """
 
+    @keras_state.inside_ours
     def __init__(self, code_size, vertices, hidden=1000, name="shape_decoder"):
         super().__init__(name=name)
         self.code_size, self.vertices = code_size, vertices
@@ -226,6 +228,7 @@ class LinearDecoder(keras.layers.Layer):
         shape: (K, *shape of mean); needed where the arrays are None.
     """
 
+    @keras_state.inside_ours
     def __init__(self, mean=None, basis=None, std=None, shape=None, name=None):
         super().__init__(name=name)
         shape = tuple(np.shape(basis) if shape is None else shape)

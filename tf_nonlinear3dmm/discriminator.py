@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import keras_state, shapes
 from tf_nonlinear3dmm.layers import block, convolution
 
 # (channels in multiples of `width`, stride) of each convolution but the last.
@@ -18,6 +18,7 @@ class Discriminator(keras.layers.Layer):
         config: `ModelConfig`: `image_size` and `width` matter; 32 in the paper's code.
     """
 
+    @keras_state.inside_ours
     def __init__(self, config, name="discriminator"):
         super().__init__(name=name)
         self.size = config.image_size

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, shapes
+from tf_nonlinear3dmm import camera, keras_state, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, Residual, block, convolution, dense
 
 # (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
@@ -97,6 +97,7 @@ class Encoder(keras.layers.Layer):
             with `config.camera` "rotation", a rotation, a scale and a place about their means.
     """
 
+    @keras_state.inside_ours
     def __init__(self, config, projection_mean, projection_std, name="encoder"):
         super().__init__(name=name)
         self.config = config
@@ -111,7 +112,8 @@ class Encoder(keras.layers.Layer):
         self.to_illumination = dense(27, name="illumination") if light else None
         self.projection_mean = self._statistic("projection_mean", projection_mean)
         self.projection_std = self._statistic("projection_std", projection_std)
-        if not np.all(np.asarray(projection_std) > 0):
+        std = np.asarray(projection_std)
+        if not np.all((std > 0) & np.isfinite(std)):
             raise ValueError(f"`projection_std` must be positive, got {projection_std}.")
         size = config.image_size
         self.trunk.build([None, size, size, 3])

@@ -49,19 +49,25 @@ def write_obj(path, vertices, face, texture):
         ValueError: another ending, another number of vertices, or values that are not finite.
     """
     path = _checked_path(path, ".obj")
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)
+    name = pathlib.Path(companions(path.stem)[0]).stem
     image = _image(texture)
     material = trimesh.visual.material.SimpleMaterial(
         image=image, diffuse=[255] * 3, ambient=[255] * 3, specular=[0] * 3, glossiness=0, name=name
     )
     mesh = _mesh(vertices, face, image, material, millimetres=1.0)
-    text, companions = trimesh.exchange.obj.export_obj(
+    text, contents = trimesh.exchange.obj.export_obj(
         mesh, include_normals=True, return_texture=True, mtl_name=f"{name}.mtl", header=None
     )
     path.write_text(text)
-    for companion, contents in companions.items():
-        path.with_name(companion).write_bytes(contents)
-    return [path, *(path.with_name(companion) for companion in companions)]
+    for companion, content in contents.items():
+        path.with_name(companion).write_bytes(content)
+    return [path, *(path.with_name(companion) for companion in contents)]
+
+
+def companions(stem):
+    """The names of the .mtl and .png of `stem`.obj: readers split the names in it at spaces."""
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
+    return [f"{name}.mtl", f"{name}.png"]
 
 
 def write_glb(path, vertices, face, texture):

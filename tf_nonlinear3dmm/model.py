@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import decoders, rasterizer, renderer, sampling, shapes
+from tf_nonlinear3dmm import decoders, keras_state, rasterizer, renderer, sampling, shapes
 from tf_nonlinear3dmm.encoder import Encoder
 from tf_nonlinear3dmm.face_model import FaceModel
 
@@ -94,6 +94,7 @@ class Nonlinear3DMM(keras.Model):
         encoder, shape_decoder, albedo_decoder: the three networks.
     """
 
+    @keras_state.inside_ours
     def __init__(
         self,
         config,
@@ -130,10 +131,11 @@ class Nonlinear3DMM(keras.Model):
         shapes.check(images=(images, "B N N 3"))
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 255
-        elif not images.dtype.is_floating or tf.reduce_any(tf.abs(images - 0.5) > 0.5 + ROUNDING):
+        elif not images.dtype.is_floating or not _in_range(images):
+            low, high = np.min(images), np.max(images)
             raise ValueError(
                 "`images` must be uint8 or floats in [0, 1], got "
-                f"{images.dtype.name} from {np.min(images)} to {np.max(images)}"
+                f"{images.dtype.name} from {low} to {high}"
             )
         size = self.config.image_size
         images = tf.cast(images, tf.float32)
@@ -239,6 +241,11 @@ class Nonlinear3DMM(keras.Model):
         exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
         points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)
         return points * exists
+
+
+def _in_range(images):
+    """Whether all of `images` lies in [0, 1]; NaN does not."""
+    return tf.reduce_all(tf.abs(images - 0.5) <= 0.5 + ROUNDING)
 
 
 def _shape_decoder(config, vertices, bases):

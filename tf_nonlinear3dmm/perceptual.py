@@ -15,7 +15,7 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm import keras_state, shapes
 
 LAYERS = tuple(f"block{b}_conv1" for b in range(1, 6))
 SCALES = (50.0, 500.0, 2000.0, 3000.0, 250.0)  # of the paper's code, for images in 0 ... 255
@@ -35,6 +35,7 @@ class Features:
         ValueError: the file lacks a layer, or a layer has the wrong shape; says which.
     """
 
+    @keras_state.inside_ours
     def __init__(self, path):
         path = pathlib.Path(path)
         if not path.is_file():

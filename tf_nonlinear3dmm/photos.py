@@ -7,6 +7,7 @@ without landmarks are cropped like those with.
 import functools
 import io
 import json
+import os
 import pathlib
 import warnings
 from typing import NamedTuple
@@ -16,7 +17,7 @@ import PIL.Image
 import PIL.ImageOps
 import tensorflow as tf
 
-from tf_nonlinear3dmm import crop, shapes
+from tf_nonlinear3dmm import crop, keras_state, shapes
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".tif", ".tiff")  # not read
@@ -60,7 +61,7 @@ def read(source, name=None):
     """
     name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        path = pathlib.Path(source)
+        path = pathlib.Path(os.path.expanduser(source))
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"{name}: at most {LARGEST_FILE} bytes, got {path.stat().st_size}")
         source = path.read_bytes()
@@ -155,7 +156,8 @@ def _detector():
         raise ImportError(
             "finding faces needs mtcnn: pip install mtcnn==1.0.0 joblib lz4 cloudpickle"
         ) from None
-    return mtcnn.MTCNN()
+    with keras_state.ours():
+        return mtcnn.MTCNN()
 
 
 def _open(source):

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, photos, records
+from tf_nonlinear3dmm import archive, filenames, photos, records
 
-IMAGE_NAME = re.compile(r"^(?:.*/|)([^/]+)\.jpg$")
+IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
 ZIP_SIZE = 87_413_900
 ZIP_SHA256 = "252bc35274d65ff27b6e573aa96c2f4c116ad88452cc984fb882258c0ed6e2d8"
 COUNT = 2000
@@ -81,7 +81,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             skipped.add(f"{name}: {reason}")
         found = find_records(tree, skipped)
         if not found:
-            raise ValueError(f"{path}: there is no .jpg")
+            raise ValueError(f"{path}: there is no photo")
         return {
             "test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)
         }
@@ -90,15 +90,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         fitted = records.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        def make(row):
-            return make_example(tree, found[row], {k: v[row] for k, v in extras.items()}, fitted)
+        rows = {record: row for row, record in enumerate(found)}
+
+        def make(record):
+            own = {name: array[rows[record]] for name, array in extras.items()}
+            return make_example(tree, record, own, fitted)
 
         count = 0
-        for row, example in records.each(range(len(found)), make, skipped):
+        for record, example in records.each(found, make, skipped):
             if keep_extreme or not example["extreme_angle"]:
                 self.progress("test", count)
                 count += 1
-                yield row, example
+                yield rows[record], example
         self.info.metadata["skipped"] = skipped.reasons
         skipped.report(tree.path, count)
 
@@ -107,14 +110,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def find_records(tree, skipped):
-    """The images of a tree without their .jpg, sorted by file name; one that comes twice is bad."""
+    """The images of a tree without endings, sorted by file name; one that comes twice is bad."""
     found = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
-        if match and match[1] in found:
-            skipped.add(f"{name}: the record {match[1]} comes twice")
-        elif match and "/Code/" not in f"/{name}":
-            found[match[1]] = name.removesuffix(".jpg")
+        if not match or "/code/" in f"/{name.lower()}":
+            continue
+        if filenames.key(match[2]) in found:
+            skipped.add(f"{name}: the record {match[2]} comes twice")
+        else:
+            found[filenames.key(match[2])] = match[1] + match[2]
     return [found[key] for key in sorted(found)]
 
 
@@ -156,7 +161,7 @@ def read_extras(folder, count):
 def make_example(tree, record, extras, fitted):
     """The stored example of a record; `extras` holds its rows of the optional arrays."""
     name = record.split("/")[-1]
-    image = photos.read(tree.read(f"{record}.jpg"), f"{record}.jpg")
+    image = records.read_photo(tree, record)
     own = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
     parameters = records.read_parameters(tree, record, own)
     landmarks = parameters["pt3d_68"][:2].T - 1

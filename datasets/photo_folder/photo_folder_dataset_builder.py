@@ -92,16 +92,16 @@ def make_examples(tree, name, config):
     """The stored examples of a photograph, a list: its largest face, or all."""
     image = photos.read(tree.read(name), name)
     stem = posixpath.splitext(name)[0]
-    for suffix in LANDMARK_SUFFIXES:
-        if stem + suffix in tree:
-            landmarks = photos.read_landmarks(tree.read(stem + suffix), stem + suffix)
-            visible = np.isfinite(landmarks).all(axis=1)
-            landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
-            records.check_landmarks(landmarks, image, stem + suffix)
-            labels = records.cut(image, config.image_size, landmarks=landmarks)
-            own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
-            own["has_landmarks"] = bool(visible.all())
-            return [records.example(name, name, **labels) | own]
+    points = tree.find(stem, LANDMARK_SUFFIXES)
+    if points:
+        landmarks = photos.read_landmarks(tree.read(points), points)
+        visible = np.isfinite(landmarks).all(axis=1)
+        landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
+        records.check_landmarks(landmarks, image, points)
+        labels = records.cut(image, config.image_size, landmarks=landmarks)
+        own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
+        own["has_landmarks"] = bool(visible.all())
+        return [records.example(name, name, **labels) | own]
     faces = photos.detect(image)
     if not faces:
         raise ValueError(f"{name}: no face is found")

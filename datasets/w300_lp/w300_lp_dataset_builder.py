@@ -6,11 +6,13 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, photos, records, w300
+from tf_nonlinear3dmm import archive, filenames, photos, records, w300
 from tf_nonlinear3dmm.data import augment
 
 SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
-IMAGE_NAME = re.compile(rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)\.jpg$")
+IMAGE_NAME = re.compile(
+    rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I
+)
 ZIP_SIZE = 2_828_125_606
 ZIP_SHA256 = "250c366c417ad48f72522b629ff83dbb2b2a57945803ad4a530a696bb6b13ee7"
 LOG = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             skipped.add(f"{name}: {reason}")
         found = find_records(tree, skipped)
         if not found:
-            raise ValueError(f"{path}: no .jpg in folders {', '.join(SUBSETS)}")
+            raise ValueError(f"{path}: no photo in folders {', '.join(SUBSETS)}")
         copies = {source_image(record): record for record in found}
         fitted = records.Fitted(self.builder_config)
         held_out = records.held_out(
@@ -93,14 +95,19 @@ def find_records(tree, skipped):
     found = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
-        if not match or match[1].endswith("landmarks/"):
+        if not match or match[1].lower().endswith("landmarks/"):
             continue
-        key = f"{match[2]}/{match[3]}"
-        if key in found:
-            skipped.add(f"{name}: the record {key} comes twice")
+        record = f"{subset_of(match[2])}/{match[3]}"
+        if filenames.key(record) in found:
+            skipped.add(f"{name}: the record {record} comes twice")
         else:
-            found[key] = name.removesuffix(".jpg")
+            found[filenames.key(record)] = f"{match[1]}{record}"
     return sorted(found.values())
+
+
+def subset_of(folder):
+    """The one of `SUBSETS` that a folder's name is in any case."""
+    return next(subset for subset in SUBSETS if subset.lower() == folder.lower())
 
 
 def source_image(record):
@@ -113,7 +120,7 @@ def source_image(record):
 def make_example(tree, record, fitted):
     """The stored example of a record."""
     name = "/".join(record.split("/")[-2:])
-    image = photos.read(tree.read(f"{record}.jpg"), f"{record}.jpg")
+    image = records.read_photo(tree, record)
     parameters = records.read_parameters(tree, record, {"pt2d": (2, 68)})
     landmarks = read_landmarks(tree, record, image.shape[1])
     labels = fitted.labels(image, parameters, landmarks, record)

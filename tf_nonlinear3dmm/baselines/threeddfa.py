@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, encoder, rasterizer, shapes
+from tf_nonlinear3dmm import camera, encoder, keras_state, rasterizer, shapes
 from tf_nonlinear3dmm.layers import BatchNorm, block, convolution
 
 
@@ -48,6 +48,7 @@ class Cascade(keras.Model):
         iterations: networks, each of which refines the fit of those before.
     """
 
+    @keras_state.inside_ours
     def __init__(self, config, basis, projection_mean, projection_std, face, iterations=3):
         super().__init__(name="threeddfa")
         self.config, self.face = config, face

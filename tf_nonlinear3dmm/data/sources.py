@@ -7,6 +7,7 @@ images of that side unless one is given.
 
 import difflib
 import importlib.util
+import math
 import os
 import pathlib
 import shutil
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import filelock
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.data import arrays, batches
 
 
@@ -34,7 +36,7 @@ def requests(config):
         weights = [float(weight) for weight in str(config.data.mix).split(",")]
     except ValueError:
         weights = []
-    if len(weights) != len(names) or not names or min(weights) <= 0:
+    if len(weights) != len(names) or not names or not all(0 < w < math.inf for w in weights):
         raise ValueError(
             f"`mix` must be {len(names)} positive numbers, one for each of the sources "
             f"{names}, got {config.data.mix!r}"
@@ -119,7 +121,7 @@ def _check_files(request, made, place):
     wanted = made.MANUAL_DOWNLOAD_INSTRUCTIONS
     if wanted and request.path and not pathlib.Path(request.path).exists():
         raise ValueError(f"{request.path}: no such folder or zip file")
-    if wanted and not request.path and not any(place.glob("*")):
+    if wanted and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
         raise ValueError(
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
             + " ".join(wanted.split())

@@ -1,12 +1,13 @@
 """Weights and a test set -> report.md, report.json and figures in a folder."""
 
+import contextlib
 import json
 import pathlib
 import time
 
 import numpy as np
 
-from tf_nonlinear3dmm import configs, data, plots, visualize
+from tf_nonlinear3dmm import configs, data, filenames, plots, visualize
 from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, tables
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.training import records as log
@@ -37,6 +38,8 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
     """
     started = time.monotonic()
     subject = open_subject(run, source, split, out)
+    with _writing(subject.out):
+        filenames.check_writable(subject.out)
     rows = subject.split.rows[:faces]
     say(f"evaluating {len(rows)} faces of {subject.source}, split {subject.split.name}")
     if subject.request.path:
@@ -56,10 +59,8 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
     }
     report["notes"] = document.notes(subject, per_face, report)
     report["seconds"] = round(time.monotonic() - started, 1)
-    try:
+    with _writing(subject.out):
         _write(subject.out, tables.finite(report), document.markdown(report, pictures), pictures)
-    except OSError as error:
-        raise EvaluationError(f"cannot write into {subject.out}: {error.strerror}") from None
     say(f"report: {subject.out / 'report.md'} ({report['seconds']} s)")
     return report
 
@@ -74,6 +75,14 @@ def _batches(subject, rows, batch_size):
     features = [name for name in measures.FEATURES if name in subject.split]
     size, seed = subject.config.model.image_size, subject.config.train.seed
     return data.in_order(subject.split, size, batch_size, features, rows, measures.OFF, seed)
+
+
+@contextlib.contextmanager
+def _writing(folder):
+    try:
+        yield
+    except OSError as error:
+        raise EvaluationError(f"cannot write into {folder}: {error.strerror}") from None
 
 
 def _write(folder, report, text, pictures):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import decoders, renderer, sampling
+from tf_nonlinear3dmm import decoders, keras_state, renderer, sampling
 
 HIDDEN = 256
 
@@ -112,6 +112,7 @@ def as_float(samples):
     return np.asarray(samples, np.float32) / scale
 
 
+@keras_state.inside_ours
 def _encoder(inputs, code_size):
     layers = [
         keras.layers.Dense(HIDDEN, activation="elu"),

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.face_formats import matlab, raw
 
 LICENCE = "Basel Face Model 2009: academic use only, no redistribution"
@@ -129,7 +130,7 @@ def _with_companions(path, name, mean, triangles, shape, std, std_key):
 
 def _find(folder, *keys, count=None):
     """The first .mat of the folder that has all keys, and fits `count` vertices if given."""
-    for file in sorted(folder.glob("*.mat")):
+    for file in filenames.glob(folder, "*.mat"):
         if set(keys) <= matlab.names(file) and (count is None or _fits(file, keys, count)):
             return file
     return None

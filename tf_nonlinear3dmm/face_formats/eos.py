@@ -12,6 +12,7 @@ import struct
 
 import numpy as np
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.face_formats import bfm_h5, raw
 
 LICENCE = "eos model; the Surrey Face Model is for non-commercial use only"
@@ -150,7 +151,7 @@ def _own_landmarks(reader, count):
 
 def _companion_expressions(path, count):
     """The blend shapes of a file expression_blendshapes*.bin beside the model, if they fit it."""
-    for file in sorted(path.parent.glob("expression_blendshapes*.bin")):
+    for file in filenames.glob(path.parent, "expression_blendshapes*.bin"):
         reader = _Reader(file)
         columns = reader.blend_shapes()
         reader.finish()
@@ -163,7 +164,7 @@ def _companion_expressions(path, count):
 def _companion_landmarks(path, count):
     """The table of ibug_to_*.txt beside the model: 300-W number from 1 = vertex from 0."""
     found = raw.no_landmarks()
-    for file in sorted(path.parent.glob("ibug_to_*.txt"))[:1]:
+    for file in filenames.glob(path.parent, "ibug_to_*.txt")[:1]:
         pairs = re.findall(
             r'^\s*"?(\d+)"?\s*=\s*"?(\d+)"?', file.read_text("utf-8", "replace"), re.M
         )

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.face_formats import raw
 
 NEUTRAL = "generic_neutral_mesh.obj"
@@ -33,10 +34,10 @@ def load(folder):
         per_vertex = np.zeros([count, 2])
         raw.ids(corners, folder / NEUTRAL, "f", len(uv) - 1)
         per_vertex[triangles] = uv[corners]
-    identities = sorted(folder.glob("identity*.obj"))
+    identities = filenames.glob(folder, "identity*.obj")
     if not identities:
         raise FileNotFoundError(f"{folder}: must hold identity000.obj and so on")
-    others = sorted(set(folder.glob("*.obj")) - set(identities) - {folder / NEUTRAL})
+    others = sorted(set(filenames.glob(folder, "*.obj")) - set(identities) - {folder / NEUTRAL})
     shape = _offsets(identities, vertices)[:, :count]
     expression = _offsets(others, vertices)[:, :count]
     expression = expression[np.abs(expression).max(axis=(1, 2), initial=0) > 0]

@@ -69,7 +69,7 @@ def basis(values, path, key, count):
 def deviations(values, path, key, count):
     """Standard deviations `[K]`, not negative."""
     values = np.asarray(values)
-    if values.dtype.kind not in "fiu" or values.size != count or np.any(values < 0):
+    if values.dtype.kind not in "fiu" or values.size != count or not np.all(values >= 0):
         raise ValueError(f"{path}: `{key}` must be {count} numbers from 0, got {brief(values)}")
     return values.reshape(-1).astype(np.float32)
 

@@ -3,6 +3,7 @@
 import pathlib
 import zipfile
 
+from tf_nonlinear3dmm import filenames
 from tf_nonlinear3dmm.face_formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed
 
 KNOWN = (
@@ -46,7 +47,7 @@ def _of_folder(folder):
             return lambda _: ict.load(place)
         if (place / original.TRIANGLES).is_file():
             return lambda _: original.load(place)
-    for file in sorted(folder.glob("*.mat")):
+    for file in filenames.glob(folder, "*.mat"):
         if bfm2009.kind(matlab.names(file)) is not None:
             return lambda _: bfm2009.load(file)
     raise ValueError(f"{folder}: holds no face model that is known; known are {KNOWN}")

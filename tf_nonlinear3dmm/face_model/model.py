@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import os
 import pathlib
 
 import numpy as np
@@ -60,7 +61,7 @@ class FaceModel:
         """
         if name in population.EMBEDDED:
             return cls.from_arrays(population.face_arrays(name), name)
-        path = pathlib.Path(name)
+        path = pathlib.Path(os.path.expanduser(name))
         if path.is_file():
             return cls.from_arrays(npz.read(path), path)
         if path.suffix == ".npz" or len(path.parts) > 1:

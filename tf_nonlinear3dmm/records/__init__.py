@@ -13,7 +13,7 @@ from tf_nonlinear3dmm.records.fitted import (
     textures,
 )
 from tf_nonlinear3dmm.records.layout import Config, configs, configured, example, features
-from tf_nonlinear3dmm.records.reading import Skipped, each, held_out, number, read
+from tf_nonlinear3dmm.records.reading import Skipped, each, held_out, number, read, read_photo
 
 __all__ = [
     "Config",
@@ -31,5 +31,6 @@ __all__ = [
     "parameter_features",
     "read",
     "read_parameters",
+    "read_photo",
     "textures",
 ]

@@ -5,6 +5,9 @@ import concurrent.futures
 import hashlib
 import logging
 import os
+import posixpath
+
+from tf_nonlinear3dmm import archive, photos
 
 VALIDATION = 20
 LOG = logging.getLogger(__name__)
@@ -15,6 +18,12 @@ def read(tree, name, limit):
     if name not in tree:
         raise ValueError(f"{name}: the file is missing")
     return tree.read(name, limit)
+
+
+def read_photo(tree, stem):
+    """The photo `[H, W, 3]` uint8 of this name without its ending in an `archive.Tree`."""
+    name = tree.find(stem, photos.SUFFIXES) or stem + photos.SUFFIXES[0]
+    return photos.read(read(tree, name, archive.IMAGE_BYTES), name)
 
 
 def number(text):
@@ -76,10 +85,19 @@ class Skipped:
         LOG.log(logging.WARNING if self.reasons else logging.INFO, line)
 
 
+def named(name, error):
+    """An error as a line that gives the name of a file, or of one beside it (another ending)."""
+    message, stem = str(error), posixpath.splitext(str(name))[0]
+    if str(name) in message or message.startswith((f"{stem}.", f"{stem}:")):
+        return message
+    return f"{name}: {message}"
+
+
 def each(names, make, skipped, threads=None):
     """`make(name)` for every name, in order, several at once; memory stays flat.
 
-    A `ValueError` or `OSError` goes to `skipped`; it names the file.
+    A `ValueError` or `OSError` goes to `skipped`, with the name where it does not give it itself;
+    any other error is raised with the name as a note.
 
     Yields:
         (name, result).
@@ -92,8 +110,11 @@ def each(names, make, skipped, threads=None):
         try:
             return [(name, future.result())]
         except (ValueError, OSError) as error:
-            skipped.add(error)
+            skipped.add(named(name, error))
             return []
+        except Exception as error:
+            error.add_note(f"while reading {name}")
+            raise
 
     with concurrent.futures.ThreadPoolExecutor(threads) as pool:
         try:

@@ -1,10 +1,12 @@
 """A trained model at work: weights in one small file, photos to meshes, exports for servers."""
 
+import os
 import pathlib
+import tempfile
 
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
-from tf_nonlinear3dmm.serving.saved_model import ExportError, export
+from tf_nonlinear3dmm.serving.saved_model import ExportError, export, writing
 from tf_nonlinear3dmm.training.weights import FILE, SHIPPED, load, save
 
 __all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
@@ -23,18 +25,28 @@ def write(model, form, folder, version=1):
         list of paths.
 
     Raises:
-        ExportError: a file is there already, or a package is missing.
+        ExportError: a file is there already, the folder cannot be written or a package is missing.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(os.path.expanduser(folder))
     if form == "saved_model":
         return [export(model, folder, version)]
     names = {"weights": [FILE], "litert": ["model.tflite"]}
     names["onnx"] = ["encode.onnx", "decode.onnx"]
     paths = [folder / name for name in names[form]]
-    for path in paths:
-        if path.exists():
-            raise ExportError(f"{path} is there already: give another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        for path in paths:
+            if path.exists():
+                raise ExportError(f"{path} is there already: give another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".", dir=folder) as beside:
+            parts = [pathlib.Path(beside) / path.name for path in paths]
+            _write(model, form, parts)
+            for part, path in zip(parts, paths, strict=True):
+                os.replace(part, path)
+    return paths
+
+
+def _write(model, form, paths):
     if form == "weights":
         save(paths[0], model)
     elif form == "litert":
@@ -44,4 +56,3 @@ def write(model, form, folder, version=1):
             portable.onnx(model, paths)
         except ImportError:
             raise ExportError("ONNX needs tf2onnx: pip install tf2onnx==1.17.0") from None
-    return paths

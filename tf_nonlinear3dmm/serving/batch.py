@@ -1,9 +1,12 @@
 """Many photos to many files, without stopping at a bad one."""
 
+import os
 import pathlib
 
-from tf_nonlinear3dmm import photos
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm import configs, filenames, photos
+from tf_nonlinear3dmm.records import reading
+from tf_nonlinear3dmm.serving import names, portraits
+from tf_nonlinear3dmm.training import checkpoints
 
 
 def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9, say=print):
@@ -19,20 +22,27 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
+
+    Raises:
+        ValueError: `texture` or `confidence` is none of those.
+        checkpoints.SaveError: `out` cannot be written, now or no longer.
     """
-    out = pathlib.Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    written, failed, names = 0, 0, set()
+    configs.check_choice("texture", texture, portraits.TEXTURES)
+    configs.check_number("confidence", confidence, 0, 1)
+    out = pathlib.Path(os.path.expanduser(out))
+    with checkpoints.writing(out):
+        filenames.check_writable(out)  # before any photo is computed
+    written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
-            count = _one(path, model, out, texture, confidence, names)
+            count = _one(path, model, out, texture, confidence, reserved)
         except (ValueError, OSError) as error:
-            message = str(error)
-            say(message if str(path) in message else f"{path}: {message}")
+            line = reading.named(path, error)
             failed += 1
         else:
-            say(f"{path}: {count} {'face' if count == 1 else 'faces'}")
+            line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
             written += count
+        say(line.encode(errors="replace").decode())  # a name need not be Unicode
     return written, failed
 
 
@@ -42,25 +52,31 @@ def expand(paths):
     Of a folder, pictures of kinds that cannot be read come too, to be refused by name, and the
     folder itself where it has none; what `portraits.write` left there does not.
     """
-    for path in map(pathlib.Path, paths):
+    for path in (pathlib.Path(os.path.expanduser(given)) for given in paths):
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in _KNOWN)
-            yield from sorted(p for p in inside if not _is_ours(p)) or [path]
+            yield from _inside(path) or [path]
         else:
             yield path
+
+
+def _inside(folder):
+    """The photos in a folder, and the folders in it that cannot be read."""
+    try:
+        found, errors = filenames.walk(folder)
+    except OSError:
+        return [folder]
+    photos_there = [folder / name for name in found if name.lower().endswith(_KNOWN)]
+    ours = {place: names.owners(place) for place in {p.parent for p in photos_there}}
+    good = [p for p in photos_there if not ours[p.parent][filenames.key(p.name)]]
+    return sorted([*good, *(pathlib.Path(error.filename) for error in errors)])
 
 
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 
-def _is_ours(path):
-    """Whether a picture is a texture or an overview that an earlier call wrote."""
-    stem = path.stem.removesuffix("_overview")
-    return all(path.with_name(stem + ending).exists() for ending in (".glb", ".mtl"))
-
-
-def _one(path, model, out, texture, confidence, names):
+def _one(path, model, out, texture, confidence, reserved):
     if path.is_dir():
+        os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
     if path.parent.resolve() == out.resolve():  # files of one name would be replaced
         raise ValueError(f"{path}: lies where the results go; give another folder for these")
@@ -68,19 +84,9 @@ def _one(path, model, out, texture, confidence, names):
     found = portraits.find(model, photo, confidence)
     if not found:
         raise ValueError(f"{path}: no face found")
-    stem = _free(path.stem, names)
-    for number, portrait in enumerate(found, start=1):
-        name = stem if len(found) == 1 else _free(f"{stem}_face{number}", names)
-        about = {"photo": path.name, "face": number}
-        portraits.write(portrait, photo, model, out / name, texture, about)
+    stems = reserved.reserve(path.stem, path, len(found))
+    for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
+        about = {"photo": str(path), "face": number}
+        with checkpoints.writing(out / stem):
+            portraits.write(portrait, photo, model, out / stem, texture, about)
     return len(found)
-
-
-def _free(stem, names):
-    """A name that no other face of this call has: photos of one name may lie in many folders."""
-    name, count = stem, 1
-    while name in names:
-        count += 1
-        name = f"{stem}-{count}"
-    names.add(name)
-    return name

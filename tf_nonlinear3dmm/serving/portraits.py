@@ -10,7 +10,9 @@ Pixels are those of the upright photo: after the rotation that its EXIF data ask
 """
 
 import json
+import os
 import pathlib
+import tempfile
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,7 @@ from tf_nonlinear3dmm import (
     visualize,
 )
 from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.serving import names
 
 TEXTURES = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's texture comes from a square so many times the crop's
@@ -98,7 +101,7 @@ def of_crop(model, crop_image):
 
 
 def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
-    """Writes the files of a face.
+    """Writes the files of a face, all or none.
 
     Args:
         portrait: `Portrait`.
@@ -113,18 +116,27 @@ def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
         list of paths.
     """
     stem = pathlib.Path(stem)
+    with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=stem.parent) as folder:
+        inside = pathlib.Path(folder) / stem.name
+        _write(portrait, photo, model, inside, texture, about or {})
+        paths = [stem.with_name(name) for name in names.of(stem.name)]
+        for path in paths:
+            os.replace(inside.with_name(path.name), path)
+    return paths
+
+
+def _write(portrait, photo, model, stem, texture, about):
     paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
     colours = texture_map(portrait, photo, model, texture)
     vertices = portrait.result.vertices[0].numpy()
     mesh_io.write_glb(paths[0], vertices, model.face, colours)
-    companions = mesh_io.write_obj(paths[1], vertices, model.face, colours)[1:]
-    text = description(portrait, photo, model, texture) | (about or {})
+    mesh_io.write_obj(paths[1], vertices, model.face, colours)
+    text = description(portrait, photo, model, texture) | about
     paths[2].write_text(json.dumps(text, indent=1) + "\n")
     points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in portrait.landmarks + 1)
     paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
     picture = stem.with_name(f"{stem.name}_overview.png")
     visualize.save(picture, overview([(portrait, photo)], model))
-    return [*paths, *companions, picture]
 
 
 def description(portrait, photo, model, texture):

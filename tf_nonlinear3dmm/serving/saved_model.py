@@ -15,6 +15,7 @@ Signatures, all with a free batch size B; S is the model's image size:
 Without lighting (CVPR 2018) there is no illumination, and the albedo is the texture.
 """
 
+import contextlib
 import json
 import pathlib
 import shutil
@@ -23,6 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.serving import warmup
+from tf_nonlinear3dmm.training import checkpoints
 
 NAME = "nonlinear_3dmm"
 LARGEST_IMAGE = 2**26  # pixels of one image file: a small file may unpack to many
@@ -45,13 +47,34 @@ def export(model, folder, version=1, name=NAME):
         Path of the SavedModel.
 
     Raises:
-        ExportError: that version is there already.
+        ExportError: that version is there already, or the folder cannot be written.
     """
     path = pathlib.Path(folder) / str(version)
-    if path.exists():
-        raise ExportError(f"{path} is there already: give another version or folder")
-    part = path.with_name(f"{version}.part")  # a server loads folders whose name is a number
-    shutil.rmtree(part, ignore_errors=True)
+    with writing(path):
+        if path.exists():
+            raise ExportError(f"{path} is there already: give another version or folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{version}.part")  # a server loads folders whose name is a number
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            _write(part, model, name)
+            part.rename(path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return path
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Turns what goes wrong when `path` is written into an `ExportError` that names it."""
+    try:
+        with checkpoints.writing(path):
+            yield
+    except checkpoints.SaveError as error:
+        raise ExportError(str(error)) from error
+
+
+def _write(part, model, name):
     module = Module(model)
     tf.saved_model.save(module, str(part), signatures=module.signatures())
     warmup.write(part, name, examples(module, model.config))
@@ -59,8 +82,6 @@ def export(model, folder, version=1, name=NAME):
     about |= {"millimetres_per_face_unit": model.face.units}
     about |= {"image_size": model.config.image_size, "uv_size": model.config.uv_size}
     (part / "assets.extra" / "about.json").write_text(json.dumps(about, indent=2) + "\n")
-    part.rename(path)
-    return path
 
 
 class Module(tf.Module):

@@ -12,6 +12,7 @@ statistics, the camera's mean and deviation) stay float32.
 
 import dataclasses
 import json
+import os
 import pathlib
 import zipfile
 
@@ -39,7 +40,7 @@ def load(path=None):
         FileNotFoundError: there is nothing at `path`; says how to train.
         ValueError: a damaged file, or of another model; names the file and the field.
     """
-    path = SHIPPED if path is None else pathlib.Path(path)
+    path = SHIPPED if path is None else pathlib.Path(os.path.expanduser(path))
     file = path / FILE if path.is_dir() else path
     if file.is_file():
         return _read(file)

@@ -1,0 +1,51 @@
+"""Names and folders as people have them: other cases, other forms of Unicode, files of no use."""
+
+import fnmatch
+import os
+import pathlib
+import tempfile
+import unicodedata
+
+# What file managers and synchronised folders leave; so do names that begin with a point.
+JUNK = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
+
+
+def key(name):
+    """Equal for names that some file system takes for one: case and Unicode's form do not count."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(name)).casefold())
+
+
+def is_junk(name):
+    """Whether a relative path, with forward slashes, is what a file manager made or hides."""
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")]
+    return any(part.startswith(".") or part.casefold() in JUNK for part in parts)
+
+
+def walk(folder):
+    """All files in a folder and those inside it, without junk.
+
+    Returns:
+        sorted relative names with forward slashes; list of `OSError`, one for each folder inside
+        that cannot be read.
+
+    Raises:
+        OSError: `folder` itself cannot be read.
+    """
+    os.listdir(folder)
+    errors, names = [], []
+    for place, _, files in os.walk(folder, onerror=errors.append):
+        inside = pathlib.Path(place).relative_to(folder)
+        names += [(inside / file).as_posix() for file in files]
+    return sorted(name for name in names if not is_junk(name)), errors
+
+
+def glob(folder, pattern):
+    """Sorted paths of the files in a folder whose names match, in any case, without junk."""
+    found = pathlib.Path(folder).iterdir()
+    return sorted(p for p in found if fnmatch.fnmatch(key(p.name), pattern) and not is_junk(p.name))
+
+
+def check_writable(folder):
+    """Makes `folder` where it does not exist; raises `OSError` where no file can be made in it."""
+    pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()
