@@ -14,6 +14,7 @@ from tf_nonlinear3dmm import (
     configs,
     crop,
     detail,
+    faces,
     lighting,
     mesh_io,
     photos,
@@ -50,8 +51,8 @@ def detected(monkeypatch):
     def detect(image):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
-        faces = [photos.Face(box, 0.99), photos.Face(box / 2, 0.5)]
-        return faces if min(height, width) > 30 else []
+        found = [faces.Face(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))]
+        return found if min(height, width) > 30 else []
 
     monkeypatch.setattr(photos, "detect", detect)
     monkeypatch.setattr(pictures, "FINE", 1)
@@ -256,7 +257,7 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
         (tmp_path / name).parent.mkdir()
         save(tmp_path / f"{name}.png", photo())
     result = serving.reconstruct(
-        [tmp_path], model, tmp_path / "out", "lit", confidence=0.4, say=lambda line: None
+        [tmp_path], model, tmp_path / "out", "lit", confidence=0.3, say=lambda line: None
     )
     assert result == (6, 0)
     names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))

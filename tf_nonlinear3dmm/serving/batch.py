@@ -6,8 +6,18 @@ from tf_nonlinear3dmm import photos
 from tf_nonlinear3dmm.serving import portraits
 
 
-def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9, say=print):
+def reconstruct(
+    paths,
+    model,
+    out,
+    texture=portraits.TEXTURES[0],
+    confidence=portraits.CONFIDENCE,
+    say=print,
+    crops=False,
+):
     """Reconstructs every face of photos and folders of photos.
+
+    A `NAME.pts` or `NAME.json` beside a photo gives its one face: see `photos.read_face`.
 
     Args:
         paths: of photos, or of folders, which are searched with all they contain.
@@ -16,6 +26,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
         texture: one of `portraits.TEXTURES`.
         confidence: of the detector, at least.
         say: called with a line for each photo.
+        crops: whether the photos are ready crops, square, which the model sees as they are.
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
@@ -25,7 +36,8 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
     written, failed, names = 0, 0, set()
     for path in expand(paths):
         try:
-            count = _one(path, model, out, texture, confidence, names)
+            found, photo = _read(path, model, out, confidence, crops)
+            count = _write(path, found, photo, model, out, texture, names)
         except (ValueError, OSError) as error:
             message = str(error)
             say(message if str(path) in message else f"{path}: {message}")
@@ -59,15 +71,27 @@ def _is_ours(path):
     return all(path.with_name(stem + ending).exists() for ending in (".glb", ".mtl"))
 
 
-def _one(path, model, out, texture, confidence, names):
+def _read(path, model, out, confidence, crops):
+    """The `Portrait`s of the photo at `path`, and the photo."""
     if path.is_dir():
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
     if path.parent.resolve() == out.resolve():  # files of one name would be replaced
         raise ValueError(f"{path}: lies where the results go; give another folder for these")
     photo = photos.read(path)
-    found = portraits.find(model, photo, confidence)
+    if crops:
+        if photo.shape[0] != photo.shape[1]:
+            raise ValueError(f"{path}: a crop is square, got {photo.shape[1]} x {photo.shape[0]}")
+        return [portraits.of_crop(model, photo)], photo
+    own = photos.own_face(path)
+    found = [portraits.portrait(model, photo, own)] if own else []
+    found = found or portraits.find(model, photo, confidence)
     if not found:
         raise ValueError(f"{path}: no face found")
+    return found, photo
+
+
+def _write(path, found, photo, model, out, texture, names):
+    """Writes the files of a photo's faces; returns their number."""
     stem = _free(path.stem, names)
     for number, portrait in enumerate(found, start=1):
         name = stem if len(found) == 1 else _free(f"{stem}_face{number}", names)
