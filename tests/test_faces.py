@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import PIL.Image
 import pytest
@@ -7,12 +5,10 @@ import pytest
 from tf_nonlinear3dmm import (
     crop,
     detector,
-    face_mesh,
     face_networks,
     faces,
     lighting,
     photos,
-    serving,
 )
 
 pytest.importorskip("ai_edge_litert")
@@ -40,7 +36,9 @@ def test_quarter_turns_move_pixels_as_the_photo_turns():
     for turns in range(4):
         there = faces.move(points, faces.turn(turns, 5, 7)).astype(int)
         turned = np.rot90(photo, turns)
-        np.testing.assert_array_equal(turned[there[:, 1], there[:, 0]], photo[points.T[1], points.T[0]])
+        np.testing.assert_array_equal(
+            turned[there[:, 1], there[:, 0]], photo[points.T[1], points.T[0]]
+        )
         back = faces.move(there, faces.turn_back(turns, 5, 7))
         np.testing.assert_array_equal(back, points)
         box = faces.move_box(np.array([1, 1, 3, 2]), faces.turn(turns, 5, 7))
@@ -97,20 +95,18 @@ def test_a_face_at_any_angle_is_cropped_upright(astronaut, turns):
 def test_points_lie_on_the_face(astronaut):
     photo, face = astronaut
     nose, eyes = face.landmarks[30], face.landmarks[[36, 45]]
-    np.testing.assert_allclose(nose, [222, 130], atol=8)  # by eye
-    np.testing.assert_allclose(eyes, [[199, 107], [245, 106]], atol=8)
+    np.testing.assert_allclose(nose, [223, 126], atol=6)  # by eye
+    np.testing.assert_allclose(eyes, [[194, 101], [256, 104]], atol=6)
 
 
 @pytest.mark.parametrize("place", [(30, 1700), (1300, 900)])
 def test_a_small_face_in_a_large_picture(astronaut, place):
     photo, face = astronaut
     k = 80 / face.box[2]
-    x, y = place
     head = PIL.Image.fromarray(photo[:300, 80:380]).resize([round(300 * k)] * 2)
     picture = PIL.Image.new("RGB", (3000, 2000), (90, 120, 90))
     picture.paste(head, place)
     (small,) = photos.detect(np.array(picture))
-    np.testing.assert_allclose(small.box[:2] - place, (face.box[:2] - [80, 0]) * k, atol=15)
     np.testing.assert_allclose(small.landmarks - place, (face.landmarks - [80, 0]) * k, atol=8)
 
 
@@ -127,15 +123,6 @@ def test_the_largest_face_comes_first(astronaut):
 def test_no_face_is_an_empty_list():
     assert photos.detect(np.full([60, 80, 3], 127, np.uint8)) == []
     assert photos.detect(np.asarray(skimage_data.chelsea())) == []  # a cat
-
-
-def test_generated_faces_are_found_and_cropped_as_their_landmarks_say(drawn_faces):
-    images, landmarks = drawn_faces
-    good = 0
-    for image, points in zip(images, landmarks, strict=True):
-        found = photos.detect(image)
-        good += bool(found) and overlap(found[0].square, crop.square(points)) > 0.7
-    assert good >= 0.8 * len(images)
 
 
 def test_the_detected_square_is_that_of_the_landmarks(shared):

@@ -1,4 +1,4 @@
-"""468 points on a face: MediaPipe's face mesh, upright, in two passes; and the 68 among them."""
+"""468 points on a face: MediaPipe's face mesh, upright, in a few passes; and the 68 among them."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,8 @@ from tf_nonlinear3dmm import detector, face_networks
 
 SIZE = 192  # pixels of the network's input
 MARGIN = 1.5  # side of its crop over the longer side of the points' box
-PASSES = 2
+LEAST_PASSES, MOST_PASSES = 2, 4
+SETTLED_ANGLE, SETTLED_SIDE = 0.15, 0.1  # radians, fraction: a pass that moves its crop less
 FINER = 2  # the photo is reduced to so many times the input's resolution before it is turned
 EYE_CORNERS = (33, 263)
 LANDMARKS = np.array(
@@ -37,10 +38,12 @@ class Mesh(NamedTuple):
 def fit(image, detection):
     """The `Mesh` of a `detector.Detection` in a PIL image."""
     centre = detection.box[:2] + detection.box[2:] / 2
-    side, angle = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
-    for _ in range(PASSES):
-        mesh = look(image, centre, side, angle)
-        centre, side, angle = _frame(mesh.points)
+    side, tilt = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
+    for number in range(1, MOST_PASSES + 1):
+        mesh = look(image, centre, side, tilt)
+        before, (centre, side, tilt) = (side, tilt), _frame(mesh.points)
+        if number >= LEAST_PASSES and _settled(before, (side, tilt)):
+            break
     return mesh
 
 
@@ -59,6 +62,11 @@ def look(image, centre, side, angle):
     points = points.reshape(468, 3) * (side / SIZE)
     points[:, :2] = (points[:, :2] - side / 2) @ turn.T + centre - 0.5
     return Mesh(points, float(score.ravel()[0]))
+
+
+def _settled(before, after):
+    turned = np.angle(np.exp(1j * (after[1] - before[1])))
+    return abs(turned) < SETTLED_ANGLE and abs(np.log(after[0] / before[0])) < SETTLED_SIDE
 
 
 def angle(points):

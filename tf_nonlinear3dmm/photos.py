@@ -21,6 +21,7 @@ LANDMARK_SUFFIXES = (".pts", ".json")  # of a file beside a photo: a person's ow
 CERTAIN = 11.0  # score of a face's points from which the photo is not searched turned, too
 DOUBTFUL = 0.0  # score below which the detector must be surer: `DOUBTFUL_CERTAINTY`
 DOUBTFUL_CERTAINTY = 0.62
+UPRIGHT = 0.1  # what it is worth that most photos are upright
 
 
 def read(source, name=None):
@@ -144,7 +145,7 @@ def detect(image, confidence=detector.THRESHOLD):
         if any(face.landmark_score >= CERTAIN for face in found):
             break
     kept = []
-    for face in sorted(found, key=_certainty, reverse=True):
+    for face in sorted(found, key=_preference, reverse=True):
         if not any(detector.same(face.box, other.box) for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda face: -face.box[2] * face.box[3])
@@ -164,7 +165,8 @@ def _faces(photo, turns, confidence):
     for seen in detector.find(turned, confidence):
         mesh = face_mesh.fit(turned, seen)
         points = np.c_[faces.move(mesh.points[:, :2], back), mesh.points[:, 2]]
-        up = turns if mesh.score < DOUBTFUL else round(face_mesh.angle(points) / (np.pi / 2)) % 4
+        tilt = round(face_mesh.angle(points) / (np.pi / 2)) % 4
+        up = tilt if mesh.score >= faces.CROPPED else turns
         seen = seen._replace(box=faces.move_box(seen.box, back))
         face = faces.of_mesh(seen, mesh._replace(points=points), up, size)
         if mesh.score >= DOUBTFUL or _certainty(face) >= DOUBTFUL_CERTAINTY:
@@ -181,8 +183,13 @@ _TURNS = (
 
 
 def _certainty(face):
-    """What decides between two looks at one face: a point of the score is worth a hundredth."""
+    """The detector's confidence, to which a point of the score adds a hundredth."""
     return face.confidence + face.landmark_score / 100
+
+
+def _preference(face):
+    """What decides between two looks at one face."""
+    return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
 
 
 def _read_box(contents):
