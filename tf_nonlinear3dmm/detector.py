@@ -27,20 +27,20 @@ class Detection(NamedTuple):
     confidence: float
 
 
-def find(image, threshold=THRESHOLD):
+def find(photo, threshold=THRESHOLD):
     """Faces that stand about upright (within 45 degrees), the most certain first.
 
     Args:
-        image: PIL image, RGB.
+        photo: `Photo`.
         threshold: the least confidence.
 
     Returns:
         list of `Detection`.
     """
     found = []
-    for x0, y0, side, networks in windows(*image.size):
+    for x0, y0, side, networks in windows(photo.width, photo.height):
         for network in networks:
-            found += _in_window(image, x0, y0, side, network, threshold)
+            found += _in_window(photo, x0, y0, side, network, threshold)
     return distinct(found)
 
 
@@ -73,19 +73,42 @@ def same(a, b):
     return common > SAME_UNION * (sum(areas) - common) or common > SAME_PART * min(areas)
 
 
-def view(image, x0, y0, side, size):
-    """A square of a photo resampled to `[size, size, 3]` uint8, black outside the photo."""
-    k = size / side
-    left, top = max(x0, 0), max(y0, 0)
-    right, bottom = min(x0 + side, image.width), min(y0 + side, image.height)
-    seen = np.zeros([size, size, 3], np.uint8)
-    start = np.round([(left - x0) * k, (top - y0) * k]).astype(int)
-    end = np.round([(right - x0) * k, (bottom - y0) * k]).astype(int)
-    if np.all(end > start) and right > left and bottom > top:
-        box = (left, top, right, bottom)
-        part = image.resize(end - start, PIL.Image.Resampling.BILINEAR, box, reducing_gap=2)
-        seen[start[1] : end[1], start[0] : end[0]] = part
-    return seen
+class Photo:
+    """A photo and its halves, so that every window is resampled from few pixels.
+
+    Args:
+        image: PIL image, RGB.
+
+    Attributes:
+        width, height: pixels.
+    """
+
+    def __init__(self, image):
+        self.width, self.height = image.size
+        self._halves = [image]
+
+    def view(self, x0, y0, side, size):
+        """A square resampled to `[size, size, 3]` uint8, black outside the photo."""
+        low = np.maximum([x0, y0], 0)
+        high = np.minimum([x0 + side, y0 + side], [self.width, self.height])
+        seen, k = np.zeros([size, size, 3], np.uint8), size / side
+        start = np.round((low - [x0, y0]) * k).astype(int)
+        end = np.round((high - [x0, y0]) * k).astype(int)
+        if np.all(high > low) and np.all(end > start):
+            half = self._half(side / size)
+            box = np.concatenate([low, high]) / 2**half
+            image = self._halves[half]
+            box = np.minimum(box, [*image.size, *image.size])
+            part = image.resize(end - start, PIL.Image.Resampling.BILINEAR, tuple(box))
+            seen[start[1] : end[1], start[0] : end[0]] = part
+        return seen
+
+    def _half(self, pixels):
+        """How often to halve for a window that makes one pixel of so many: two are left."""
+        wanted = max(0, int(np.floor(np.log2(max(pixels, 1) / 2))))
+        while len(self._halves) <= wanted:
+            self._halves.append(self._halves[-1].reduce(2))
+        return wanted
 
 
 def _starts(length, side):
@@ -93,9 +116,9 @@ def _starts(length, side):
     return np.linspace(0, max(length - side, 0), count)
 
 
-def _in_window(image, x0, y0, side, network, threshold):
+def _in_window(photo, x0, y0, side, network, threshold):
     size, anchors = _grid(network)
-    seen = view(image, x0, y0, side, size)
+    seen = photo.view(x0, y0, side, size)
     numbers, scores = sorted(face_networks.run(network, seen / 127.5 - 1), key=lambda a: -a.size)
     scores = 1 / (1 + np.exp(-np.clip(scores[:, 0], -80, 80)))
     found = []

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import PIL.Image
 
-from tf_nonlinear3dmm import detector, face_networks
+from tf_nonlinear3dmm import face_networks
 
 SIZE = 192  # pixels of the network's input
 MARGIN = 1.5  # side of its crop over the longer side of the points' box
@@ -35,29 +35,29 @@ class Mesh(NamedTuple):
     score: float
 
 
-def fit(image, detection):
-    """The `Mesh` of a `detector.Detection` in a PIL image."""
+def fit(photo, detection):
+    """The `Mesh` of a `detector.Detection` in a `detector.Photo`."""
     centre = detection.box[:2] + detection.box[2:] / 2
     side, tilt = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
     for number in range(1, MOST_PASSES + 1):
-        mesh = look(image, centre, side, tilt)
+        mesh = look(photo, centre, side, tilt)
         before, (centre, side, tilt) = (side, tilt), _frame(mesh.points)
         if number >= LEAST_PASSES and _settled(before, (side, tilt)):
             break
     return mesh
 
 
-def look(image, centre, side, angle):
+def look(photo, centre, side, angle):
     """The `Mesh` that the network sees in one square.
 
     Args:
-        image: PIL image, RGB.
+        photo: `detector.Photo`.
         centre: `[2]` of the square, pixels from the photo's corner.
         side: of the square, pixels.
         angle: radians from the photo's x axis to the square's, towards y.
     """
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    image_seen = _turned_view(image, centre, side, turn)
+    image_seen = _turned_view(photo, centre, side, turn)
     points, score = face_networks.run(face_networks.MESH, image_seen / 255.0)
     points = points.reshape(468, 3) * (side / SIZE)
     points[:, :2] = (points[:, :2] - side / 2) @ turn.T + centre - 0.5
@@ -88,12 +88,12 @@ def _frame(points):
     return turn @ ((low + high) / 2) + 0.5, MARGIN * (high - low).max(), tilt
 
 
-def _turned_view(image, centre, side, turn):
+def _turned_view(photo, centre, side, turn):
     """The square as `[SIZE, SIZE, 3]` uint8; reduced first, so that turning does not alias."""
     around = side * np.abs(turn[0]).sum()  # side of the upright square that holds it
     fine = int(np.ceil(FINER * SIZE * around / side))
     k = fine / around
-    upright = PIL.Image.fromarray(detector.view(image, *(centre - around / 2), around, fine))
+    upright = PIL.Image.fromarray(photo.view(*(centre - around / 2), around, fine))
     step = turn * (side / SIZE * k)
     origin = fine / 2 - step @ [SIZE / 2, SIZE / 2]
     affine = (*step[0], origin[0], *step[1], origin[1])

@@ -148,7 +148,7 @@ def detect(image, confidence=detector.THRESHOLD):
     for face in sorted(found, key=_preference, reverse=True):
         if not any(detector.same(face.box, other.box) for other in kept):
             kept.append(face)
-    return sorted(kept, key=lambda face: -face.box[2] * face.box[3])
+    return sorted(kept, key=lambda face: -_area(face.box, *photo.size))
 
 
 def upright(image, face):
@@ -160,7 +160,7 @@ def _faces(photo, turns, confidence):
     """The faces, in pixels of the photo, that are found in the photo turned so."""
     size = photo.size[::-1]
     back = faces.turn_back(turns, *size)
-    turned = photo.transpose(_TURNS[turns]) if turns else photo
+    turned = detector.Photo(photo.transpose(_TURNS[turns]) if turns else photo)
     found = []
     for seen in detector.find(turned, confidence):
         mesh = face_mesh.fit(turned, seen)
@@ -190,6 +190,12 @@ def _certainty(face):
 def _preference(face):
     """What decides between two looks at one face."""
     return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
+
+
+def _area(box, width, height):
+    """What the photo shows of a box, square pixels: faces cut by its edge are not its subject."""
+    low, high = np.maximum(box[:2], 0), np.minimum(box[:2] + box[2:], [width, height])
+    return np.prod(np.maximum(high - low, 0))
 
 
 def _read_box(contents):
