@@ -31,6 +31,7 @@ check: $(READY)  ## before each commit: style and the fast tests
 
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
 	$(BIN)/python scripts/build_face_model.py --check
+	$(BIN)/python scripts/build_detector.py --check
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache

@@ -2,6 +2,7 @@
 
     python scripts/reconstruct.py photo.jpg more/photos --out faces
 
+NAME.pts or NAME.json beside a photo, with 68 points or a box, is taken instead of the detector.
 Exit code 0: every photo gave a face; 1: some did not, which are named; 2: a wrong flag or file.
 """
 
@@ -27,8 +28,11 @@ def main():
     parser.add_argument(
         "--confidence",
         type=command_line.number(float, 0, 1),
-        default=0.9,
+        default=0.5,
         help="of a found face, at least [%(default)s]",
+    )
+    parser.add_argument(
+        "--crops", action="store_true", help="the photos are square crops, taken as they are"
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():
@@ -37,7 +41,8 @@ def main():
     with command_line.one_line(parser):
         model = serving.load(flags.run)
         faces, failed = serving.reconstruct(
-            flags.photos, model, flags.out, flags.texture, flags.confidence
+            *(flags.photos, model, flags.out, flags.texture, flags.confidence),
+            crops=flags.crops,
         )
     print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
     sys.exit(1 if failed else 0 if faces else 2)

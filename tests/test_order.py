@@ -11,7 +11,7 @@ ORDER = """
     face_model face_build face_formats
     mesh_io layers camera encoder decoders discriminator
     packing sampling spans coverage rasterizer antialias lighting renderer unwrap
-    crop archive photos w300 records data
+    crop archive face_networks detector face_mesh faces photos w300 records data
     model detail baselines perceptual losses metrics directions visualize plots training evaluation
     experiments serving shipped page benchmark
 """.split()

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 import trimesh
 
-from tf_nonlinear3dmm import configs, photos
+from tf_nonlinear3dmm import configs, face_networks
 from tf_nonlinear3dmm.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -165,7 +165,7 @@ def test_an_upload_that_is_too_large_is_refused(client):
 
 
 def test_a_photo_without_a_face_says_so(client):
-    pytest.importorskip("mtcnn")
+    pytest.importorskip("ai_edge_litert")
     blank = io.BytesIO()
     PIL.Image.new("RGB", (80, 60), (90, 120, 90)).save(blank, "PNG")
     answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})
@@ -173,14 +173,14 @@ def test_a_photo_without_a_face_says_so(client):
 
 
 def test_without_the_detector_a_photo_says_what_to_install(client, monkeypatch):
-    def missing():
-        raise ImportError("finding faces needs mtcnn")
+    def missing(name, folder):
+        raise ImportError("finding faces needs ai-edge-litert")
 
-    monkeypatch.setattr(photos, "_detector", missing)
+    monkeypatch.setattr(face_networks, "_load", missing)
     blank = io.BytesIO()
     PIL.Image.new("RGB", (80, 60)).save(blank, "PNG")
     answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})
-    assert answer.status_code == 501 and "needs mtcnn" in answer.json()["detail"]
+    assert answer.status_code == 501 and "needs ai-edge-litert" in answer.json()["detail"]
 
 
 def test_the_page_asks_nothing_of_other_hosts(client):
@@ -261,7 +261,7 @@ def test_a_person_opens_the_page_moves_a_slider_and_downloads(tab, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_a_person_uploads_a_photo_and_what_is_none(tab, tmp_path):
     skimage_data = pytest.importorskip("skimage.data", reason="the photo comes from scikit-image")
-    pytest.importorskip("mtcnn", reason="finding the face in the photo")
+    pytest.importorskip("ai_edge_litert", reason="finding the face in the photo")
     PIL.Image.fromarray(skimage_data.astronaut()).save(tmp_path / "photo.png")
     (tmp_path / "notes.txt").write_text("no photo")
     (tmp_path / "large.png").write_bytes(bytes(server.LARGEST_UPLOAD + 1))

@@ -49,7 +49,7 @@ def test_the_face_is_found_upright_and_cropped_alike(folder, tmp_path):
     assert set(examples) == {"a.png", "more/b.JPG", "c.webp"}
     for example in examples.values():
         assert not any(example[f"has_{x}"] for x in ("landmarks", "projection", "texture"))
-        assert example["confidence"] > 0.9
+        assert example["confidence"] > 0.8
         difference = example["image"].astype(int) - examples["a.png"]["image"]
         assert np.abs(difference).mean() < 20
     assert len({e["identity"] for e in examples.values()}) == 3

@@ -4,7 +4,6 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
-import tensorflow as tf
 
 from tf_nonlinear3dmm import crop, photos
 
@@ -140,44 +139,26 @@ def test_bad_landmark_files_are_named(contents, name, message):
         photos.read_landmarks(contents, name)
 
 
-def overlap(a, b):
-    """Area of the intersection of two squares over that of their union."""
-    low = np.maximum([a.x0, a.y0], [b.x0, b.y0])
-    high = np.minimum([a.x0 + a.side, a.y0 + a.side], [b.x0 + b.side, b.y0 + b.side])
-    common = np.prod(np.maximum(high - low, 0))
-    return common / (float(a.side) ** 2 + float(b.side) ** 2 - common)
+BOX = [10, 20, 30, 40]
 
 
-def test_the_square_of_a_box_moves_and_grows_with_it():
-    a = photos.face_square([10, 20, 30, 40])
-    b = photos.face_square([2 * 10 + 5, 2 * 20 + 7, 60, 80])
-    np.testing.assert_allclose(b.side, 2 * a.side, rtol=1e-6)
-    np.testing.assert_allclose(b.x0 - 0.5, 2 * (a.x0 - 0.5) + 5, rtol=1e-5)
-    np.testing.assert_allclose(b.y0 - 0.5, 2 * (a.y0 - 0.5) + 7, rtol=1e-5)
+@pytest.mark.parametrize("box", [BOX, dict(zip(("x", "y", "width", "height"), BOX, strict=True))])
+def test_a_box_of_one_s_own(box):
+    face = photos.read_face(json.dumps({"box": box}).encode(), "a.json")
+    np.testing.assert_array_equal(face.box, BOX)
+    assert face.landmarks is None and not face.trusted
 
 
-def test_the_largest_face_comes_first_and_a_large_photo_gives_the_same_box():
-    skimage_data = pytest.importorskip("skimage.data")
-    photo = skimage_data.astronaut()
-    (face,) = photos.detect(photo)
-    assert face.confidence > 0.9
-    both = np.zeros([1024, 1536, 3], np.uint8)
-    both[100:612, :512] = photo
-    large = tf.image.resize(photo, [1024, 1024], method="bicubic").numpy()
-    both[:, 512:] = np.clip(large, 0, 255)
-    first, second = photos.detect(both)
-    np.testing.assert_allclose(first.box, 2 * face.box + [512, 0, 0, 0], atol=20)
-    np.testing.assert_allclose(second.box, face.box + [0, 100, 0, 0], atol=20)
+def test_points_of_one_s_own_make_the_exact_crop(tmp_path):
+    about = {"landmarks": POINTS.tolist(), "box": BOX}  # points tell more than a box
+    (tmp_path / "a.json").write_text(json.dumps(about))
+    face = photos.own_face(tmp_path / "a.jpg")
+    assert face.trusted and photos.own_face(tmp_path / "b.jpg") is None
+    np.testing.assert_allclose(face.landmarks, POINTS)
+    np.testing.assert_allclose(face.square, crop.square(POINTS), rtol=1e-6)
 
 
-def test_no_face_is_an_empty_list():
-    assert photos.detect(np.full([60, 80, 3], 127, np.uint8)) == []
-
-
-def test_the_detected_square_is_that_of_the_landmarks(shared):
-    import scipy.io
-
-    for path in sorted((shared / "real_faces" / "aflw2000").glob("*.jpg")):
-        landmarks = scipy.io.loadmat(path.with_suffix(".mat"))["pt3d_68"][:2].T - 1
-        found = photos.face_square(photos.detect(photos.read(path))[0].box)
-        assert overlap(found, crop.square(landmarks)) > 0.65, path.name
+@pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, 0, 4], [1, 2, float("nan"), 4]])
+def test_a_bad_box_is_named(box):
+    with pytest.raises(ValueError, match="a.json: a box is x, y, width, height"):
+        photos.read_face(json.dumps({"box": box}).encode(), "a.json")

@@ -15,6 +15,7 @@ from tf_nonlinear3dmm import (
     configs,
     crop,
     detail,
+    faces,
     filenames,
     lighting,
     mesh_io,
@@ -53,8 +54,8 @@ def detected(monkeypatch):
     def detect(image):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
-        faces = [photos.Face(box, 0.99), photos.Face(box / 2, 0.5)]
-        return faces if min(height, width) > 30 else []
+        found = [faces.Face(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))]
+        return found if min(height, width) > 30 else []
 
     monkeypatch.setattr(photos, "detect", detect)
     monkeypatch.setattr(pictures, "FINE", 1)
@@ -284,7 +285,7 @@ def test_photos_of_one_name_and_many_faces_do_not_mix(model, detected, tmp_path)
         (tmp_path / name).parent.mkdir()
         save(tmp_path / f"{name}.png", photo())
     result = serving.reconstruct(
-        [tmp_path], model, tmp_path / "out", "lit", confidence=0.4, say=lambda line: None
+        [tmp_path], model, tmp_path / "out", "lit", confidence=0.3, say=lambda line: None
     )
     assert result == (6, 0)
     names = sorted(path.stem for path in (tmp_path / "out").glob("*.json"))
@@ -365,6 +366,59 @@ def test_a_confidence_out_of_range_is_refused_before_anything_is_written(
     with pytest.raises(ValueError, match="`confidence` must be a number from 0 to 1, got"):
         serving.reconstruct([tmp_path], model, tmp_path / "out", confidence=confidence)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
+    picture = photo()
+    upright = portraits.find(model, picture)[0]
+    lying = np.ascontiguousarray(np.rot90(picture, -turns))
+    face = upright.face._replace(quarter_turns=turns)
+    portrait = portraits.portrait(model, lying, face)
+    np.testing.assert_array_equal(
+        portraits.overview([(portrait, lying)], model),
+        portraits.overview([(upright, picture)], model),
+    )
+
+    def drawn(portrait, photo):
+        about = portraits.description(portrait, photo, model, "lit")
+        projection = tf.constant([about["projection"]], tf.float32)
+        projection = tf.concat([projection[..., :3] * model.face.units, projection[..., 3:]], -1)
+        light = tf.constant([about["illumination"]], tf.float32)
+        return renderer.render(
+            *(portrait.result.vertices, portrait.result.albedo_map, projection, light),
+            *(renderer.face_tensors(model.face, model.config.uv_size), photo.shape[:2]),
+        )
+
+    expected, seen = drawn(upright, picture), drawn(portrait, lying)
+    mask = np.rot90(seen.mask[0], turns) * expected.mask[0]
+    assert np.sum(mask) > 0.98 * np.sum(expected.mask)  # pixels on an edge may fall either way
+    difference = np.abs(np.rot90(seen.image[0], turns) - expected.image[0]) * mask
+    assert np.max(difference) < 0.05 and np.mean(difference) < 1e-3
+
+
+def test_one_s_own_points_or_box_are_taken_instead(model, detected, tmp_path):
+    points = np.random.default_rng(0).uniform(30, 90, [68, 2])
+    beside = {"a": {"landmarks": points.tolist()}, "b": {"box": BOX.tolist()}, "c": {"box": [1, 2]}}
+    for name, about in beside.items():
+        save(tmp_path / f"{name}.png", photo(30, 30))  # no face is found in it
+        (tmp_path / f"{name}.json").write_text(json.dumps(about))
+    said = []
+    result = serving.reconstruct([tmp_path], model, tmp_path / "out", "lit", say=said.append)
+    assert result == (2, 1) and "c.json: a box is x, y, width, height" in said[2]
+    about = json.loads((tmp_path / "out" / "a.json").read_text())
+    np.testing.assert_allclose(about["crop"]["side"], crop.square(points).side, rtol=1e-5)
+    about = json.loads((tmp_path / "out" / "b.json").read_text())
+    np.testing.assert_allclose(about["crop"]["side"], faces.box_square(BOX).side, rtol=1e-5)
+
+
+def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):
+    save(tmp_path / "a.png", photo(40, 40))
+    save(tmp_path / "b.png", photo(40, 41))
+    said, out = [], tmp_path / "out"
+    result = serving.reconstruct([tmp_path], model, out, "lit", say=said.append, crops=True)
+    assert result == (1, 1) and "b.png: a crop is square, got 41 x 40" in said[1]
+    assert json.loads((out / "a.json").read_text())["crop"] == {"x0": 0, "y0": 0, "side": 40}
 
 
 def test_the_overview_has_a_picture_per_column(model, detected):

@@ -132,6 +132,15 @@ def directional(towards, strength=1.0):
     return coefficients[..., tf.newaxis] * colours[:, tf.newaxis]
 
 
+def turn(illumination, quarter_turns):
+    """Illumination `[B, 9, 3]` turned about the viewing axis, clockwise as one sees the image."""
+    for _ in range(quarter_turns % 4):  # (n_x, n_y) becomes (n_y, -n_x)
+        signs = tf.constant([1, 1, -1, 1, 1, -1, 1, -1, -1], illumination.dtype)
+        turned = tf.gather(illumination, [0, 1, 3, 2, 4, 6, 5, 7, 8], axis=1)
+        illumination = turned * signs[:, tf.newaxis]
+    return illumination
+
+
 def _unit(vectors):
     """Unit vectors; 0 stays 0, with a finite gradient, and no length is too small."""
     squares = tf.reduce_sum(vectors * vectors, axis=-1, keepdims=True)

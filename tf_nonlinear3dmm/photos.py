@@ -1,23 +1,16 @@
-"""Photos: reading them whatever they are, and finding the faces in them.
+"""Photos: reading them and a person's own points whatever they are, and finding faces in them."""
 
-A face box of the detector (mtcnn) becomes the crop square by one fitted similarity, so that photos
-without landmarks are cropped like those with.
-"""
-
-import functools
 import io
 import json
 import os
 import pathlib
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
-import tensorflow as tf
 
-from tf_nonlinear3dmm import crop, keras_state, shapes
+from tf_nonlinear3dmm import detector, face_mesh, faces, shapes
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".tif", ".tiff")  # not read
@@ -25,24 +18,11 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 LARGEST_FILE = 64 * 2**20
 LARGEST_IMAGE = 100_000_000  # pixels
 SMALLEST_IMAGE = 16  # pixels, each side
-DETECTOR_SIDE = 640  # longer side of the image that the detector sees
-
-
-# The crop's side over sqrt(width * height) of the detector's box, and the way from the box's centre
-# to the crop's over the side: medians of 90 synthetic faces, which vary by 7 % and 5 %.
-BOX_TO_SIDE, BOX_TO_CENTRE = 1.41, (0.0, 0.098)
-
-
-class Face(NamedTuple):
-    """A face that the detector found.
-
-    Attributes:
-        box: `[4]` x, y, width, height in pixels.
-        confidence: 0 to 1.
-    """
-
-    box: np.ndarray
-    confidence: float
+LANDMARK_SUFFIXES = (".pts", ".json")  # of a file beside a photo: a person's own points or box
+CERTAIN = 11.0  # score of a face's points from which the photo is not searched turned, too
+DOUBTFUL = 0.0  # score below which the detector must be surer: `DOUBTFUL_CERTAINTY`
+DOUBTFUL_CERTAINTY = 0.62
+UPRIGHT = 0.1  # what it is worth that most photos are upright
 
 
 def read(source, name=None):
@@ -114,50 +94,118 @@ def read_landmarks(contents, name):
     return np.where(hidden[:, np.newaxis], np.nan, points).astype(np.float32)
 
 
-def detect(image):
-    """Faces in a photo, the largest first.
+def read_face(contents, name):
+    """The `faces.Face` of a person's own file beside a photo.
+
+    Args:
+        contents: bytes of a landmark file, see `read_landmarks`, or of a .json file with the
+            `box` of a face from brows to chin: [x, y, width, height], or a dict with these names.
+        name: of the file; its ending tells the format.
+
+    Raises:
+        ValueError: another format; names the file.
+    """
+    box = _read_box(contents) if name.lower().endswith(".json") else None
+    if box is None:
+        return faces.of_landmarks(read_landmarks(contents, name))
+    box = np.asarray(list(box.values()) if isinstance(box, dict) else box, float)
+    if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
+        raise ValueError(f"{name}: a box is x, y, width, height in pixels, got {box.tolist()}")
+    return faces.of_box(box)
+
+
+def own_face(path):
+    """The `faces.Face` of the file beside the photo at `path`, None where there is none."""
+    for suffix in LANDMARK_SUFFIXES:
+        beside = pathlib.Path(path).with_suffix(suffix)
+        if beside.exists():
+            return read_face(beside.read_bytes(), str(beside))
+    return None
+
+
+def detect(image, confidence=detector.THRESHOLD):
+    """Faces in a photo, the largest first, at any angle.
+
+    Where no upright face is certain, the photo is also searched turned by 90, 180 and 270 degrees.
 
     Args:
         image: `[H, W, 3]` uint8 RGB.
+        confidence: of the detector, at least.
 
     Returns:
-        list of `Face`, empty where there is none.
+        list of `faces.Face`, empty where there is none.
 
     Raises:
-        ImportError: the detector is not installed.
+        ImportError: the networks' runtime is not installed.
+        ValueError: a network's file is missing or damaged; names it.
     """
     shapes.check(image=(image, "H W 3"))
-    height, width = image.shape[:2]
-    k = min(1.0, DETECTOR_SIDE / max(height, width))
-    small = PIL.Image.fromarray(image)
-    if k < 1:
-        small = small.resize((round(width * k), round(height * k)), PIL.Image.Resampling.BOX)
-    found = _detector().detect_faces(np.asarray(small))
-    ratio = np.array([width / small.width, height / small.height])
-    faces = [
-        Face(np.array(f["box"], float) * [*ratio, *ratio], float(f["confidence"])) for f in found
-    ]
-    return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+    photo, found = PIL.Image.fromarray(image), []
+    for turns in range(4):
+        found += _faces(photo, turns, confidence)
+        if any(face.landmark_score >= CERTAIN for face in found):
+            break
+    kept = []
+    for face in sorted(found, key=_preference, reverse=True):
+        if not any(detector.same(face.box, other.box) for other in kept):
+            kept.append(face)
+    return sorted(kept, key=lambda face: -_area(face.box, *photo.size))
 
 
-def face_square(box):
-    """The crop `crop.Square` of scalars for a detector's box `[4]`: x, y, width, height."""
-    x, y, width, height = np.asarray(box, np.float32)
-    side = BOX_TO_SIDE * np.sqrt(width * height)
-    centre = np.array([x + width / 2, y + height / 2]) + np.array(BOX_TO_CENTRE) * side
-    return crop.around(tf.constant(centre, tf.float32), tf.constant(side, tf.float32))
+def upright(image, face):
+    """The photo `[H, W, 3]` turned so that the face is upright; its `square` is in this one."""
+    return np.rot90(image, face.quarter_turns)
 
 
-@functools.cache
-def _detector():
+def _faces(photo, turns, confidence):
+    """The faces, in pixels of the photo, that are found in the photo turned so."""
+    size = photo.size[::-1]
+    back = faces.turn_back(turns, *size)
+    turned = detector.Photo(photo.transpose(_TURNS[turns]) if turns else photo)
+    found = []
+    for seen in detector.find(turned, confidence):
+        mesh = face_mesh.fit(turned, seen)
+        points = np.c_[faces.move(mesh.points[:, :2], back), mesh.points[:, 2]]
+        tilt = round(face_mesh.angle(points) / (np.pi / 2)) % 4
+        up = tilt if mesh.score >= faces.CROPPED else turns
+        seen = seen._replace(box=faces.move_box(seen.box, back))
+        face = faces.of_mesh(seen, mesh._replace(points=points), up, size)
+        if mesh.score >= DOUBTFUL or _certainty(face) >= DOUBTFUL_CERTAINTY:
+            found.append(face)
+    return found
+
+
+_TURNS = (
+    None,
+    PIL.Image.Transpose.ROTATE_90,
+    PIL.Image.Transpose.ROTATE_180,
+    PIL.Image.Transpose.ROTATE_270,
+)
+
+
+def _certainty(face):
+    """The detector's confidence, to which a point of the score adds a hundredth."""
+    return face.confidence + face.landmark_score / 100
+
+
+def _preference(face):
+    """What decides between two looks at one face."""
+    return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
+
+
+def _area(box, width, height):
+    """What the photo shows of a box, square pixels: faces cut by its edge are not its subject."""
+    low, high = np.maximum(box[:2], 0), np.minimum(box[:2] + box[2:], [width, height])
+    return np.prod(np.maximum(high - low, 0))
+
+
+def _read_box(contents):
     try:
-        import mtcnn
-    except ImportError:
-        raise ImportError(
-            "finding faces needs mtcnn: pip install mtcnn==1.0.0 joblib lz4 cloudpickle"
-        ) from None
-    with keras_state.ours():
-        return mtcnn.MTCNN()
+        about = json.loads(contents)
+    except ValueError:
+        return None
+    has_points = not isinstance(about, dict) or "landmarks" in about
+    return None if has_points else about.get("box")
 
 
 def _open(source):

@@ -9,8 +9,6 @@ import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm import archive, photos, records
 
-LANDMARK_SUFFIXES = (".pts", ".json")
-
 
 @dataclasses.dataclass(eq=False)
 class Config(records.Config):
@@ -22,15 +20,19 @@ class Config(records.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
-    VERSION = tfds.core.Version("1.1.0")
-    RELEASE_NOTES = {"1.0.0": "First version.", "1.1.0": "Landmark files may hide points."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "1.0.0": "First version.",
+        "1.1.0": "Landmark files may hide points.",
+        "2.0.0": "Another detector; faces at any angle; a file beside a photograph may give a box.",
+    }
     BUILDER_CONFIGS = records.configs(Config)
     BUILDER_CONFIGS += [
         dataclasses.replace(c, name=f"{c.name}_all_faces", all_faces=True) for c in BUILDER_CONFIGS
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     `manual_dir` is the folder, or a zip, of the photographs: JPEG, PNG or WebP, in any folders.
-    A file of the same name that ends in .pts or .json gives the 68 landmarks.
+    A file of the same name that ends in .pts or .json gives the 68 landmarks, or a box.
     """
 
     def _info(self):
@@ -92,27 +94,38 @@ def make_examples(tree, name, config):
     """The stored examples of a photograph, a list: its largest face, or all."""
     image = photos.read(tree.read(name), name)
     stem = posixpath.splitext(name)[0]
-    points = tree.find(stem, LANDMARK_SUFFIXES)
+    points = tree.find(stem, photos.LANDMARK_SUFFIXES)
     if points:
-        landmarks = photos.read_landmarks(tree.read(points), points)
-        visible = np.isfinite(landmarks).all(axis=1)
-        landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
-        records.check_landmarks(landmarks, image, points)
-        labels = records.cut(image, config.image_size, landmarks=landmarks)
-        own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
-        own["has_landmarks"] = bool(visible.all())
-        return [records.example(name, name, **labels) | own]
-    faces = photos.detect(image)
-    if not faces:
+        face = photos.read_face(tree.read(points), points)
+        if face.landmarks is not None:
+            return [labelled(image, name, face.landmarks, points, config)]
+        return [unlabelled(image, name, face, config)]
+    found = photos.detect(image)
+    if not found:
         raise ValueError(f"{name}: no face is found")
-    examples = []
-    for number, face in enumerate(faces if config.all_faces else faces[:1]):
-        labels = records.cut(image, config.image_size, photos.face_square(face.box))
-        own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
-        own["landmark_visible"] = np.zeros(68, bool)
-        of_photo = f"{name}#{number}" if number else name
-        examples.append(records.example(of_photo, of_photo, **labels) | own)
-    return examples
+    return [
+        unlabelled(image, f"{name}#{number}" if number else name, face, config)
+        for number, face in enumerate(found if config.all_faces else found[:1])
+    ]
+
+
+def labelled(image, name, landmarks, file, config):
+    """The stored example of a photograph whose landmarks `[68, 2]` come from `file`."""
+    visible = np.isfinite(landmarks).all(axis=1)
+    landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
+    records.check_landmarks(landmarks, image, file)
+    labels = records.cut(image, config.image_size, landmarks=landmarks)
+    own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
+    own["has_landmarks"] = bool(visible.all())
+    return records.example(name, name, **labels) | own
+
+
+def unlabelled(image, name, face, config):
+    """The stored example of a `faces.Face` in a photograph."""
+    labels = records.cut(photos.upright(image, face), config.image_size, face.square)
+    own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
+    own["landmark_visible"] = np.zeros(68, bool)
+    return records.example(name, name, **labels) | own
 
 
 def configure(request, config):

@@ -14,7 +14,7 @@ PHOTO = (480, 640)  # (height, width)
 WORK = (
     "Preset {preset}, weights at random, batches of {batch} crops of {size} px, uint8. encoder: "
     "camera, light and codes. mesh: also both decoders, vertices, image points, landmarks and "
-    "texture. reconstruct: `model.reconstruct`, mesh and image. detector: mtcnn finds the face of "
+    "texture. reconstruct: `model.reconstruct`, mesh and image. detector: `photos.detect` of "
     "one photo of {width} x {height} px. Median of {runs} runs, all in turn."
 )
 

@@ -74,7 +74,7 @@ class Explorer:
 
     def warm_up_detector(self):
         """Loads the face detector, which the first photo need not wait for then."""
-        with contextlib.suppress(ImportError):  # said when a photo comes
+        with contextlib.suppress(ImportError, ValueError):  # said when a photo comes
             photos.detect(np.zeros([64, 64, 3], np.uint8))
 
     def slider_groups(self):
@@ -112,7 +112,8 @@ class Explorer:
         found = photos.detect(image)
         if not found:
             raise ValueError("no face was found in the photo: a larger or more frontal one may do")
-        return *self._reconstruct(image, photos.face_square(found[0].box)), len(found)
+        face = found[0]
+        return *self._reconstruct(photos.upright(image, face), face.square), len(found)
 
     def reconstruct_crop(self, image):
         """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""

@@ -9,8 +9,18 @@ from tf_nonlinear3dmm.serving import names, portraits
 from tf_nonlinear3dmm.training import checkpoints
 
 
-def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9, say=print):
+def reconstruct(
+    paths,
+    model,
+    out,
+    texture=portraits.TEXTURES[0],
+    confidence=portraits.CONFIDENCE,
+    say=print,
+    crops=False,
+):
     """Reconstructs every face of photos and folders of photos.
+
+    A `NAME.pts` or `NAME.json` beside a photo gives its one face: see `photos.read_face`.
 
     Args:
         paths: of photos, or of folders, which are searched with all they contain.
@@ -19,6 +29,7 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
         texture: one of `portraits.TEXTURES`.
         confidence: of the detector, at least.
         say: called with a line for each photo.
+        crops: whether the photos are ready crops, square, which the model sees as they are.
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
@@ -35,7 +46,8 @@ def reconstruct(paths, model, out, texture=portraits.TEXTURES[0], confidence=0.9
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
-            count = _one(path, model, out, texture, confidence, reserved)
+            found, photo = _read(path, model, out, confidence, crops)
+            count = _write(path, found, photo, model, out, texture, reserved)
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
@@ -74,16 +86,28 @@ def _inside(folder):
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 
-def _one(path, model, out, texture, confidence, reserved):
+def _read(path, model, out, confidence, crops):
+    """The `Portrait`s of the photo at `path`, and the photo."""
     if path.is_dir():
         os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
     if path.parent.resolve() == out.resolve():  # files of one name would be replaced
         raise ValueError(f"{path}: lies where the results go; give another folder for these")
     photo = photos.read(path)
-    found = portraits.find(model, photo, confidence)
+    if crops:
+        if photo.shape[0] != photo.shape[1]:
+            raise ValueError(f"{path}: a crop is square, got {photo.shape[1]} x {photo.shape[0]}")
+        return [portraits.of_crop(model, photo)], photo
+    own = photos.own_face(path)
+    found = [portraits.portrait(model, photo, own)] if own else []
+    found = found or portraits.find(model, photo, confidence)
     if not found:
         raise ValueError(f"{path}: no face found")
+    return found, photo
+
+
+def _write(path, found, photo, model, out, texture, reserved):
+    """Writes the files of a photo's faces; returns their number."""
     stems = reserved.reserve(path.stem, path, len(found))
     for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
         about = {"photo": str(path), "face": number}

@@ -6,7 +6,7 @@
     photo-name.pts                       68 landmarks in the 300-W format (pixels count from 1)
     photo-name_overview.png              photo, landmarks, overlay, mesh, albedo, relit
 
-Pixels are those of the upright photo: after the rotation that its EXIF data asks for.
+Pixels are those of the photo after the rotation that its EXIF data asks for.
 """
 
 import json
@@ -23,6 +23,7 @@ from tf_nonlinear3dmm import (
     camera,
     crop,
     detail,
+    faces,
     lighting,
     mesh_io,
     photos,
@@ -37,30 +38,29 @@ TEXTURES = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's texture comes from a square so many times the crop's
 PICTURE = 320  # pixels of one picture of the overview
 LAMP = (-0.6, 0.5, 0.6)  # of the relit picture: from the upper left
+CONFIDENCE = 0.5  # of a face that is reconstructed, at least
 COLUMNS = ("photo", "landmarks", "overlay", "mesh", "albedo", "relit")
 
 
 class Portrait(NamedTuple):
-    """A face in a photo.
+    """A face in a photo. Its pixels are those of the photo turned by `face.quarter_turns`.
 
     Attributes:
-        box: `[4]` of the detector: x, y, width, height in pixels of the photo.
-        confidence: 0 to 1, of the detector.
+        face: `faces.Face`, as it was found.
         square: `crop.Square` of scalars, what the model saw.
-        projection: `[2, 4]`, face units to pixels of the photo.
-        landmarks: `[68, 2]` pixels of the photo.
+        projection: `[2, 4]`, face units to pixels.
+        landmarks: `[68, 2]` pixels.
         result: `Reconstruction` of a batch of this one face, in pixels of the crop.
     """
 
-    box: np.ndarray
-    confidence: float
+    face: faces.Face
     square: crop.Square
     projection: np.ndarray
     landmarks: np.ndarray
     result: Reconstruction
 
 
-def find(model, photo, confidence=0.9):
+def find(model, photo, confidence=CONFIDENCE):
     """The faces of a photo, the largest first.
 
     Args:
@@ -75,17 +75,15 @@ def find(model, photo, confidence=0.9):
     return [portrait(model, photo, face) for face in found]
 
 
-def portrait(model, photo, face, square=None):
-    """The `Portrait` of one `photos.Face`; `square`: what the model sees, by default by its box."""
-    size = model.config.image_size
-    square = square or photos.face_square(face.box)
-    image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)
+def portrait(model, photo, face):
+    """The `Portrait` of one `faces.Face`."""
+    size, square = model.config.image_size, face.square
+    image = tf.clip_by_value(crop.image(photos.upright(photo, face), square, size) / 255, 0, 1)
     result = model.reconstruct(image[tf.newaxis])
     k = size / square.side
     back = (-square.x0 * k, -square.y0 * k, 1 / k)
     return Portrait(
-        box=face.box,
-        confidence=face.confidence,
+        face=face,
         square=square,
         projection=camera.crop(result.projection, *back)[0].numpy(),
         landmarks=camera.crop_points(result.landmarks, *back)[0].numpy(),
@@ -96,8 +94,8 @@ def portrait(model, photo, face, square=None):
 def of_crop(model, crop_image):
     """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
     side = float(len(crop_image))
-    face = photos.Face(box=np.array([0, 0, side, side]), confidence=1.0)
-    return portrait(model, crop_image, face, crop.whole(side))
+    face = faces.Face(np.array([0, 0, side, side]), 1.0, crop.whole(side))
+    return portrait(model, crop_image, face)
 
 
 def write(portrait, photo, model, stem, texture=TEXTURES[0], about=None):
@@ -133,7 +131,7 @@ def _write(portrait, photo, model, stem, texture, about):
     mesh_io.write_obj(paths[1], vertices, model.face, colours)
     text = description(portrait, photo, model, texture) | about
     paths[2].write_text(json.dumps(text, indent=1) + "\n")
-    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in portrait.landmarks + 1)
+    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(text["landmarks"]) + 1)
     paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
     picture = stem.with_name(f"{stem.name}_overview.png")
     visualize.save(picture, overview([(portrait, photo)], model))
@@ -143,19 +141,26 @@ def description(portrait, photo, model, texture):
     """The content of the .json: everything that puts the mesh back on the photo.
 
     A vertex (x, y, z) in millimetres, as the .obj has it (1,000 times that of the .glb), lies at
-    `projection` (x, y, z, 1), in pixels of the upright photo; larger depth is nearer.
+    `projection` (x, y, z, 1), in pixels of the photo; larger depth is nearer. Only `crop` is in
+    the photo turned counter-clockwise by `quarter_turns`, in which the face is upright.
     """
     units = model.face.units
-    projection = portrait.projection.astype(np.float64)
+    back = faces.turn_back(portrait.face.quarter_turns, *photo.shape[:2])
+    projection = back[:, :2] @ portrait.projection.astype(np.float64)
+    projection[:, 3] += back[:, 2]
     projection[:, :3] /= units
     yaw, pitch, roll, scale, shift = (
         np.asarray(part)[0].tolist() for part in camera.decompose(tf.constant(projection[None]))
     )
-    result, light = portrait.result, portrait.result.illumination
+    result, face = portrait.result, portrait.face
+    light = result.illumination
+    if light is not None:
+        light = lighting.turn(light, face.quarter_turns)[0].numpy().tolist()
     return {
         "photo_size": {"height": photo.shape[0], "width": photo.shape[1]},
-        "box": dict(zip(("x", "y", "width", "height"), map(float, portrait.box), strict=True)),
-        "confidence": portrait.confidence,
+        "box": dict(zip(("x", "y", "width", "height"), map(float, face.box), strict=True)),
+        "confidence": face.confidence,
+        "quarter_turns": face.quarter_turns,
         "crop": {name: float(v) for name, v in portrait.square._asdict().items()},
         "projection": projection.tolist(),
         "pose": {
@@ -165,10 +170,10 @@ def description(portrait, photo, model, texture):
             "pixels_per_millimetre": scale,
             "origin": shift,
         },
-        "illumination": None if light is None else light[0].numpy().tolist(),
+        "illumination": light,
         "shape_code": result.shape_code[0].numpy().tolist(),
         "albedo_code": result.albedo_code[0].numpy().tolist(),
-        "landmarks": portrait.landmarks.tolist(),
+        "landmarks": faces.move(portrait.landmarks, back).tolist(),
         "texture": texture,
         "face_model": model.face.name,
         "licence_of_the_face_model": model.face.licence,
@@ -187,6 +192,7 @@ def texture_map(portrait, photo, model, texture):
     tensors = detail.tensors(model)
     size = int(2 * max(tensors.texel_triangle.shape))
     square = crop.grow(portrait.square, AROUND)
+    photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
     projection = crop.projection(portrait.projection[np.newaxis], square, size)
     vertices = portrait.result.vertices
@@ -234,6 +240,7 @@ def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
     face, result = detail.tensors(model), portrait.result
     k = PICTURE / model.config.image_size
+    photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
     image = image.numpy()
     projection = camera.crop(result.projection, 0.0, 0.0, k)

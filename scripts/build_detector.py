@@ -1,0 +1,43 @@
+"""Takes MediaPipe's face networks from its wheel, or compares the package's with them.
+
+python scripts/build_detector.py           # download, write the assets
+python scripts/build_detector.py --check   # download, compare with the assets
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+
+from tf_nonlinear3dmm import face_networks  # noqa: E402
+from tf_nonlinear3dmm.face_build import mediapipe_wheel  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
+    parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {mediapipe_wheel.WHEEL}")
+    parser.add_argument("--output", type=pathlib.Path, default=face_networks.FOLDER)
+    flags = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = mediapipe_wheel.read(flags.wheel or mediapipe_wheel.download(folder))
+    if not flags.check:
+        mediapipe_wheel.write(files, flags.output)
+        print(f"{flags.output}: {sum(map(len, files.values())) / 1e6:.2f} MB")
+        return
+    other = mediapipe_wheel.differences(files, flags.output)
+    for name in other:
+        print(f"{flags.output / name}: differs from the wheel's, or is missing", file=sys.stderr)
+    if other:
+        sys.exit(1)
+    print(f"{flags.output}: all {len(files)} files are the wheel's")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
