@@ -118,7 +118,7 @@ def own_face(path):
     """The `faces.Face` of the file beside the photo at `path`, None where there is none."""
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)
-        if beside.exists():
+        if os.path.exists(beside):  # False, too, where such a name would be too long
             return read_face(beside.read_bytes(), str(beside))
     return None
 
