@@ -194,7 +194,9 @@ def test_the_page_asks_nothing_of_other_hosts(client):
 def address(explorer):
     import uvicorn
 
-    config = uvicorn.Config(server.application(explorer), port=0, log_level="error")
+    config = uvicorn.Config(
+        server.application(explorer), port=0, log_level="error", log_config=None
+    )
     running = uvicorn.Server(config)
     listener = config.bind_socket()
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
@@ -289,7 +291,7 @@ def photographs(explorer, monkeypatch):
     )
 
     def reconstruct(contents):
-        image = np.asarray(PIL.Image.open(io.BytesIO(contents)).convert("RGB"))
+        image = photos.read(contents, "the photo")
         if contents.endswith(b"slow"):
             state.begun.release()
             assert state.go.wait(60)
@@ -350,11 +352,11 @@ def test_the_newest_choice_wins_over_a_slower_one_before(tab, photographs, caplo
         said(tab, "Ada: nobody")
     elif second == "mean":
         tab.locator("#mean").click()
-        said(tab, "mean face")
+        said(tab, "The model's mean face")
         assert shown(tab) is None
     else:
-        drop(tab, ("large.png", bytes(server.LARGEST_UPLOAD + 1)))
-        said(tab, "large.png has 17 MB")
+        drop(tab, ("notes.txt", b"no photo"))
+        said(tab, "not a sound JPEG, PNG or WebP image")
         assert tab.locator("#photo").get_attribute("src") == before
     tab.wait_for_function("document.getElementById('overlay').hasAttribute('src')", timeout=60_000)
     ids = ["status", "photo", "under", "overlay"]
@@ -389,9 +391,12 @@ def test_of_several_files_the_first_is_taken_and_all_are_offered(tab, photograph
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_what_is_dropped_and_no_file_is_refused(tab, photographs):
+def test_what_is_no_file_or_cannot_be_read_is_refused(tab, photographs):
     drop(tab)
     said(tab, "What was dropped is no file")
+    tab.evaluate("() => { Blob.prototype.arrayBuffer = () => Promise.reject(new Error()); }")
+    drop(tab, ("folder", b""))
+    said(tab, "folder cannot be read")
 
 
 @pytest.mark.slow
