@@ -26,8 +26,8 @@ def serve(signatures, name):
             except (rest_server.Refused, ValueError) as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             response = predict_pb2.PredictResponse()
-            for key, value in outputs.items():
-                response.outputs[key].CopyFrom(tf.make_tensor_proto(value))
+            for key in request.output_filter or outputs:
+                response.outputs[key].CopyFrom(tf.make_tensor_proto(outputs[key]))
             return response
 
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), options=OPTIONS)

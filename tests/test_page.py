@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 import trimesh
 
-from tf_nonlinear3dmm import configs, face_networks
+from tf_nonlinear3dmm import configs, face_networks, photos
 from tf_nonlinear3dmm.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 

@@ -8,6 +8,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from datasets.photo_folder import photo_folder_dataset_builder as photo_folder
+from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm.data import freshness, sources
 
 skimage_data = pytest.importorskip("skimage.data")
 
@@ -110,3 +112,53 @@ def test_a_folder_of_bad_photos_is_told(tmp_path):
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     with pytest.raises(ValueError, match="0 records; 1 bad records skipped: a.jpg: not a sound"):
         prepare(tmp_path, tmp_path / "photos")
+
+
+def test_photos_that_come_later_are_prepared_too(tmp_path):
+    """With landmark files, so that no detector is needed."""
+    folder, said = tmp_path / "photos", []
+    folder.mkdir()
+
+    def add(name):
+        image = np.random.default_rng(len(name)).integers(0, 256, [200, 300, 3], np.uint8)
+        PIL.Image.fromarray(image).save(folder / f"{name}.png")
+        points = np.random.default_rng(1).uniform([50, 40], [150, 130], [68, 2])
+        (folder / f"{name}.json").write_text(json.dumps(points.tolist()))
+
+    tiny = configs.preset("tiny")
+    changes = {"sources": f"photo_folder:{folder}", "folder": str(tmp_path / "data")}
+    config = dataclasses.replace(tiny, data=dataclasses.replace(tiny.data, **changes))
+    [request], _ = data.requests(config)
+
+    def count():
+        info = sources.builder(request, config, said.append).info
+        return sum(split.num_examples for split in info.splits.values())
+
+    for name in ("a", "bb"):
+        add(name)
+    assert count() == count() == 2 and not any("again" in line for line in said)
+    for name in ("ccc", "dddd"):
+        add(name)
+    (folder / ".DS_Store").touch()
+    assert count() == 4
+    assert any("files changed since it was made; making it again" in line for line in said)
+    before = len(said)
+    assert count() == 4 and len(said) == before
+    shutil.rmtree(folder)  # prepared data needs its files no more
+    assert count() == 4 and len(said) == before
+
+
+def test_what_changed_is_told(tmp_path):
+    face, packed = tmp_path / "face.npz", tmp_path / "photos.zip"
+    for path in (face, packed):
+        path.write_bytes(b"one")
+    found = freshness.fingerprint(packed, str(face))
+    assert freshness.changes(tmp_path, found) == []  # prepared before there were fingerprints
+    freshness.keep(tmp_path, found)
+    assert freshness.changes(tmp_path, freshness.fingerprint(packed, str(face))) == []
+    packed.write_bytes(b"three")
+    assert freshness.changes(tmp_path, freshness.fingerprint(packed, str(face))) == ["files"]
+    face.write_bytes(b"four")
+    both = ["files", "face model"]
+    assert freshness.changes(tmp_path, freshness.fingerprint(packed, str(face))) == both
+    assert freshness.changes(tmp_path, freshness.fingerprint(None, "makehuman")) == []

@@ -1,5 +1,6 @@
 import io
 import json
+import sys
 
 import numpy as np
 import PIL.Image
@@ -74,6 +75,27 @@ def test_exif_rotation_is_undone(orientation):
     exif[0x0112] = orientation
     turned = PIL.Image.fromarray(np.ascontiguousarray(undo(upright)))
     np.testing.assert_array_equal(photos.read(encoded(turned, exif=exif)), upright)
+
+
+def test_heic_of_a_phone_is_read_upright():
+    pillow_heif = pytest.importorskip("pillow_heif")
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    turned = PIL.Image.fromarray(np.ascontiguousarray(np.rot90(np.asarray(picture()))))
+    file = io.BytesIO()
+    pillow_heif.from_pillow(turned).save(file, quality=95, exif=exif.tobytes())
+    found = photos.read(file.getvalue(), "a.heic")
+    assert found.shape == (H, W, 3)
+    assert np.abs(found.astype(int) - np.asarray(picture())).mean() < 6
+    with pytest.raises(ValueError, match="a.heic: not a sound"):
+        photos.read(file.getvalue()[:-200], "a.heic")
+
+
+def test_heic_is_refused_by_name_where_the_package_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    contents = b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(100)
+    with pytest.raises(ValueError, match="a.heic: .*: a HEIC image needs pillow-heif: pip install"):
+        photos.read(contents, "a.heic")
 
 
 @pytest.mark.parametrize(

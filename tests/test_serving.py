@@ -339,6 +339,26 @@ def test_grpc_on_the_official_stubs(model, stub):
     assert tf.make_ndarray(answer.outputs["mask"]).shape == (2, S, S, 1)
 
 
+def test_an_answer_is_as_large_as_the_documentation_says(model, stub):
+    def size(config, names=None):
+        pixels, texels = config.image_size**2, 12 * config.uv_size[0] * config.uv_size[1]
+        parts = {"vertices": 12 * 3016, "landmarks": 8 * 68, "projection": 32, "illumination": 108}
+        parts |= {n: 4 * getattr(config, f"{n}_size") for n in ("shape_code", "albedo_code")}
+        parts |= {"albedo": texels, "texture": texels, "image": 3 * pixels, "mask": pixels}
+        return sum(parts[name] for name in names or parts)
+
+    request = grpc_server.request(NAME, "reconstruct", images=images(1))
+    whole = stub.Predict(request)
+    assert 0 < whole.ByteSize() - size(model.config) < 1000
+    picked = ["vertices", "landmarks", "projection"]
+    request.output_filter.extend(picked)
+    small = stub.Predict(request)
+    assert {*small.outputs} == {*picked} and 0 < small.ByteSize() - size(model.config, picked) < 300
+    shipped = configs.preset("small").model
+    assert round(size(shipped) / 1000) == 346 and round(size(shipped, picked) / 1000) == 37
+    assert 12 * size(shipped) < 4 * 2**20 < 13 * size(shipped)
+
+
 @pytest.mark.parametrize(
     "signature, inputs, code",
     [

@@ -12,9 +12,10 @@ import PIL.ImageOps
 
 from tf_nonlinear3dmm import detector, face_mesh, faces, shapes
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp")
-OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jp2", ".tif", ".tiff")  # not read
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif")
+OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".tif", ".tiff")  # not read
 FORMATS = ("JPEG", "PNG", "WEBP")
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands
 LARGEST_FILE = 64 * 2**20
 LARGEST_IMAGE = 100_000_000  # pixels
 SMALLEST_IMAGE = 16  # pixels, each side
@@ -29,7 +30,8 @@ def read(source, name=None):
     """A photo as RGB, upright, whatever its format.
 
     Args:
-        source: path, or bytes of a JPEG, PNG or WebP file.
+        source: path, or bytes of a JPEG, PNG or WebP file; of a HEIC file, too, where pillow-heif
+            is installed.
         name: for errors; the path by default.
 
     Returns:
@@ -209,10 +211,18 @@ def _read_box(contents):
 
 
 def _open(source):
+    formats = FORMATS
+    if source[4:8] == b"ftyp" and source[8:12] in HEIC:
+        try:
+            import pillow_heif
+        except ImportError:
+            raise ValueError("a HEIC image needs pillow-heif: pip install pillow-heif") from None
+        pillow_heif.register_heif_opener()
+        formats = ("HEIF",)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
         try:
-            return PIL.Image.open(io.BytesIO(source), formats=FORMATS)
+            return PIL.Image.open(io.BytesIO(source), formats=formats)
         except PIL.UnidentifiedImageError:  # its message has an address of memory
             raise ValueError("it begins like none of them") from None
 

@@ -31,7 +31,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         dataclasses.replace(c, name=f"{c.name}_all_faces", all_faces=True) for c in BUILDER_CONFIGS
     ]
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    `manual_dir` is the folder, or a zip, of the photographs: JPEG, PNG or WebP, in any folders.
+    `manual_dir` is the folder, or a zip, of the photographs: JPEG, PNG, WebP or HEIC, in any
+    folders.
     A file of the same name that ends in .pts or .json gives the 68 landmarks, or a box.
     """
 

@@ -18,7 +18,7 @@ import filelock
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm import filenames
-from tf_nonlinear3dmm.data import arrays, batches
+from tf_nonlinear3dmm.data import arrays, batches, freshness
 
 
 class Request(NamedTuple):
@@ -85,18 +85,25 @@ def builder(request, config, say=print):
     """The prepared tfds builder of a source; `say` as in `prepare`."""
     folder = pathlib.Path(config.data.folder)
     made = _builder_from_code(request, config, folder)
-    if made is not None and pathlib.Path(made.data_path).exists():
-        return made
     if made is None:
         versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
         if not versions:
             raise ValueError(_unknown(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
-    _check_files(request, made, folder / "downloads" / "manual")
+    source, place = _source(request, made, folder), pathlib.Path(made.data_path)
+    found = freshness.fingerprint(source, config.model.face_model)
+    if place.exists() and not freshness.changes(place, found):
+        return made
+    if not place.exists():
+        _check_files(request, made, folder / "downloads" / "manual")
     with _alone(folder):  # of the processes that want it, one makes it
-        if pathlib.Path(made.data_path).exists():
-            return made
-        _sweep(pathlib.Path(made.data_path))
+        if place.exists() and not (differs := freshness.changes(place, found)):
+            return _builder_from_code(request, config, folder)  # which reads what is there now
+        if place.exists():
+            say(f"{place}: {' and '.join(differs)} changed since it was made; making it again")
+            shutil.rmtree(place)
+            made = _builder_from_code(request, config, folder)
+        _sweep(place)
         tfds.disable_progress_bar()
         made.progress = _Counter(made, say)
         made.download_and_prepare(
@@ -104,7 +111,15 @@ def builder(request, config, say=print):
                 manual_dir=request.path, try_download_gcs=False
             )
         )
+        freshness.keep(place, found)
     return made
+
+
+def _source(request, made, folder):
+    """The user's folder or zip that a builder reads, or None."""
+    if not made.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        return None
+    return request.path or folder / "downloads" / "manual"
 
 
 def is_prepared(request, config):

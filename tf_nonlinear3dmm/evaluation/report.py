@@ -43,7 +43,7 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
     rows = subject.split.rows[:faces]
     say(f"evaluating {len(rows)} faces of {subject.source}, split {subject.split.name}")
     if subject.request.path:
-        say(f"prepared in {subject.split.builder.data_path}: delete it to read the files again")
+        say(f"prepared in {subject.split.builder.data_path}")
     found = measures.measure(subject.model, _batches(subject, rows, batch_size))
     per_face = found.per_face()
     pictures = _figures(subject, rows, per_face, found.per_vertex())
