@@ -131,7 +131,8 @@ def test_the_detected_square_is_that_of_the_landmarks(shared):
     for path in sorted((shared / "real_faces" / "aflw2000").glob("*.jpg")):
         landmarks = scipy.io.loadmat(path.with_suffix(".mat"))["pt3d_68"][:2].T - 1
         found = photos.detect(photos.read(path))[0]
-        assert overlap(found.square, crop.square(landmarks)) > 0.65, path.name
+        least = 0.8 if found.trusted else 0.5  # the box of a profile is rough
+        assert overlap(found.square, crop.square(landmarks)) > least, path.name
 
 
 @pytest.mark.parametrize("what", ["missing", "damaged"])

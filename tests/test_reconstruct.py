@@ -489,7 +489,7 @@ def test_a_directional_light_is_brightest_where_it_is_faced():
 
 
 @pytest.mark.slow
-def test_the_face_in_a_photograph_is_found(model, tmp_path):
+def test_the_detector_finds_the_face_in_a_photograph(model, tmp_path):
     astronaut = pytest.importorskip("skimage.data").astronaut()
     path = save(tmp_path / "astronaut.png", astronaut)
     empty = save(tmp_path / "empty.png", np.full([200, 200, 3], 127, np.uint8))

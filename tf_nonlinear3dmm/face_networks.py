@@ -7,6 +7,8 @@ import threading
 
 import numpy as np
 
+from tf_nonlinear3dmm import command_line
+
 FOLDER = pathlib.Path(__file__).parent / "assets" / "mediapipe"
 SHORT_RANGE = "face_detection_short_range.tflite"
 FULL_RANGE = "face_detection_full_range_sparse.tflite"
@@ -51,8 +53,10 @@ def _load(name, folder):
         raise ImportError(
             "finding faces needs ai-edge-litert: pip install ai-edge-litert"
         ) from None
-    interpreter = Interpreter(model_content=_read(folder / name), num_threads=2)
-    interpreter.allocate_tensors()
+    contents = _read(folder / name)
+    with command_line.quiet_imports():  # LiteRT says which delegate it makes
+        interpreter = Interpreter(model_content=contents, num_threads=2)
+        interpreter.allocate_tensors()
     return interpreter
 
 
