@@ -62,6 +62,17 @@ def test_every_format_gives_the_same_face(converted):
         np.testing.assert_allclose(face.expression_basis, TRUTH.expression, atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["300w_lp", "face3d", "ict", "eos1"])
+def test_junk_of_file_managers_beside_a_face_model_is_not_read(tmp_path, kind):
+    path = fake_models.WRITERS[kind](tmp_path, TRUTH)
+    expected, _ = face_formats.convert(path)
+    for file in [*tmp_path.rglob("*.*")]:
+        file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7")
+    found, _ = face_formats.convert(path)
+    np.testing.assert_array_equal(found.expression_basis, expected.expression_basis)
+    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+
+
 def test_landmarks_are_the_sources_and_minus_one_where_it_has_none(converted):
     kind, face, notes = converted
     if kind == "h5":
