@@ -46,7 +46,7 @@ def plan(config):
 
 
 class UvDecoder(keras.layers.Layer):
-    """Code -> UV map of three channels in (-1, 1): the body of both decoders of TPAMI 2019.
+    """Code -> UV map of three channels: the body of both decoders of TPAMI 2019.
 
     With `linear_part` a linear model of maps is added before the last tanh: a constant until
     `set_linear_part` sets it, and at rest in training. It gives maps a code (`encode`).
@@ -54,7 +54,12 @@ class UvDecoder(keras.layers.Layer):
     Args:
         config: `ModelConfig`: `uv_size`, `width`, `plan` and `linear_part` matter.
         code_size: length of the code.
+
+    Attributes:
+        shift, scale: maps lie in (shift - scale, shift + scale).
     """
+
+    shift, scale = 0.0, 1.0
 
     @keras_state.inside_ours
     def __init__(self, config, code_size, name):
@@ -113,30 +118,33 @@ class UvDecoder(keras.layers.Layer):
             outputs += self.mean.value
         if self.linear_modes is not None:
             outputs += self.linear_mean.value + tf.tensordot(code, self.linear_modes.value, 1)
-        return tf.tanh(outputs)
+        return self.shift + self.scale * tf.tanh(outputs)
 
     def set_linear_part(self, maps):
-        """Sets the linear part to the principal components of `maps` `[N, Hu, Wu, 3]` in (-1, 1).
+        """Sets the linear part to the principal components of `maps` `[N, Hu, Wu, 3]`.
 
         Codes of these maps get mean 0 and variance 1. Where N maps span fewer than K dimensions,
         the last modes are 0.
         """
-        basis = linear.pca(before_tanh(maps), self.code_size)
+        basis = linear.pca(self._before_tanh(maps), self.code_size)
         modes = np.zeros(self.linear_modes.shape, np.float32)
         modes[: len(basis.std)] = basis.std[:, np.newaxis, np.newaxis, np.newaxis] * basis.modes
         self.linear_mean.assign(basis.mean)
         self.linear_modes.assign(modes)
 
     def encode(self, maps):
-        """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]` in (-1, 1)."""
+        """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]`."""
         modes = tf.reshape(self.linear_modes.value, [self.code_size, -1])  # orthogonal
-        offsets = tf.reshape(before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
+        offsets = tf.reshape(self._before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
         products = tf.matmul(offsets, modes, transpose_b=True)
         return tf.math.divide_no_nan(products, tf.reduce_sum(tf.square(modes), axis=1))
 
     def code_weights(self):
         """`[K]`: what each squared code adds to the mean squared map, in the linear part."""
-        return tf.reduce_mean(tf.square(self.linear_modes.value), axis=[1, 2, 3])
+        return self.scale**2 * tf.reduce_mean(tf.square(self.linear_modes.value), axis=[1, 2, 3])
+
+    def _before_tanh(self, maps):
+        return before_tanh((maps - self.shift) / self.scale)
 
 
 def before_tanh(maps):
@@ -153,40 +161,20 @@ def before_tanh(maps):
 class ShapeDecoder(UvDecoder):
     """Shape code `[B, Ks]` -> UV map `[B, Hu, Wu, 3]` of offsets in (-2, 2)."""
 
+    scale = 2.0
+
     def __init__(self, config, name="shape_decoder"):
         super().__init__(config, config.shape_code_size, name)
-
-    def call(self, code, training=False):
-        return 2 * super().call(code, training=training)
-
-    def set_linear_part(self, maps):
-        super().set_linear_part(maps / 2)
-
-    def encode(self, maps):
-        return super().encode(maps / 2)
-
-    def code_weights(self):
-        return 4 * super().code_weights()
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class AlbedoDecoder(UvDecoder):
     """Albedo code `[B, Ka]` -> UV map `[B, Hu, Wu, 3]` of RGB in (0, 1)."""
 
+    shift = scale = 0.5
+
     def __init__(self, config, name="albedo_decoder"):
         super().__init__(config, config.albedo_code_size, name)
-
-    def call(self, code, training=False):
-        return (super().call(code, training=training) + 1) / 2
-
-    def set_linear_part(self, maps):
-        super().set_linear_part(2 * maps - 1)
-
-    def encode(self, maps):
-        return super().encode(2 * maps - 1)
-
-    def code_weights(self):
-        return super().code_weights() / 4
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
