@@ -164,7 +164,7 @@ class LossConfig:
 
 # The terms that a stage may weigh which does not train all.
 TERMS = {
-    "encoder": ("projection", "reprojection", "shape_code", "albedo_code"),
+    "encoder": ("projection", "reprojection", "shape_code", "albedo_code", "texture"),
     "decoders": ("shape", "albedo", "symmetry", "constancy", "smoothness"),
 }
 
@@ -321,7 +321,9 @@ FINETUNE_LOSS = LossConfig(
     projection=0.5, shape=1.0, texture=0.0, reconstruction=10.0, local_constancy=10.0
 )
 DECODERS_LOSS = only(shape=1000.0, albedo=10.0)
-ENCODER_LOSS = only(projection=1.0, reprojection=2.0, shape_code=100.0, albedo_code=50.0)
+ENCODER_LOSS = only(
+    projection=1.0, reprojection=2.0, shape_code=100.0, albedo_code=50.0, texture=2.0
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -68,6 +68,8 @@ def _stage_batches(batches, config, stage):
     }.get(stage.trains, batches.features)
     if stage.loss.albedo and "albedo" not in features:
         features = (*features, "albedo")
+    if stage.loss.texture and "texture" not in features:
+        features = (*features, "texture", "texture_mask")
     return batches.select(*features, batch_size=config.batch_size(stage))
 
 

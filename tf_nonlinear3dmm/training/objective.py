@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, losses, metrics, replicas
+from tf_nonlinear3dmm import camera, losses, metrics, renderer, replicas
 from tf_nonlinear3dmm.model import Reconstruction
 
 DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
@@ -35,7 +35,7 @@ class Objective:
             was drawn over the photos, `[B, S, S, 3]`, or None).
         """
         draw = any(getattr(config, name) for name in DRAWN)
-        result, batch = getattr(self, f"_{trains}")(model, batch, draw)
+        result, batch = getattr(self, f"_{trains}")(model, config, batch, draw)
         loss, terms = losses.total(
             config, result, batch, self.constants, seed, critic, self.features
         )
@@ -44,22 +44,32 @@ class Objective:
             terms = {**terms, "nme": self._nme(result.landmarks, batch)}
         return loss, terms, drawn
 
-    def _all(self, model, batch, draw):
+    def _all(self, model, config, batch, draw):
         """Image to image."""
+        del config
         return model(batch["image"], training=True, draw=draw), batch
 
-    def _encoder(self, model, batch, draw):
-        """Image to codes; landmarks are those of the label under the predicted camera."""
+    def _encoder(self, model, config, batch, draw):
+        """Image to codes.
+
+        Landmarks are those of the label under the predicted camera, the texture is the label's
+        albedo on the label's shape under the predicted light.
+        """
         del draw
         codes = model.encode(batch["image"], training=True)
         label_codes = model.label_codes(batch["vertices"], batch["albedo"])
         points = camera.project(batch["vertices"], codes.projection)
         result = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
+        if config.texture and codes.illumination is not None:
+            shading = renderer.shading_map(
+                batch["vertices"], batch["projection"], codes.illumination, model.tensors
+            )
+            result = result._replace(texture=batch["albedo"] * shading, shading=shading)
         return result, {**batch, "label_codes": label_codes}
 
-    def _decoders(self, model, batch, draw):
+    def _decoders(self, model, config, batch, draw):
         """Codes of the labels to shape and albedo."""
-        del draw
+        del config, draw
         codes = model.label_codes(batch["vertices"], batch["albedo"])
         shape_map, vertices = model.decode_shape(codes.shape_code, training=True)
         albedo_map = model.decode_albedo(codes.albedo_code, training=True)
