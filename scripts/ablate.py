@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -39,7 +39,7 @@ def main():
 
     with command_line.quiet_imports():  # takes seconds: --help need not wait
         from tf_nonlinear3dmm import training
-        from tf_nonlinear3dmm.experiments import ablation
+        from tf_nonlinear3dmm.studies import ablation
 
     name = "quick" if options.quick else "tiny" if options.tiny else "full"
     folder = options.out or pathlib.Path(f"runs/ablation-{name}")

@@ -18,7 +18,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tf_nonlinear3dmm import command_line, configs, filenames  # noqa: E402
+from tf_nonlinear3dmm import configs  # noqa: E402
+from tf_nonlinear3dmm.core import command_line, filenames  # noqa: E402
 
 
 def main():
@@ -38,8 +39,8 @@ def main():
     parser.add_argument("--plot", type=pathlib.Path, metavar="FILE", help="growth curves, a PNG")
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm import benchmark
-        from tf_nonlinear3dmm.benchmark import growth
+        from tf_nonlinear3dmm.maintenance import benchmark
+        from tf_nonlinear3dmm.maintenance.benchmark import growth
 
     setting = benchmark.Setting(
         flags.preset, flags.data, flags.runs or (2 if flags.quick else 15), flags.quick, progress

@@ -11,15 +11,15 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import face_networks  # noqa: E402
-from tf_nonlinear3dmm.face_build import mediapipe_wheel  # noqa: E402
+from tf_nonlinear3dmm.data.photos import litert  # noqa: E402
+from tf_nonlinear3dmm.face.build import mediapipe_wheel  # noqa: E402
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {mediapipe_wheel.WHEEL}")
-    parser.add_argument("--output", type=pathlib.Path, default=face_networks.FOLDER)
+    parser.add_argument("--output", type=pathlib.Path, default=litert.FOLDER)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = mediapipe_wheel.read(flags.wheel or mediapipe_wheel.download(folder))

@@ -11,8 +11,8 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import face_model  # noqa: E402
-from tf_nonlinear3dmm.face_build import assemble, assets_package, hair, skins, source  # noqa: E402
+from tf_nonlinear3dmm import face  # noqa: E402
+from tf_nonlinear3dmm.face.build import assemble, assets_package, hair, skins, source  # noqa: E402
 
 
 def main():
@@ -20,9 +20,9 @@ def main():
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {source.WHEEL}")
     parser.add_argument("--package", type=pathlib.Path, help=f"a copy of {assets_package.TARBALL}")
-    parser.add_argument("--output", type=pathlib.Path, default=face_model.ASSET)
-    parser.add_argument("--hair-output", type=pathlib.Path, default=face_model.hair.ASSET)
-    parser.add_argument("--skins-output", type=pathlib.Path, default=face_model.skins.ASSET)
+    parser.add_argument("--output", type=pathlib.Path, default=face.ASSET)
+    parser.add_argument("--hair-output", type=pathlib.Path, default=face.hair.ASSET)
+    parser.add_argument("--skins-output", type=pathlib.Path, default=face.skins.ASSET)
     flags = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wheel = flags.wheel or source.download(folder)

@@ -4,7 +4,7 @@
     python scripts/convert_face_model.py ICT-FaceKit/FaceXModel faces/ict.npz --uv relaxed
 
 Reads BFM 2009 (also as 300W-LP and face3d pass it on), BFM 2017 and 2019, ICT-FaceKit, eos models
-such as the Surrey Face Model, and the paper's 3DMM_definition folder; see `face_formats`.
+such as the Surrey Face Model, and the paper's 3DMM_definition folder; see `face.formats`.
 """
 
 import argparse
@@ -13,7 +13,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line, face_formats  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
+from tf_nonlinear3dmm.face import formats  # noqa: E402
 
 
 def main():
@@ -22,7 +23,7 @@ def main():
     )
     parser.add_argument("source", type=pathlib.Path, help="file or folder of the face model")
     parser.add_argument("output", type=pathlib.Path, help="the .npz to write")
-    parser.add_argument("--uv", choices=face_formats.UV_MAPS, default="source")
+    parser.add_argument("--uv", choices=formats.UV_MAPS, default="source")
     parser.add_argument(
         "--units", type=command_line.number(float, 0), help="millimetres per unit, if not the usual"
     )
@@ -30,7 +31,7 @@ def main():
     flags = parser.parse_args()
     if flags.output.suffix != ".npz":
         parser.error(f"{flags.output}: must end in .npz")
-    face, notes = face_formats.convert(flags.source, flags.uv, flags.units, flags.name)
+    face, notes = formats.convert(flags.source, flags.uv, flags.units, flags.name)
     flags.output.parent.mkdir(parents=True, exist_ok=True)
     face.save(flags.output)
     print(

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -42,8 +42,10 @@ def main():
     parser.add_argument("--labels", action="store_true", help="each record's labels beside it")
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from datasets.synthetic_faces import contact_sheet, generator
-        from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, generator
+        from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
+            SIZES,
+        )
 
     with command_line.one_line(parser):
         studio = generator.make_studio(*SIZES[flags.config], flags.seed, flags.face_model)

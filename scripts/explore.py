@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -25,11 +25,11 @@ def main():
     flags = parser.parse_args()
     try:
         with command_line.quiet_imports():
-            from tf_nonlinear3dmm import page
+            from tf_nonlinear3dmm import demo
     except ImportError as error:
         parser.error(f"{error}; the page needs: pip install fastapi uvicorn python-multipart")
     with command_line.one_line(parser):
-        page.serve(flags.run, flags.port, functools.partial(print, flush=True))
+        demo.serve(flags.run, flags.port, functools.partial(print, flush=True))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -36,7 +36,7 @@ def main():
     parser.add_argument("--seed", type=command_line.number(int, 0), default=0)
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from datasets.w300_lp import fake
+        from tf_nonlinear3dmm.data.builders.w300_lp import fake
 
     with command_line.one_line(parser):
         fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)

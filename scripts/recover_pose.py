@@ -10,7 +10,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line, configs  # noqa: E402
+from tf_nonlinear3dmm import configs  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -25,7 +26,7 @@ def main():
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm.experiments import pose
+        from tf_nonlinear3dmm.studies import pose
 
     say = functools.partial(print, file=sys.stderr, flush=True)
     with command_line.one_line(parser):

@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -36,9 +36,9 @@ def main():
     choice = parser.parse_args()
 
     with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
-        from datasets.synthetic_faces import teacher
         from tf_nonlinear3dmm import training
-        from tf_nonlinear3dmm.experiments import paper, study
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
+        from tf_nonlinear3dmm.studies import paper, study
 
     name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
     folder = choice.out or pathlib.Path(f"runs/results-{name}")

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
-from tf_nonlinear3dmm import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line  # noqa: E402
 
 
 def main():
@@ -26,15 +26,19 @@ def main():
     parser.add_argument("--note", default="", help="a sentence for the card: how long, on what")
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from datasets.synthetic_faces import contact_sheet, generator
-        from datasets.synthetic_faces.synthetic_faces_dataset_builder import SIZES
-        from tf_nonlinear3dmm import serving, shipped
+        from tf_nonlinear3dmm import serving
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, generator
+        from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
+            SIZES,
+        )
+        from tf_nonlinear3dmm.demo.samples import NAMES
+        from tf_nonlinear3dmm.maintenance import release
 
     with command_line.one_line(parser):
         folder = flags.out or serving.SHIPPED
         studio = generator.make_studio(*SIZES[flags.samples])
-        crops = contact_sheet.portraits(studio, len(shipped.NAMES))
-        for path in shipped.ship(flags.run, crops, folder, flags.faces, flags.note):
+        crops = contact_sheet.portraits(studio, len(NAMES))
+        for path in release.ship(flags.run, crops, folder, flags.faces, flags.note):
             print(f"wrote {path}")
 
 

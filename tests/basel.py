@@ -5,9 +5,9 @@ import scipy.io
 import scipy.ndimage
 import tensorflow as tf
 
-from datasets.w300_lp import fake
-from tf_nonlinear3dmm import camera, face_formats, rasterizer, renderer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.data.builders.w300_lp import fake
+from tf_nonlinear3dmm.face import FaceModel, formats
+from tf_nonlinear3dmm.rendering import camera, rasterizer, renderer
 
 
 def convert_face(folder):
@@ -30,7 +30,7 @@ def convert_face(folder):
     info = {"tri": face.triangles[:, ::-1].T + 1, "keypoints": face.landmarks[np.newaxis] + 1}
     for name, arrays in (("Shape", shape), ("Exp", expression), ("info", info)):
         scipy.io.savemat(folder / f"Model_{name}.mat", arrays)
-    converted = face_formats.convert(folder / "Model_Shape.mat")[0]
+    converted = formats.convert(folder / "Model_Shape.mat")[0]
     converted.save(folder / "basel.npz")
     return converted
 

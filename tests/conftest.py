@@ -26,7 +26,7 @@ def faces(tmp_path_factory):
 @pytest.fixture(scope="session")
 def fake(tmp_path_factory):
     """A folder with a small 300W_LP and AFLW2000 of synthetic faces, as on disk; do not write."""
-    from datasets.w300_lp import fake
+    from tf_nonlinear3dmm.data.builders.w300_lp import fake
 
     folder = tmp_path_factory.mktemp("fake")
     fake.write_300w_lp(folder, photographs=4, image_size=32)

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import crop
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.face import FaceModel
 
 SIZE, UV = 32, (24, 28)
 STORED = crop.stored_size(SIZE)

@@ -1,4 +1,4 @@
-"""A small face, and writers of it in every format that `face_formats` reads."""
+"""A small face, and writers of it in every format that `face.formats` reads."""
 
 import json
 import struct
@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
 
 ROWS, COLUMNS, KS, KE = 13, 11, 4, 3
 

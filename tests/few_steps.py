@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, losses, model, repeatable
+from tf_nonlinear3dmm import configs, losses, model
+from tf_nonlinear3dmm.core import determinism
 
 BATCH = 8
 
@@ -62,7 +63,7 @@ def run(preset, steps, strategy):
         reconstruction = net(batch["image"], training=True)
         loss, _ = losses.total(weights, reconstruction, batch, constants, [0, step])
         share = loss / strategy.num_replicas_in_sync
-        gradients = repeatable.gradients(share, net.trainable_variables)
+        gradients = determinism.gradients(share, net.trainable_variables)
         optimizer.apply_gradients(zip(gradients, net.trainable_variables, strict=True))
         return loss
 
@@ -87,7 +88,7 @@ def main(preset, steps, replicas, out):
         )
     else:
         strategy = tf.distribute.get_strategy()
-    repeatable.enable()
+    determinism.enable()
     found, weights = run(preset, steps, strategy)
     np.savez(out, losses=found, **{f"{i:04d}": w for i, w in enumerate(weights)})
 

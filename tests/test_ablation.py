@@ -9,7 +9,7 @@ import programs
 import pytest
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.experiments import ablation, effects, schedule
+from tf_nonlinear3dmm.studies import ablation, effects, schedule
 
 FORMS = (ablation.full, ablation.quick, ablation.tiny)
 

@@ -6,9 +6,9 @@ import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
-from datasets.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
+from tf_nonlinear3dmm.face import FaceModel
 
 
 def prepare(tmp_path, source, config="s32", **changes):

@@ -4,8 +4,8 @@ import reference
 import scenes
 import tensorflow as tf
 
-from tf_nonlinear3dmm import antialias, camera, rasterizer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import antialiasing, camera, rasterizer
 
 B, H, W, V, T, C = 3, 9, 13, 17, 29, 4
 SIZE = (H, W)
@@ -17,8 +17,8 @@ def soften(image, points, triangles, size=SIZE):
     fragments = rasterizer.rasterize(points, triangles, size)
     if image is None:
         image = tf.cast(fragments.triangle_id >= 0, points.dtype)[..., tf.newaxis]
-    neighbours = antialias.neighbours(triangles)
-    return antialias.soften(image, fragments, points, triangles, neighbours)
+    neighbours = antialiasing.neighbours(triangles)
+    return antialiasing.soften(image, fragments, points, triangles, neighbours)
 
 
 def head(size, yaw, batch=1):
@@ -94,16 +94,16 @@ def test_neighbours_by_hand():
         [3, 1, 5],
     ]  # three of them at the edge from 1 to 3
     expected = [[4, 1, 4], [0, 4, 4], [4, 4, 4], [4, 4, 4]]
-    np.testing.assert_array_equal(antialias.neighbours(triangles), expected)
+    np.testing.assert_array_equal(antialiasing.neighbours(triangles), expected)
 
 
 def test_gradients_are_the_finite_differences():
     points, triangles = scenes.soup(3, 2, 6, 5, (5, 7))
     fragments = rasterizer.rasterize(points, triangles, (5, 7))
-    neighbours = antialias.neighbours(triangles)
+    neighbours = antialiasing.neighbours(triangles)
     image = np.random.default_rng(0).random([2, 5, 7, 1])
     scenes.check_gradient(
-        lambda i, p: antialias.soften(i, fragments, p, triangles, neighbours), image, points
+        lambda i, p: antialiasing.soften(i, fragments, p, triangles, neighbours), image, points
     )
 
 
@@ -220,7 +220,7 @@ def test_a_triangle_finds_a_target_with_which_it_shares_no_pixel(soft):
     seen = [rasterizer.rasterize(p, ONE, (20, 20)).triangle_id >= 0 for p in (start, target)]
     assert np.all(np.any(seen, axis=(1, 2, 3))) and not np.any(seen[0] & seen[1])
     wanted = soften(None, target, ONE, (20, 20))
-    points, neighbours = tf.Variable(start), antialias.neighbours(ONE)
+    points, neighbours = tf.Variable(start), antialiasing.neighbours(ONE)
 
     @tf.function
     def slope():
@@ -228,7 +228,7 @@ def test_a_triangle_finds_a_target_with_which_it_shares_no_pixel(soft):
             fragments = rasterizer.rasterize(points, ONE, (20, 20))
             image = rasterizer.interpolate(tf.ones([1, 3, 1], tf.float64), ONE, fragments)
             if soft:
-                image = antialias.soften(image, fragments, points, ONE, neighbours)
+                image = antialiasing.soften(image, fragments, points, ONE, neighbours)
             loss = tf.reduce_sum((image - wanted) ** 2)
         return tape.gradient(loss, points)
 
@@ -241,9 +241,9 @@ def test_a_triangle_finds_a_target_with_which_it_shares_no_pixel(soft):
 def test_refusals():
     points, triangles = scenes.soup(0, B, V, T, SIZE)
     fragments = rasterizer.rasterize(points, triangles, SIZE)
-    neighbours = antialias.neighbours(triangles)
+    neighbours = antialiasing.neighbours(triangles)
     with pytest.raises(ValueError, match=r"`image` must have shape \[B, H, W, C\], got"):
-        antialias.soften(np.zeros(SIZE), fragments, points, triangles, neighbours)
+        antialiasing.soften(np.zeros(SIZE), fragments, points, triangles, neighbours)
     with pytest.raises(ValueError, match=r"`neighbours` must have shape \[T, 3\] with T = 29, got"):
         image = np.zeros([B, H, W, C])
-        antialias.soften(image, fragments, points, triangles, neighbours[1:])
+        antialiasing.soften(image, fragments, points, triangles, neighbours[1:])

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from tf_nonlinear3dmm import archive
+from tf_nonlinear3dmm.data import archive
 
 
 def zipped(path, entries):

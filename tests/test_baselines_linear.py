@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import linear
 from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
+from tf_nonlinear3dmm.networks import linear
 
 N, V, K = 40, 7, 3
 

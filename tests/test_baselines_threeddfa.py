@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, linear
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.baselines import threeddfa
+from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.rendering import camera
 
 B, K, S = 3, 4, 24
 

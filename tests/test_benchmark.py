@@ -8,8 +8,16 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import benchmark, configs
-from tf_nonlinear3dmm.benchmark import memory, process, rasterizer, scenes, tables, timing
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.maintenance import benchmark
+from tf_nonlinear3dmm.maintenance.benchmark import (
+    memory,
+    process,
+    rasterizer,
+    scenes,
+    tables,
+    timing,
+)
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "scripts" / "benchmark.py"
 

@@ -5,7 +5,7 @@ import scenes
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from tf_nonlinear3dmm import camera
+from tf_nonlinear3dmm.rendering import camera
 
 B, V = 3, 5
 POSES = 64

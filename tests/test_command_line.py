@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tf_nonlinear3dmm import command_line
+from tf_nonlinear3dmm.core import command_line
 
 SCRIPTS = pathlib.Path(__file__).parents[1] / "scripts"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import camera
-from tf_nonlinear3dmm.face_model import EMBEDDED, FaceModel
+from tf_nonlinear3dmm.face import EMBEDDED, FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 NOSE_TIP, CHIN, BROW, LEFT_EYE_OUTER, RIGHT_EYE_OUTER = 30, 8, 19, 45, 36
 # x to the right, y down already in row 2; 50 pixels per decimetre, the origin at pixel (56, 56).

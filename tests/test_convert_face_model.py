@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tf_nonlinear3dmm import face_formats
-from tf_nonlinear3dmm.face_build import relaxation
-from tf_nonlinear3dmm.face_model import FaceModel, sample_shapes
+from tf_nonlinear3dmm.face import FaceModel, formats, sample_shapes
+from tf_nonlinear3dmm.face.build import relaxation
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "scripts" / "convert_face_model.py"
 TRUTH = fake_models.truth()
@@ -29,7 +28,7 @@ def turned(triangles):
 @pytest.fixture(params=fake_models.WRITERS)
 def converted(request, tmp_path):
     path = fake_models.WRITERS[request.param](tmp_path, TRUTH)
-    return request.param, *face_formats.convert(path)
+    return request.param, *formats.convert(path)
 
 
 def test_every_format_gives_the_same_face(converted):
@@ -65,10 +64,10 @@ def test_every_format_gives_the_same_face(converted):
 @pytest.mark.parametrize("kind", ["300w_lp", "face3d", "ict", "eos1"])
 def test_junk_of_file_managers_beside_a_face_model_is_not_read(tmp_path, kind):
     path = fake_models.WRITERS[kind](tmp_path, TRUTH)
-    expected, _ = face_formats.convert(path)
+    expected, _ = formats.convert(path)
     for file in [*tmp_path.rglob("*.*")]:
         file.with_name(f"._{file.name}").write_bytes(b"\0\5\x16\7")
-    found, _ = face_formats.convert(path)
+    found, _ = formats.convert(path)
     np.testing.assert_array_equal(found.expression_basis, expected.expression_basis)
     np.testing.assert_array_equal(found.landmarks, expected.landmarks)
 
@@ -125,7 +124,7 @@ def test_a_converted_face_is_saved_sampled_and_loaded(converted, tmp_path):
 
 
 def test_parameters_of_300w_lp_keep_their_meaning(tmp_path):
-    face, _ = face_formats.convert(fake_models.basel(tmp_path, TRUTH))
+    face, _ = formats.convert(fake_models.basel(tmp_path, TRUTH))
     shape_para, exp_para = np.array([3e4, -2e4, 1e4, 0]), np.array([-2.0, 1.0, 3.0])  # um, 1
     offsets = np.tensordot(shape_para, face.shape_basis, 1)
     offsets += np.tensordot(exp_para, face.expression_basis, 1)
@@ -135,7 +134,7 @@ def test_parameters_of_300w_lp_keep_their_meaning(tmp_path):
 
 
 def test_the_basel_model_alone_is_whole_and_without_landmarks(tmp_path):
-    face, notes = face_formats.convert(fake_models.basel(tmp_path, TRUTH, companions=False))
+    face, notes = formats.convert(fake_models.basel(tmp_path, TRUTH, companions=False))
     assert len(face.mean_vertices) == len(TRUTH.mean) + 5
     assert len(face.triangles) == len(TRUTH.triangles) + 1
     assert np.all(face.landmarks == -1) and len(face.expression_basis) == 0
@@ -143,7 +142,7 @@ def test_the_basel_model_alone_is_whole_and_without_landmarks(tmp_path):
 
 
 def test_bare_skin_leaves_out_what_the_landmarks_outline(tmp_path):
-    face, _ = face_formats.convert(fake_models.packed(tmp_path, TRUTH))
+    face, _ = formats.convert(fake_models.packed(tmp_path, TRUTH))
     bare = face.regions["constancy"]
     assert np.all(bare[TRUTH.landmarks[17:27]] == 0) and np.all(bare[TRUTH.landmarks[36:60]] == 0)
     assert np.all(bare[TRUTH.landmarks[:17]] == 0) and bare[TRUTH.landmarks[30]] == 1
@@ -151,7 +150,7 @@ def test_bare_skin_leaves_out_what_the_landmarks_outline(tmp_path):
 
 
 def test_the_papers_skin_mask_is_kept(tmp_path):
-    face, _ = face_formats.convert(fake_models.original(tmp_path, TRUTH))
+    face, _ = formats.convert(fake_models.original(tmp_path, TRUTH))
     np.testing.assert_array_equal(
         face.regions["constancy"], np.round(1 + 191 * TRUTH.uv[:, 1]) <= 96
     )
@@ -160,14 +159,14 @@ def test_the_papers_skin_mask_is_kept(tmp_path):
 def test_the_papers_triangles_are_read_along_either_axis(tmp_path):
     folder = fake_models.original(tmp_path, TRUTH)
     (folder / "3DMM_tri.dat").write_bytes((TRUTH.triangles + 1).astype("<i4").tobytes())
-    face, _ = face_formats.convert(folder)
+    face, _ = formats.convert(folder)
     assert turned(face.triangles) == turned(TRUTH.triangles)
 
 
 def test_unknown_deviations_are_zero_and_said(tmp_path):
     folder = fake_models.original(tmp_path, TRUTH)
     (folder / "std_shape.npy").unlink()
-    face, notes = face_formats.convert(folder)
+    face, notes = formats.convert(folder)
     assert not face.shape_std.any() and face.expression_std.all()
     assert "the standard deviations of its shape modes are unknown and stored as 0" in notes
     assert 2 * face.shape_scale >= 20
@@ -175,7 +174,7 @@ def test_unknown_deviations_are_zero_and_said(tmp_path):
 
 @pytest.mark.parametrize("kind", ["basel", "ict"])
 def test_a_relaxed_map_does_not_fold(tmp_path, kind):
-    face, notes = face_formats.convert(fake_models.WRITERS[kind](tmp_path, TRUTH), uv="relaxed")
+    face, notes = formats.convert(fake_models.WRITERS[kind](tmp_path, TRUTH), uv="relaxed")
     areas = relaxation.signed_areas(face.uv * np.array([1, -1]), face.triangles)
     assert areas.min() > 0 and not any("fold" in note for note in notes)
     np.testing.assert_allclose(face.uv[face.mirror] * [-1, 1] + [1, 0], face.uv, atol=1e-6)
@@ -190,9 +189,9 @@ def test_a_neck_that_folds_is_spread_in_a_rounded_square(tmp_path):
     grid[-4:, :, 0] *= np.array([1, 0.8, 0.7, 0.6])[:, None]
     bent = TRUTH._replace(mean=mean, landmarks=np.full(68, 3))
     path = fake_models.h5(tmp_path, bent, skip=("metadata/landmarks/json",))
-    folded = face_formats.convert(path)[1]
+    folded = formats.convert(path)[1]
     assert any("triangles fold in its UV map" in note for note in folded)
-    face, notes = face_formats.convert(path, uv="relaxed")
+    face, notes = formats.convert(path, uv="relaxed")
     areas = relaxation.signed_areas(face.uv * np.array([1, -1]), face.triangles)
     assert areas.min() > 0 and not any("fold" in note for note in notes)
 
@@ -204,7 +203,7 @@ def test_holes_are_closed_for_the_map_only(tmp_path):
         landmarks=np.where(TRUTH.landmarks == 71, 72, TRUTH.landmarks),
     )
     assert len(cut.triangles) == len(TRUTH.triangles) - 6
-    face, _ = face_formats.convert(fake_models.face3d(tmp_path, cut), uv="relaxed")
+    face, _ = formats.convert(fake_models.face3d(tmp_path, cut), uv="relaxed")
     assert len(face.triangles) == len(cut.triangles) and len(face.uv) == len(TRUTH.mean)
     areas = relaxation.signed_areas(face.uv * np.array([1, -1]), face.triangles)
     assert areas.min() > 0
@@ -213,7 +212,7 @@ def test_holes_are_closed_for_the_map_only(tmp_path):
 def test_a_face_in_two_pieces_has_no_relaxed_map(tmp_path):
     cut = TRUTH._replace(triangles=TRUTH.triangles[[0, -1]])
     with pytest.raises(ValueError, match="needs one piece with a border, got 2 pieces and 2 bord"):
-        face_formats.convert(fake_models.face3d(tmp_path, cut), uv="relaxed")
+        formats.convert(fake_models.face3d(tmp_path, cut), uv="relaxed")
 
 
 def replaced(path, **changes):
@@ -418,23 +417,23 @@ REFUSALS = {
 @pytest.mark.parametrize("write, kind, message", REFUSALS.values(), ids=REFUSALS)
 def test_refusals_are_one_clear_line(tmp_path, write, kind, message):
     with pytest.raises(kind, match=message) as caught:
-        face_formats.convert(write(tmp_path))
+        formats.convert(write(tmp_path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_converted_model_is_not_converted_again(tmp_path):
     FaceModel.load("makehuman").save(tmp_path / "a.npz")
     with pytest.raises(ValueError, match="a.npz: is a converted face model already"):
-        face_formats.convert(tmp_path / "a.npz")
+        formats.convert(tmp_path / "a.npz")
 
 
 def test_units_can_be_given(tmp_path):
     path = fake_models.packed(tmp_path, TRUTH)
-    face, _ = face_formats.convert(path, units=9.0, name="small")
+    face, _ = formats.convert(path, units=9.0, name="small")
     np.testing.assert_allclose(face.mean_vertices, 0.9 * TRUTH.mean, atol=0.02)
     assert face.name == "small"
     with pytest.raises(ValueError, match="`uv` must be one of source, cylinder, relaxed, got `x`"):
-        face_formats.convert(path, uv="x")
+        formats.convert(path, uv="x")
 
 
 def run(*arguments):
@@ -455,7 +454,7 @@ def test_the_script_converts_and_refuses_with_exit_code_2(tmp_path):
 
 
 def test_ict_facekit_converts(shared, tmp_path):
-    face, _ = face_formats.convert(shared / "real_faces" / "ict_face_f16.npz", name="ict")
+    face, _ = formats.convert(shared / "real_faces" / "ict_face_f16.npz", name="ict")
     assert face.mean_vertices.shape == (9409, 3) and len(face.triangles) == 18460
     assert len(face.shape_basis) == 100 and len(face.expression_basis) == 53
     marks = face.mean_vertices[face.landmarks]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 H, W, SIZE = 70, 90, 28
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, data, sampling
+from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.data import augment, batches, degrade, draws, sources
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, sampling
 
 SIZE, STORED = fake_faces.SIZE, fake_faces.STORED
 FACE = FaceModel.load("makehuman")

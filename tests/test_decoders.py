@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, decoders
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.networks import decoders
 
 TINY = configs.tiny().model
 CODE = np.random.default_rng(0).normal(size=[3, 16]).astype(np.float32)

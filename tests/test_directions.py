@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import directions
+from tf_nonlinear3dmm.evaluation import directions
 
 N, K, A = 400, 5, 3
 

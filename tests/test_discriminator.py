@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.discriminator import Discriminator, History
+from tf_nonlinear3dmm.networks.discriminator import Discriminator, History
 
 TINY = configs.tiny().model
 

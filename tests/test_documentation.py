@@ -14,7 +14,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import command_line, configs, serving
+from tf_nonlinear3dmm import configs, serving
+from tf_nonlinear3dmm.core import command_line
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -146,7 +147,7 @@ def test_the_python_of_the_readme_runs_and_gives_what_it_says(tmp_path, monkeypa
     config = configs.preset("small").model
     model = Nonlinear3DMM(config, np.float32([48, 0, 0, 56, 0, -48, 0, 56]), np.ones(8, np.float32))
     serving.save(tmp_path / serving.FILE, model)
-    monkeypatch.setattr("tf_nonlinear3dmm.training.weights.SHIPPED", tmp_path)
+    monkeypatch.setattr("tf_nonlinear3dmm.weights.SHIPPED", tmp_path)
     picture = np.random.default_rng(0).integers(0, 256, [130, 130, 3], np.uint8)
     PIL.Image.fromarray(picture).save(tmp_path / "face.png")
     monkeypatch.chdir(tmp_path)

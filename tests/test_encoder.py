@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.encoder import Encoder, plan
+from tf_nonlinear3dmm.networks.encoder import Encoder, plan
 
 TINY = configs.tiny().model
 MEAN = np.array([10, 0, 1, 16, 2, -11, 3, 17], np.float32)

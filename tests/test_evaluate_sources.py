@@ -12,11 +12,11 @@ import pytest
 import scipy.io
 import tensorflow as tf
 
-from datasets.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
-from tf_nonlinear3dmm import configs, data, evaluation, visualize
+from tf_nonlinear3dmm import configs, data, evaluation, weights
+from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
 from tf_nonlinear3dmm.evaluation import measures, subject
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.training import weights
+from tf_nonlinear3dmm.rendering import visualize
 
 CONFIG = configs.preset("tiny")
 FIGURES = {"best", "median", "worst", "cumulative"}

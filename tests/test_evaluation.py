@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, data, evaluation, training, visualize
+from tf_nonlinear3dmm import configs, data, evaluation, training
 from tf_nonlinear3dmm.evaluation import expressiveness, report, tables
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.rendering import camera, visualize
 
 N = 6
 CONFIG = configs.preset("tiny")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, directions, linear, training
-from tf_nonlinear3dmm.evaluation import expressiveness
-from tf_nonlinear3dmm.experiments import (
+from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.evaluation import directions, expressiveness
+from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.studies import (
     alignment,
     autoencoder,
     claims,
@@ -422,7 +423,7 @@ def test_walks_follow_what_was_measured():
 
 @pytest.mark.slow
 def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
-    from datasets.synthetic_faces import teacher
+    from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
 
     one = dict(shape_codes=(6,), texture_codes=(6,), image_codes=(6,), mlp_codes=())
     made = study.tiny(tmp_path / "study", teacher.scan_200, str(faces), **one)

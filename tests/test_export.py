@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 import tf_nonlinear3dmm as n3
-from tf_nonlinear3dmm import command_line, configs, serving, training
+from tf_nonlinear3dmm import configs, serving
+from tf_nonlinear3dmm.core import command_line
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 CONFIG = configs.preset("tiny").model
@@ -46,7 +47,7 @@ def test_weights_come_back_as_float16(model, weights):
 
 
 def test_the_weights_of_a_run_are_the_same_format_with_every_bit(model, tmp_path):
-    training.weights.save(tmp_path / "weights.npz", model, {"step": 7}, exact=True)
+    weights.save(tmp_path / "weights.npz", model, {"step": 7}, exact=True)
     for place in (tmp_path, tmp_path / "weights.npz"):
         loaded = n3.load(place)
         for old, new in zip(model.weights, loaded.weights, strict=True):
@@ -112,7 +113,7 @@ def test_damaged_weights_are_named(tmp_path, weights, change, message):
 def test_missing_weights_say_how_to_train(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="scripts/train.py"):
         n3.load(tmp_path / "none.npz")
-    monkeypatch.setattr("tf_nonlinear3dmm.training.weights.SHIPPED", tmp_path / "small.npz")
+    monkeypatch.setattr("tf_nonlinear3dmm.weights.SHIPPED", tmp_path / "small.npz")
     with pytest.raises(FileNotFoundError, match="no trained weights come with this package"):
         n3.load()
     with pytest.raises(FileNotFoundError, match="the folder has no weights.npz; train with"):

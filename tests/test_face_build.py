@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from tf_nonlinear3dmm import face_model
-from tf_nonlinear3dmm.face_build import (
+from tf_nonlinear3dmm.face import ASSET, load_population, load_skins
+from tf_nonlinear3dmm.face import skins as stored_skins
+from tf_nonlinear3dmm.face.build import (
     assemble,
     clip,
     features,
@@ -26,7 +27,7 @@ ORIGIN = assemble.ORIGIN
 
 @pytest.fixture(scope="module")
 def people():
-    return face_model.load_population(0)
+    return load_population(0)
 
 
 def moved(people, unit):
@@ -51,7 +52,7 @@ def test_the_map_follows_from_the_stored_face(people):
 
 @pytest.mark.slow
 def test_the_fine_map_follows_from_the_stored_face():
-    people = face_model.load_population(1)
+    people = load_population(1)
     np.testing.assert_allclose(uv_again(people, assemble.UV_RINGS[1]), people.uv, atol=1e-4)
 
 
@@ -251,23 +252,23 @@ def test_skins_are_the_usable_ones():
 
 
 def test_stored_skins_are_complete():
-    stored = face_model.load_skins()
+    stored = load_skins()
     assert stored.detail.shape == (20, *skins.SIZE, 3) and len(set(stored.names)) == 20
     for name, kind, male, age in zip(*stored[:1], *stored[2:5], strict=True):
         word, race, sex = name.split("_")
         assert skins.ETHNICITIES[kind] == race and skins.AGES[word] == age
         assert male == sex.startswith("male")
     assert np.isfinite(stored.detail).all() and 0.05 < stored.tone.min() < stored.tone.max() < 1
-    assert face_model.skins.ASSET.stat().st_size < 2.5e6
+    assert stored_skins.ASSET.stat().st_size < 2.5e6
 
 
 def test_a_smaller_map_of_a_skin_keeps_corners_and_mean():
     image = np.random.default_rng(0).normal(size=(31, 41, 3))
     image[:3, :3] = 2.0
-    small = face_model.skins.resize(image, (16, 21))
+    small = stored_skins.resize(image, (16, 21))
     assert abs(small[0, 0, 0] - 2) < 0.1 and abs(small.mean() - image.mean()) < 0.05
     assert small[4:, 4:].std() < 0.75 * image[6:, 6:].std()  # what is too fine is gone
-    np.testing.assert_allclose(face_model.skins.resize(image, (31, 41)), image, atol=1e-12)
+    np.testing.assert_allclose(stored_skins.resize(image, (31, 41)), image, atol=1e-12)
 
 
 def test_texels_find_their_place_on_the_map(people):
@@ -284,7 +285,7 @@ def test_texels_find_their_place_on_the_map(people):
 def test_encoding_a_skin_loses_little():
     rows = np.linspace(-1, 1, 64)[:, np.newaxis, np.newaxis]
     detail = np.broadcast_to(rows * [1.0, 0.9, 0.8], (64, 80, 3))
-    again = face_model.skins.decode(skins.encode(detail))
+    again = stored_skins.decode(skins.encode(detail))
     assert np.abs(again - detail).max() < 0.04
 
 
@@ -314,7 +315,7 @@ def test_rebuilt_skins_are_the_committed_ones():
     copies = [os.environ.get(f"TF_NONLINEAR3DMM_{what}") for what in ("WHEEL", "PACKAGE")]
     if not all(copies):
         pytest.skip("set TF_NONLINEAR3DMM_WHEEL and _PACKAGE to copies of the sources")
-    assert skins.differences(face_model.skins.ASSET, skins.build(*copies)) == []
+    assert skins.differences(stored_skins.ASSET, skins.build(*copies)) == []
 
 
 @pytest.mark.slow
@@ -322,4 +323,4 @@ def test_a_rebuild_gives_the_committed_asset():
     wheel = os.environ.get("TF_NONLINEAR3DMM_WHEEL")
     if not wheel:
         pytest.skip(f"set TF_NONLINEAR3DMM_WHEEL to a copy of {source.WHEEL} to run this test")
-    assert assemble.differences(face_model.ASSET, assemble.build(pathlib.Path(wheel))) == []
+    assert assemble.differences(ASSET, assemble.build(pathlib.Path(wheel))) == []

@@ -4,8 +4,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import face_model
-from tf_nonlinear3dmm.face_model import FaceModel, load_population, sample_shapes
+from tf_nonlinear3dmm.face import ASSET, EMBEDDED, FaceModel, load_population, sample_shapes
 
 PERMUTED = [*range(16, -1, -1)]
 SIZES = {"makehuman": (3016, 5954), "makehuman-12k": (11857, 23558)}
@@ -58,7 +57,7 @@ def test_embedded_sizes(face):
 
 
 def test_the_asset_is_small():
-    assert face_model.ASSET.stat().st_size <= 2e6
+    assert ASSET.stat().st_size <= 2e6
 
 
 def test_the_face_is_one_disk(face):
@@ -122,7 +121,7 @@ def test_slow_albedo_is_where_beards_and_hairlines_do_not_reach(face):
 
 
 def test_the_stitches_between_eyes_and_lids_do_not_count_for_normals(face):
-    level = face_model.EMBEDDED[face.name]
+    level = EMBEDDED[face.name]
     labels = load_population(level).face_label
     np.testing.assert_array_equal(face.normal_triangles, labels < 4)
     assert np.sum(~face.normal_triangles) == (80, 160)[level]

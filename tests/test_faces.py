@@ -2,14 +2,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import (
-    crop,
-    detector,
-    face_networks,
-    faces,
-    lighting,
-    photos,
-)
+from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.data.photos import detector, faces, litert
+from tf_nonlinear3dmm.rendering import lighting
 
 pytest.importorskip("ai_edge_litert")
 skimage_data = pytest.importorskip("skimage.data")
@@ -138,14 +133,14 @@ def test_the_detected_square_is_that_of_the_landmarks(shared):
 @pytest.mark.parametrize("what", ["missing", "damaged"])
 def test_a_network_that_is_missing_or_damaged_is_named(what, tmp_path, monkeypatch):
     if what == "damaged":
-        (tmp_path / face_networks.MESH).write_bytes(b"TFL3 and nothing else")
-    monkeypatch.setattr(face_networks, "FOLDER", tmp_path)
-    with pytest.raises(ValueError, match=f"{face_networks.MESH}: the network is {what}"):
-        face_networks.run(face_networks.MESH, np.zeros([192, 192, 3], np.float32))
+        (tmp_path / litert.MESH).write_bytes(b"TFL3 and nothing else")
+    monkeypatch.setattr(litert, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=f"{litert.MESH}: the network is {what}"):
+        litert.run(litert.MESH, np.zeros([192, 192, 3], np.float32))
 
 
 def test_the_wheel_s_files_are_compared(tmp_path):
-    from tf_nonlinear3dmm.face_build import mediapipe_wheel
+    from tf_nonlinear3dmm.face.build import mediapipe_wheel
 
     files = {"a": b"1", "b": b"2"}
     mediapipe_wheel.write(files, tmp_path / "new")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from tf_nonlinear3dmm import w300
+from tf_nonlinear3dmm.data import mat_labels
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -63,9 +63,11 @@ def test_depth_grows_towards_the_camera(fake):
 def test_pose_and_landmarks_of_mirrored_files_agree(fake):
     plain = fake / "300W_LP" / "HELEN" / "HELEN_000002_1_0.mat"
     mirrored = fake / "300W_LP" / "HELEN_Flip" / plain.name
-    a, b = (w300.Pose(*scipy.io.loadmat(p)["Pose_Para"][0]) for p in (plain, mirrored))
+    a, b = (mat_labels.Pose(*scipy.io.loadmat(p)["Pose_Para"][0]) for p in (plain, mirrored))
     flip = np.diag([-1.0, 1.0, 1.0])
-    np.testing.assert_allclose(w300.rotation(b), flip @ w300.rotation(a) @ flip, atol=1e-6)
+    np.testing.assert_allclose(
+        mat_labels.rotation(b), flip @ mat_labels.rotation(a) @ flip, atol=1e-6
+    )
     assert a.x - 1 == 449 - (b.x - 1)
 
 

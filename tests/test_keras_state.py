@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import configs, keras_state, perceptual, serving
-from tf_nonlinear3dmm.discriminator import Discriminator
+from tf_nonlinear3dmm import configs, serving
+from tf_nonlinear3dmm.core import keras_state
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.networks import perceptual
+from tf_nonlinear3dmm.networks.discriminator import Discriminator
 
 TINY = configs.tiny().model
 MEAN = np.array([11, 0, 0, 16, 0, -11, 0, 16], np.float32)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import layers
+from tf_nonlinear3dmm.networks import layers
 
 B, H, W, C = 3, 5, 4, 2
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from tf_nonlinear3dmm import lighting
+from tf_nonlinear3dmm.rendering import lighting
 
 B, H, W = 2, 3, 5
 FACE = scenes.patch()

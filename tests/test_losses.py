@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, losses
+from tf_nonlinear3dmm import configs, losses
 from tf_nonlinear3dmm.model import LabelCodes
+from tf_nonlinear3dmm.rendering import camera
 
 B, H, W, V, K = 2, 5, 6, 4, 3
 RNG = np.random.default_rng(0)

@@ -4,11 +4,10 @@ import struct
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm import mesh_io
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel, mesh_files
 
 HU, WU = 24, 28
-WRITERS = {".obj": mesh_io.write_obj, ".glb": mesh_io.write_glb}
+WRITERS = {".obj": mesh_files.write_obj, ".glb": mesh_files.write_glb}
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +28,18 @@ def test_write_then_read_gives_the_same_mesh(face, scene, tmp_path, ending):
     path = tmp_path / f"a face{ending}"
     written = WRITERS[ending](path, vertices, face, texture)
     assert sorted(written) == sorted(tmp_path.iterdir())
-    mesh = mesh_io.read(path)
+    mesh = mesh_files.read(path)
     np.testing.assert_allclose(mesh.vertices, vertices * 100, atol=1e-4)  # mm; glb holds float32
     np.testing.assert_array_equal(mesh.triangles, face.triangles)
     np.testing.assert_allclose(mesh.uv, face.uv, atol=1e-6)
-    np.testing.assert_allclose(mesh.normals, mesh_io.vertex_normals(vertices, face), atol=1e-5)
+    np.testing.assert_allclose(mesh.normals, mesh_files.vertex_normals(vertices, face), atol=1e-5)
     np.testing.assert_array_equal(mesh.texture, texture)
 
 
 def test_float_textures_are_rounded(face, scene, tmp_path):
     vertices, texture = scene
-    mesh_io.write_glb(tmp_path / "a.glb", vertices, face, texture / 255.0)
-    np.testing.assert_array_equal(mesh_io.read(tmp_path / "a.glb").texture, texture)
+    mesh_files.write_glb(tmp_path / "a.glb", vertices, face, texture / 255.0)
+    np.testing.assert_array_equal(mesh_files.read(tmp_path / "a.glb").texture, texture)
 
 
 def numbers(path, word):
@@ -49,7 +48,7 @@ def numbers(path, word):
 
 
 def test_an_obj_counts_v_up_from_the_edge_of_the_last_texel(face, scene, tmp_path):
-    mesh_io.write_obj(tmp_path / "a.obj", *scene[:1], face, scene[1])
+    mesh_files.write_obj(tmp_path / "a.obj", *scene[:1], face, scene[1])
     u, v = face.uv.astype(np.float64).T
     expected = np.stack([(u * (WU - 1) + 0.5) / WU, 1 - (v * (HU - 1) + 0.5) / HU], axis=1)
     np.testing.assert_allclose(numbers(tmp_path / "a.obj", "vt"), expected, atol=1e-7)
@@ -65,7 +64,7 @@ def glb_parts(path):
 
 
 def test_a_glb_counts_v_down_and_measures_in_metres(face, scene, tmp_path):
-    mesh_io.write_glb(tmp_path / "a.glb", *scene[:1], face, scene[1])
+    mesh_files.write_glb(tmp_path / "a.glb", *scene[:1], face, scene[1])
     head, data = glb_parts(tmp_path / "a.glb")
     (primitive,) = head["meshes"][0]["primitives"]
 
@@ -83,11 +82,11 @@ def test_a_glb_counts_v_down_and_measures_in_metres(face, scene, tmp_path):
 
 
 def test_normals_point_out_of_the_face_and_leave_the_stitches_out(face):
-    normals = mesh_io.vertex_normals(face.mean_vertices.astype(float), face)
+    normals = mesh_files.vertex_normals(face.mean_vertices.astype(float), face)
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-9)
     assert np.all(normals[face.landmarks[27:31], 2] > 0.4)
     everything = type("All", (), {"triangles": face.triangles, "normal_triangles": slice(None)})
-    other = mesh_io.vertex_normals(face.mean_vertices.astype(float), everything)
+    other = mesh_files.vertex_normals(face.mean_vertices.astype(float), everything)
     changed = np.flatnonzero(np.abs(other - normals).max(axis=1) > 1e-6)
     stitched = np.unique(face.triangles[~face.normal_triangles])
     assert len(changed) > 0 and set(changed) <= set(stitched)
@@ -96,29 +95,29 @@ def test_normals_point_out_of_the_face_and_leave_the_stitches_out(face):
 def test_refusals(face, scene, tmp_path):
     vertices, texture = scene
     with pytest.raises(ValueError, match="a.ply: must end in .obj, got `.ply`"):
-        mesh_io.write_obj(tmp_path / "a.ply", vertices, face, texture)
+        mesh_files.write_obj(tmp_path / "a.ply", vertices, face, texture)
     with pytest.raises(
         ValueError, match=r"`vertices` must have shape \[V, 3\] with V = 3016, got \["
     ):
-        mesh_io.write_glb(tmp_path / "a.glb", vertices[:-1], face, texture)
+        mesh_files.write_glb(tmp_path / "a.glb", vertices[:-1], face, texture)
     with pytest.raises(
         ValueError, match=r"`texture` must have shape \[Hu, Wu, 3\], got \[24, 28\]"
     ):
-        mesh_io.write_glb(tmp_path / "a.glb", vertices, face, texture[..., 0])
+        mesh_files.write_glb(tmp_path / "a.glb", vertices, face, texture[..., 0])
     vertices = vertices.copy()
     vertices[7] = np.nan
     with pytest.raises(ValueError, match=r"`vertices` must be finite, got 1 that are not: \[7\]"):
-        mesh_io.write_glb(tmp_path / "a.glb", vertices, face, texture)
+        mesh_files.write_glb(tmp_path / "a.glb", vertices, face, texture)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_reading_what_is_not_there_or_not_a_mesh(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.glb: there is no such mesh file"):
-        mesh_io.read(tmp_path / "none.glb")
+        mesh_files.read(tmp_path / "none.glb")
     for name in ("bad.glb", "bad.obj"):
         (tmp_path / name).write_text("this is not a mesh")
         with pytest.raises(ValueError, match=f"{name}: (not a mesh|must hold one mesh)"):
-            mesh_io.read(tmp_path / name)
+            mesh_files.read(tmp_path / name)
     (tmp_path / "plain.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     with pytest.raises(ValueError, match="plain.obj: must be a mesh with UV and a texture image"):
-        mesh_io.read(tmp_path / "plain.obj")
+        mesh_files.read(tmp_path / "plain.obj")

@@ -4,7 +4,8 @@ import scipy.optimize
 import scipy.spatial.transform
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, metrics
+from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.rendering import camera
 
 B, K, V = 4, 9, 11
 

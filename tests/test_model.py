@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, decoders
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.networks import decoders
 
 B, S = 2, 32
 TINY = configs.tiny().model

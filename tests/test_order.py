@@ -1,20 +1,14 @@
-"""A file of the package imports only files above it: the order is the flow of data."""
+"""A room of the package imports only rooms above it; docs/architecture.md tells their order."""
 
 import ast
 import pathlib
+import re
 
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "tf_nonlinear3dmm"
-ORDER = """
-    configs filenames keras_state command_line shapes linear replicas repeatable
-    face_model face_build face_formats
-    mesh_io layers camera encoder decoders discriminator
-    packing sampling spans coverage rasterizer antialias lighting renderer unwrap
-    crop archive face_networks detector face_mesh faces photos w300 records data
-    model detail baselines perceptual losses metrics directions visualize plots training evaluation
-    experiments serving shipped page benchmark
-""".split()
+PAGE = PACKAGE.parent / "docs" / "architecture.md"
+ORDER = re.findall(r"^\| `(\w+)(?:\.py|/)?` \|", PAGE.read_text(), re.M)  # its table of rooms
 
 
 def room(path):
@@ -42,7 +36,7 @@ FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.stem
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_file_imports_only_files_above_it(path):
+def test_a_room_imports_only_rooms_above_it(path):
     here = room(path)
     assert here in ORDER, f"{here} has no place in the order"
     for other in imported_rooms(path):

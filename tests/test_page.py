@@ -12,15 +12,17 @@ import PIL.Image
 import pytest
 import trimesh
 
-from tf_nonlinear3dmm import configs, face_networks, photos
-from tf_nonlinear3dmm.directions import Direction
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.data import photos
+from tf_nonlinear3dmm.data.photos import litert
+from tf_nonlinear3dmm.evaluation.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 pytest.importorskip("fastapi", reason="the page needs fastapi, uvicorn and python-multipart")
 pytestmark = pytest.mark.filterwarnings("ignore:.*(httpx|multipart|anyio).*")
 
-from tf_nonlinear3dmm import page  # noqa: E402
-from tf_nonlinear3dmm.page import server  # noqa: E402
+from tf_nonlinear3dmm import demo  # noqa: E402
+from tf_nonlinear3dmm.demo import server  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def explorer():
     step = random.normal(0, 3.0, [config.shape_code_size]).astype(np.float32)
     noise = random.integers(0, 255, [45, 45, 3], np.uint8)  # any size
     moves = [Direction("shape_age", "age", "Shape", "shape", step)]
-    return page.Explorer(model, moves, {"Ada": noise})
+    return demo.Explorer(model, moves, {"Ada": noise})
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_a_model_without_light_has_no_light_sliders():
     model = Nonlinear3DMM(config, np.zeros(8, np.float32), np.ones(8, np.float32))
     import fastapi.testclient
 
-    app = server.application(page.Explorer(model))
+    app = server.application(demo.Explorer(model))
     client = fastapi.testclient.TestClient(app, "http://127.0.0.1")
     assert client.get("/api/model").json()["groups"] == []
     face = client.post("/api/sample", json={"name": "mean"}).json()["face"]
@@ -176,7 +178,7 @@ def test_without_the_detector_a_photo_says_what_to_install(client, monkeypatch):
     def missing(name, folder):
         raise ImportError("finding faces needs ai-edge-litert")
 
-    monkeypatch.setattr(face_networks, "_load", missing)
+    monkeypatch.setattr(litert, "_load", missing)
     blank = io.BytesIO()
     PIL.Image.new("RGB", (80, 60)).save(blank, "PNG")
     answer = client.post("/api/photo", files={"photo": ("x.png", blank.getvalue(), "image/png")})

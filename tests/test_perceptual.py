@@ -5,7 +5,7 @@ import pytest
 import scipy.io
 import tensorflow as tf
 
-from tf_nonlinear3dmm import perceptual
+from tf_nonlinear3dmm.networks import perceptual
 
 IMAGES = np.random.default_rng(0).random([2, 32, 32, 3]).astype(np.float32)
 

@@ -7,9 +7,9 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from datasets.photo_folder import photo_folder_dataset_builder as photo_folder
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.data import freshness, sources
+from tf_nonlinear3dmm.data.builders.photo_folder import photo_folder_dataset_builder as photo_folder
 
 skimage_data = pytest.importorskip("skimage.data")
 

@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import crop, photos
+from tf_nonlinear3dmm.data import crop, photos
 
 H, W = 30, 40
 

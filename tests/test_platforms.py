@@ -8,8 +8,9 @@ import threading
 import programs
 import pytest
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.data import sources
-from tf_nonlinear3dmm.training import RunError, checkpoints, runs
+from tf_nonlinear3dmm.training import RunError, runs
 
 ELSEWHERE = """
 import os, signal, sys
@@ -77,11 +78,11 @@ def test_the_locks_of_a_killed_process_are_free(tmp_path):
 
 def test_a_folder_is_synchronized_where_the_system_opens_folders(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
-        checkpoints.sync_folder(tmp_path / "missing")
+        array_files.sync_folder(tmp_path / "missing")
     monkeypatch.delattr(os, "O_DIRECTORY")
 
     def refuse(path, flags):
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr(os, "open", refuse)  # as Windows does
-    checkpoints.sync_folder(tmp_path)
+    array_files.sync_folder(tmp_path)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, renderer
-from tf_nonlinear3dmm.experiments import pose
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.studies import pose
 
 N, S, UV = 3, 40, (24, 28)
 

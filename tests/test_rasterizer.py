@@ -6,8 +6,8 @@ import scipy.spatial
 import tensorflow as tf
 from tensorflow.python.framework import kernels
 
-from tf_nonlinear3dmm import camera, rasterizer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, rasterizer
 
 B, H, W, V, T, C = 3, 9, 13, 17, 29, 4
 SIZE = (H, W)

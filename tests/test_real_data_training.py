@@ -5,7 +5,8 @@ import dataclasses
 import PIL.Image
 import pytest
 
-from tf_nonlinear3dmm import configs, evaluation, face_formats, training
+from tf_nonlinear3dmm import configs, evaluation, training
+from tf_nonlinear3dmm.face import formats
 
 skimage_data = pytest.importorskip("skimage.data")
 pytestmark = pytest.mark.slow
@@ -55,7 +56,7 @@ def test_photographs_alone_train(photos, tmp_path):
 
 
 def test_another_face_model_is_converted_sampled_trained_and_evaluated(shared, tmp_path):
-    face, _ = face_formats.convert(shared / "real_faces" / "ict_face_f16.npz", name="ict")
+    face, _ = formats.convert(shared / "real_faces" / "ict_face_f16.npz", name="ict")
     face.save(tmp_path / "ict.npz")
     run = train(tmp_path, "synthetic_faces", face_model=tmp_path / "ict.npz")
     assert "nan" not in (run / "metrics.jsonl").read_text().lower()

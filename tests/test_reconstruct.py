@@ -10,22 +10,14 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import (
-    camera,
-    configs,
-    crop,
-    detail,
-    faces,
-    filenames,
-    lighting,
-    mesh_io,
-    photos,
-    renderer,
-    serving,
-    training,
-)
-from tf_nonlinear3dmm import visualize as pictures
+from tf_nonlinear3dmm import configs, serving, training
+from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.data.photos import faces
+from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling
+from tf_nonlinear3dmm.rendering import visualize as pictures
 from tf_nonlinear3dmm.serving import portraits
 
 H, W = 150, 120
@@ -77,7 +69,7 @@ def found(model, picture):
 def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, tmp_path, ending):
     portrait = found(model, photo())
     portraits.write(portrait, photo(), model, tmp_path / "face", texture="lit")
-    mesh = mesh_io.read(tmp_path / f"face{ending}")
+    mesh = mesh_files.read(tmp_path / f"face{ending}")
     about = json.loads((tmp_path / "face.json").read_text())
     projection = tf.constant([about["projection"]], tf.float32)
     size = (about["photo_size"]["height"], about["photo_size"]["width"])
@@ -86,9 +78,9 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
         tf.constant(mesh.texture[None] / 255, tf.float32),
         *(projection, None, renderer.face_tensors(model.face, mesh.texture.shape[:2]), size),
     )
-    result, fine = portrait.result, detail.tensors(model)
+    result, fine = portrait.result, upsampling.tensors(model)
     direct = renderer.render(
-        *(result.vertices, detail.stretch(result.albedo_map, fine.texel_triangle.shape)),
+        *(result.vertices, upsampling.stretch(result.albedo_map, fine.texel_triangle.shape)),
         *(tf.constant(portrait.projection[None]), result.illumination, fine, size),
     )
     assert size == (H, W) and tf.reduce_mean(direct.mask) > 0.1
@@ -106,7 +98,7 @@ def test_camera_and_landmarks_are_in_pixels_of_the_photo(model, detected, tmp_pa
     np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-4)
     landmarks = photos.read_landmarks((tmp_path / "face.pts").read_bytes(), "face.pts")
     np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-3)
-    points = mesh_io.read(tmp_path / "face.obj").vertices[model.face.landmarks]
+    points = mesh_files.read(tmp_path / "face.obj").vertices[model.face.landmarks]
     shown = np.c_[points, np.ones(68)] @ np.transpose(about["projection"])
     np.testing.assert_allclose(shown, portrait.landmarks, atol=1e-2)
     centre = BOX[:2] + BOX[2:] / 2
@@ -321,7 +313,7 @@ def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
     for path in out.glob("*.json"):
         photo_path = json.loads(path.read_text())["photo"]
         levels[photo_path] = np.percentile(skin(out, path.stem), 50)
-        direct = mesh_io.read(path.with_suffix(".glb")).texture
+        direct = mesh_files.read(path.with_suffix(".glb")).texture
         np.testing.assert_array_equal(direct, skin(out, path.stem))
         with PIL.Image.open(out / f"{path.stem}_overview.png") as overview:
             assert overview.width > 5 * portraits.PICTURE  # and no texture in its place

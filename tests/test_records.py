@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, configs, crop, data, records, renderer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm.data import crop, records
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, renderer
 
 SIZE, UV = 112, (96, 112)
 

@@ -4,8 +4,8 @@ import reference
 import scenes
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, renderer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, renderer
 
 B, H, W, HU, WU = 2, 9, 11, 6, 8
 SIZE = (H, W)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import repeatable
+from tf_nonlinear3dmm.core import determinism
 
 PROGRAM = pathlib.Path(__file__).parent / "few_steps.py"
 
@@ -59,7 +59,7 @@ def test_gradients_are_added_in_pairs():
         features = tf.tanh(trunk(x))
         return tf.reduce_sum(tf.stack([tf.reduce_sum(layer(features) ** 2) for layer in layers]))
 
-    step = tf.function(lambda x: repeatable.gradients(loss(x), variables))
+    step = tf.function(lambda x: determinism.gradients(loss(x), variables))
     x = tf.random.stateless_normal([7, 2], [0, 0])
     graph = step.get_concrete_function(x).graph.as_graph_def()
     sums = [len(node.input) for node in graph.node if node.op == "AddN"]

@@ -4,7 +4,7 @@ import reference
 import scenes
 import tensorflow as tf
 
-from tf_nonlinear3dmm import sampling
+from tf_nonlinear3dmm.rendering import sampling
 
 B, H, W, C, N = 2, 5, 7, 3, 23
 

@@ -11,19 +11,11 @@ import pytest
 import tensorflow as tf
 
 import tf_nonlinear3dmm as n3
-from tf_nonlinear3dmm import (
-    configs,
-    data,
-    directions,
-    evaluation,
-    plots,
-    serving,
-    shipped,
-    training,
-    visualize,
-)
-from tf_nonlinear3dmm.shipped import labelled, samples
-from tf_nonlinear3dmm.training import weights
+from tf_nonlinear3dmm import configs, data, evaluation, serving, training, weights
+from tf_nonlinear3dmm.demo import labelled, samples
+from tf_nonlinear3dmm.evaluation import directions, plots
+from tf_nonlinear3dmm.maintenance import release
+from tf_nonlinear3dmm.rendering import visualize
 
 MEAN = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
 
@@ -59,7 +51,7 @@ CROPS = [np.full([20, 20, 3], 25 * k, np.uint8) for k in range(1, 9)]
 @pytest.fixture(scope="module")
 def folder(run, tmp_path_factory):
     made = tmp_path_factory.mktemp("assets") / "trained"
-    paths = shipped.ship(run, CROPS, made, faces=22, note="In no time.")
+    paths = release.ship(run, CROPS, made, faces=22, note="In no time.")
     assert sorted(paths) == sorted(made.iterdir())
     return made
 
@@ -73,7 +65,7 @@ def test_the_folder_loads_as_the_run(run, folder):
 
 def test_a_direction_does_what_the_labels_say(run, folder):
     """Faces of more `age` are brighter here: so is what the step makes of the mean code."""
-    found = {d.name: d for d in shipped.directions_of(folder)}
+    found = {d.name: d for d in labelled.directions_of(folder)}
     assert [*found] == ["shape_age", "albedo_age"]
     model, config = training.load(run)
     split = data.open_split(labelled.request_of(config), config, "train")
@@ -86,11 +78,11 @@ def test_a_direction_does_what_the_labels_say(run, folder):
 
 
 def test_samples_come_back(folder):
-    found = shipped.read_samples(folder)
+    found = samples.read_samples(folder)
     assert [*found] == [*samples.NAMES]
     for crop, wanted in zip(found.values(), CROPS, strict=True):
         np.testing.assert_allclose(crop.astype(int), wanted, atol=2)  # JPEG
-    assert {*shipped.read_samples(folder / "none")} <= {*samples.NAMES}  # the package's, or none
+    assert {*samples.read_samples(folder / "none")} <= {*samples.NAMES}  # the package's, or none
 
 
 def test_the_card_has_command_config_curves_and_report(run, folder):
@@ -114,36 +106,36 @@ def test_rounding_is_measured(run, folder):
 
 def test_a_run_without_directions_finds_them_where_its_faces_are(run, tmp_path):
     said = []
-    found = shipped.directions_of(run, said.append)
+    found = labelled.directions_of(run, said.append)
     assert len(found) == 2 and "finding" in said[0]
     assert (run / "directions.npz").is_file()
-    assert len(shipped.directions_of(run, said.append)) == 2 and len(said) == 1  # kept
+    assert len(labelled.directions_of(run, said.append)) == 2 and len(said) == 1  # kept
     (run / "directions.npz").unlink()
     moved = json.loads((run / "config.json").read_text())
     moved["data"]["folder"] = str(tmp_path / "nowhere")
     moved["data"]["sources"] = "synthetic_faces"
     (tmp_path / "config.json").write_text(json.dumps(moved))
     (tmp_path / "weights.npz").write_bytes((run / "weights.npz").read_bytes())
-    assert shipped.directions_of(tmp_path, said.append) == []
+    assert labelled.directions_of(tmp_path, said.append) == []
     assert "its training faces are not in" in said[1] and not (tmp_path / "nowhere").exists()
 
 
 def test_a_file_of_weights_has_the_directions_beside_it(folder, tmp_path):
-    assert len(shipped.directions_of(folder / "weights.npz")) == 2
+    assert len(labelled.directions_of(folder / "weights.npz")) == 2
     (tmp_path / "weights.npz").write_bytes((folder / "weights.npz").read_bytes())
-    assert shipped.directions_of(tmp_path / "weights.npz") == []
+    assert labelled.directions_of(tmp_path / "weights.npz") == []
 
 
 def test_what_is_not_finished_is_not_shipped(run, tmp_path, monkeypatch):
-    with pytest.raises(shipped.ShipError, match="is not a run"):
-        shipped.ship(tmp_path, CROPS, tmp_path / "out")
+    with pytest.raises(release.ShipError, match="is not a run"):
+        release.ship(tmp_path, CROPS, tmp_path / "out")
     for name in ("config.json", "weights.npz"):
         (tmp_path / name).write_bytes((run / name).read_bytes())
-    with pytest.raises(shipped.ShipError, match="has no report: python scripts/evaluate.py"):
-        shipped.ship(tmp_path, CROPS, tmp_path / "out")
-    monkeypatch.setattr("tf_nonlinear3dmm.shipped.making.LARGEST", 1000)
-    with pytest.raises(shipped.ShipError, match="are larger than"):
-        shipped.ship(run, CROPS, tmp_path / "out")
+    with pytest.raises(release.ShipError, match="has no report: python scripts/evaluate.py"):
+        release.ship(tmp_path, CROPS, tmp_path / "out")
+    monkeypatch.setattr("tf_nonlinear3dmm.maintenance.release.making.LARGEST", 1000)
+    with pytest.raises(release.ShipError, match="are larger than"):
+        release.ship(run, CROPS, tmp_path / "out")
     assert not [*tmp_path.glob("out/weights.npz")]
 
 
@@ -162,7 +154,7 @@ def test_the_script_ships_a_run(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", [*sys.path])
     runpy.run_path("scripts/ship_weights.py", run_name="__main__")
     assert f"wrote {tmp_path / serving.FILE}" in capsys.readouterr().out
-    found = shipped.read_samples(tmp_path)
+    found = samples.read_samples(tmp_path)
     assert len(found) == 8 and all(crop.shape == (32, 32, 3) for crop in found.values())
     assert np.std([crop.mean() for crop in found.values()]) > 2  # eight people
 
@@ -171,17 +163,17 @@ def test_what_comes_with_the_package_is_whole():
     if not (serving.SHIPPED / serving.FILE).is_file():
         pytest.skip("no trained weights come with this copy of the package")
     path = serving.SHIPPED / serving.FILE
-    assert path.stat().st_size <= shipped.LARGEST
+    assert path.stat().st_size <= release.LARGEST
     with np.load(path) as file:
         kernels = [file[n] for n in file.files if n != "config" and file[n].ndim > 1]
     assert {k.dtype for k in kernels} == {np.dtype(np.float16)}
     model = n3.load()
-    for direction in shipped.directions_of():
+    for direction in labelled.directions_of():
         length = getattr(model.config, f"{direction.part}_code_size")
         assert direction.step.shape == (length,) and np.abs(direction.step).max() > 0
-    groups = {d.group for d in shipped.directions_of()}
+    groups = {d.group for d in labelled.directions_of()}
     assert groups == {title for title, _ in directions.GROUPS.values()}
-    found = shipped.read_samples()
+    found = samples.read_samples()
     size = model.config.image_size
     crops = np.stack([tf.image.resize(c, [size, size], antialias=True) for c in found.values()])
     result = model.reconstruct(crops.astype(np.float32) / 255)

@@ -10,7 +10,8 @@ import fake_faces
 import programs
 import pytest
 
-from tf_nonlinear3dmm import command_line, configs
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import command_line
 
 
 def parse(*words):

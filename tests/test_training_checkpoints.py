@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.training import checkpoints
 
 ARRAYS = {"a/0000": np.arange(5, dtype=np.float32), "b/0000": np.array(3, np.int64)}
@@ -43,7 +44,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, damage):
     assert store.load_latest(lines.append)[1]["step"] == 1
     assert "00000002.npz cannot be read" in lines[0]
     store.path(1).write_bytes(b"")
-    with pytest.raises(checkpoints.LoadError, match="no checkpoint in .* can be read"):
+    with pytest.raises(array_files.LoadError, match="no checkpoint in .* can be read"):
         store.load_latest(lines.append)
 
 
@@ -64,7 +65,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch, call):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(checkpoints.SaveError, match="cannot write .*2.npz: No space left"):
+    with pytest.raises(array_files.SaveError, match="cannot write .*2.npz: No space left"):
         store.save(2, ARRAYS, {"step": 2})
     assert [p.name for p in tmp_path.iterdir()] == ["00000001.npz"]
     assert store.load_latest()[1]["step"] == 1
@@ -72,25 +73,25 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch, call):
 
 def test_a_full_disk_under_tensorflow_reads_like_any_other():
     said = "{{function_node w_device_/job:localhost}} /r/tensorboard/e.v2; No space left [Op:Flush]"
-    with pytest.raises(checkpoints.SaveError, match="^cannot write /r/tensorboard: No space left$"):
-        with checkpoints.writing("/r/tensorboard"):
+    with pytest.raises(array_files.SaveError, match="^cannot write /r/tensorboard: No space left$"):
+        with array_files.writing("/r/tensorboard"):
             raise tf.errors.ResourceExhaustedError(None, None, said)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     store = checkpoints.Checkpoints(tmp_path / "file" / "checkpoints", keep=1)
-    with pytest.raises(checkpoints.SaveError, match="cannot write .*Not a directory"):
+    with pytest.raises(array_files.SaveError, match="cannot write .*Not a directory"):
         store.save(1, ARRAYS, {})
 
 
 def test_arrays_that_do_not_fit_change_nothing():
     variables = [tf.Variable([1.0, 2.0]), tf.Variable(3.0)]
     arrays = checkpoints.values_of(variables)
-    with pytest.raises(checkpoints.LoadError, match="has 2 arrays, this model needs 1"):
+    with pytest.raises(array_files.LoadError, match="has 2 arrays, this model needs 1"):
         checkpoints.assign(variables[:1], arrays, "it")
     wrong = arrays | {"0001": np.zeros(4), "0000": np.zeros(2)}
-    with pytest.raises(checkpoints.LoadError, match=r"array 1 must have shape \[\], got \[4\]"):
+    with pytest.raises(array_files.LoadError, match=r"array 1 must have shape \[\], got \[4\]"):
         checkpoints.assign(variables, wrong, "it")
     np.testing.assert_array_equal(variables[0], [1, 2])
     variables[0].assign([9, 9])

@@ -13,6 +13,7 @@ import tensorflow as tf
 import test_training_updates as small
 
 from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.training import checkpoints, progress, records, updates
 from tf_nonlinear3dmm.training.loop import Loop, Position
 from tf_nonlinear3dmm.training.observer import Observer
@@ -59,7 +60,7 @@ class Validation:
 def save(path, model, state):
     """`weights.save` for the small model."""
     tensors = [v.value for v in model.weights if "float" in v.dtype]
-    checkpoints.write(path, checkpoints.values_of(tensors), state)
+    array_files.write(path, checkpoints.values_of(tensors), state)
 
 
 def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
@@ -202,7 +203,7 @@ def test_a_second_signal_does_not_wait(tmp_path, interrupts):
 
 
 def test_the_best_averaged_weights_of_the_last_stage_are_kept(whole):
-    arrays, state = checkpoints.read(whole / "weights.npz")
+    arrays, state = array_files.read(whole / "weights.npz")
     lines = records.read(whole / "metrics.jsonl")
     scores = {
         line["step"]: line["nme"]
@@ -219,11 +220,11 @@ def test_a_disk_that_fills_up_leaves_the_checkpoint_before(tmp_path, monkeypatch
     class Full(checkpoints.Checkpoints):
         def save(self, step, arrays, state):
             if step == 5:
-                raise checkpoints.SaveError("cannot write: No space left on device")
+                raise array_files.SaveError("cannot write: No space left on device")
             super().save(step, arrays, state)
 
     monkeypatch.setattr(checkpoints, "Checkpoints", Full)
-    with pytest.raises(checkpoints.SaveError):
+    with pytest.raises(array_files.SaveError):
         run(tmp_path)
     assert Full(tmp_path / "checkpoints", 2).load_latest()[1]["step"] == 4
 
@@ -248,7 +249,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path, name):
         (tmp_path / name).mkdir()
     else:
         (tmp_path / name).write_text("")
-    with pytest.raises(checkpoints.SaveError, match=f"cannot write {tmp_path}/{name}.*: [A-Z]"):
+    with pytest.raises(array_files.SaveError, match=f"cannot write {tmp_path}/{name}.*: [A-Z]"):
         run(tmp_path)
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import checkpoints, observer, records, runs, strategies
 
@@ -185,7 +186,7 @@ def test_the_adversarial_term_trains_a_discriminator(prepared, tmp_path):
     lines = records.read(tmp_path / "run" / "metrics.jsonl")[:4]
     assert all({"adversarial", "discriminator"} < {*line} for line in lines)
     store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints", 3)
-    before, after = (checkpoints.read(store.path(step))[0] for step in (2, 4))
+    before, after = (array_files.read(store.path(step))[0] for step in (2, 4))
     assert (before["discriminator/0000"] != after["discriminator/0000"]).any()
     assert after["history/0001"] == 32 and after["history/0000"].dtype == np.uint8
     assert training.load(tmp_path / "run")
@@ -236,7 +237,7 @@ def test_stages_train_what_they_say_and_resume_bit_for_bit(prepared, tmp_path, m
         assert training.train(config, tmp_path / "part") == training.Outcome(False, 3, 6)
     assert training.train(config, tmp_path / "part") == training.Outcome(True, 6, 6)
     paths = [tmp_path / run / "checkpoints" / "00000006.npz" for run in ("whole", "part")]
-    held = [checkpoints.read(path)[0] for path in paths]
+    held = [array_files.read(path)[0] for path in paths]
     assert {*held[0]} == {*held[1]}
     for name, array in held[0].items():
         np.testing.assert_array_equal(array, held[1][name], err_msg=name)
@@ -248,7 +249,7 @@ def test_each_stage_leaves_the_other_networks_as_they_are(prepared, tmp_path):
         config = staged(prepared, decoders=stages[0], encoder=stages[1], finetune=0)
         training.train(config, tmp_path / name)
         last = f"{sum(stages):08d}.npz"
-        held[name], _ = checkpoints.read(tmp_path / name / "checkpoints" / last)
+        held[name], _ = array_files.read(tmp_path / name / "checkpoints" / last)
     model = Nonlinear3DMM(config.model, np.zeros(8), np.ones(8))
     learns = {id(weight) for weight in model.encoder.weights}
     for i, weight in enumerate(v for v in model.weights if "float" in v.dtype):

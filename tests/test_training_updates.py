@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.training import checkpoints, updates
+from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.training import updates
 
 STAGE = configs.StageConfig(steps=20, learning_rate=0.1)
 
@@ -173,7 +174,7 @@ def test_a_restored_run_goes_on_bit_for_bit():
 def test_a_checkpoint_of_another_model_is_refused():
     arrays = make().arrays()
     other = make(optimizer="adam")
-    with pytest.raises(checkpoints.LoadError, match="the checkpoint, part `all_optimizer` has"):
+    with pytest.raises(array_files.LoadError, match="the checkpoint, part `all_optimizer` has"):
         other.restore(arrays, "the checkpoint")
 
 

@@ -6,7 +6,7 @@ import scenes
 import tensorflow as tf
 from test_renderer import head
 
-from tf_nonlinear3dmm import renderer, unwrap
+from tf_nonlinear3dmm.rendering import renderer, unwrap
 
 H, W, HU, WU = 40, 44, 24, 28
 PLATE = np.array([[-1.0, 1, 0], [-1, -1, 0], [1, -1, 0], [1, 1, 0]])

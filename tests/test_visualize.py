@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, plots, renderer, visualize
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.evaluation import plots
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, renderer, visualize
 
 B, S, UV = 2, 32, (12, 14)
 FACE = FaceModel.load("makehuman")

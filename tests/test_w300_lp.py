@@ -9,10 +9,10 @@ import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
-from datasets.w300_lp import w300_lp_dataset_builder as w300_lp
-from tf_nonlinear3dmm import archive, configs, crop, data, metrics, records, w300
-from tf_nonlinear3dmm.data import augment
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm import configs, data, metrics
+from tf_nonlinear3dmm.data import archive, augment, crop, mat_labels, records
+from tf_nonlinear3dmm.data.builders.w300_lp import w300_lp_dataset_builder as w300_lp
+from tf_nonlinear3dmm.face import FaceModel
 
 
 def prepare(tmp_path, source, config="s32", **changes):
@@ -246,7 +246,7 @@ def test_with_the_fitted_face_geometry_and_texture_are_exact(basel_files, tmp_pa
         found = w300_lp.make_example(tree, f"300W_LP/{subset}/AFW_1_{k}", fitted)
         assert found["has_texture"] and found["has_projection"]
         coefficients = (found[key][np.newaxis] for key in ("shape_para", "exp_para"))
-        vertices = w300.vertices(*coefficients, face)[0]
+        vertices = mat_labels.vertices(*coefficients, face)[0]
         projection = found["projection"]
         points = vertices[face.landmarks] @ projection[:, :3].T + projection[:, 3]
         if subset == "AFW":

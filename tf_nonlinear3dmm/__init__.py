@@ -13,7 +13,7 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {  # imported when they are first used: TensorFlow takes seconds to load
-    "FaceModel": "face_model",
+    "FaceModel": "face",
     "Nonlinear3DMM": "model",
     "Reconstruction": "model",
     "load": "serving",
@@ -33,7 +33,7 @@ def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name] in ("model", "serving"):  # which is told before anything needs Keras
-        importlib.import_module(f"{__name__}.keras_state")
+        importlib.import_module(f"{__name__}.core.keras_state")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, replicas, shapes
+from tf_nonlinear3dmm.core import replicas, shapes
+from tf_nonlinear3dmm.rendering import camera
 
 FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled closer
 PAIRS = 20  # of skin texels per image

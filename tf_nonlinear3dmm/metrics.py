@@ -7,7 +7,7 @@ units of their face model, angles are degrees; nothing here averages over faces 
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
+from tf_nonlinear3dmm.core import shapes
 
 YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the 68 landmarks

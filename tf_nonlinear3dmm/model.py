@@ -12,9 +12,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import decoders, keras_state, rasterizer, renderer, sampling, shapes
-from tf_nonlinear3dmm.encoder import Encoder
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.networks import decoders
+from tf_nonlinear3dmm.networks.encoder import Encoder
+from tf_nonlinear3dmm.rendering import rasterizer, renderer, sampling
 
 
 class Reconstruction(NamedTuple):

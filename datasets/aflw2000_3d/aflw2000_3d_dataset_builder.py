@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, filenames, photos, records
+from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.data import archive, photos, records
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
 ZIP_SIZE = 87_413_900

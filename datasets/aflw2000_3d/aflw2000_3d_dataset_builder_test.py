@@ -2,7 +2,7 @@
 
 import tensorflow_datasets as tfds
 
-from datasets.aflw2000_3d import aflw2000_3d_dataset_builder
+from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_builder
 
 
 class Test(tfds.testing.DatasetBuilderTestCase):

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, photos, records
+from tf_nonlinear3dmm.data import archive, photos, records
 
 
 @dataclasses.dataclass(eq=False)

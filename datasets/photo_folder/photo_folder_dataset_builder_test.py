@@ -2,7 +2,7 @@
 
 import tensorflow_datasets as tfds
 
-from datasets.photo_folder import photo_folder_dataset_builder
+from tf_nonlinear3dmm.data.builders.photo_folder import photo_folder_dataset_builder
 
 
 class Test(tfds.testing.DatasetBuilderTestCase):

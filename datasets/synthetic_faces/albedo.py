@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.ndimage
 
-from datasets.synthetic_faces import coats, complexion, creases, openings
-from datasets.synthetic_faces import surface as surface_lib
-from datasets.synthetic_faces.fade import step
+from tf_nonlinear3dmm.data.builders.synthetic_faces import coats, complexion, creases, openings
+from tf_nonlinear3dmm.data.builders.synthetic_faces import surface as surface_lib
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import step
 
 BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)

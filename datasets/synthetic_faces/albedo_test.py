@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from datasets.synthetic_faces import albedo, complexion, identity, look, openings, surface
-from tf_nonlinear3dmm import face_model
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    albedo,
+    complexion,
+    identity,
+    look,
+    openings,
+    surface,
+)
+from tf_nonlinear3dmm.face import FaceModel, load_kinds, load_population
 
 SIZE = (96, 112)
 
 
 @pytest.fixture(scope="module")
 def skin(population):
-    return surface.measure(population, face_model.FaceModel.load("makehuman"), SIZE)
+    return surface.measure(population, FaceModel.load("makehuman"), SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +107,7 @@ def test_every_skin_lies_where_the_map_says(skin):
     assert lips.sum() > 5
     redness = texels[..., 0] - texels[..., 1]
     more = redness[:, lips].mean(axis=1) - redness[:, cheeks(skin)].mean(axis=1)
-    assert more.min() > 0 and more[face_model.load_kinds().ethnicity > 0].min() > 0.08
+    assert more.min() > 0 and more[load_kinds().ethnicity > 0].min() > 0.08
     nostril = skin.masks["nostril"] > 0.5
     assert (texels[:, nostril].mean(axis=(1, 2)) < texels[:, cheeks(skin)].mean(axis=(1, 2))).all()
 
@@ -114,8 +121,8 @@ def test_skins_are_alike_on_both_sides_and_carry_no_light(skin):
 
 
 def test_both_levels_wear_the_same_skin(skin):
-    fine = face_model.load_population(1)
-    other = surface.measure(fine, face_model.FaceModel.load("makehuman-12k"), SIZE)
+    fine = load_population(1)
+    other = surface.measure(fine, FaceModel.load("makehuman-12k"), SIZE)
     person = drawn(5)
     colours = [albedo.whole(s, albedo.make_noise(SIZE), person, 0.0) for s in (skin, other)]
     for region in (cheeks, middle_of_lips):
@@ -148,7 +155,7 @@ def test_tones_spread_as_those_of_people_do(skin, noise):
 
 
 def test_mixtures_follow_ancestry_sex_and_age():
-    kinds, random = face_model.load_kinds(), np.random.default_rng(0)
+    kinds, random = load_kinds(), np.random.default_rng(0)
     for race, male, age in ((0, True, 0.5), (1, False, 0.95), (2, True, 0.75)):
         drawn = [complexion.sample(random, np.eye(3)[race], male, age) for _ in range(60)]
         shares = np.zeros(len(kinds.names))

@@ -5,8 +5,8 @@ Each function yields coats, from the skin upwards: (cover `[N]`, colour `[3]` or
 
 import numpy as np
 
-from datasets.synthetic_faces import surface as surface_lib
-from datasets.synthetic_faces.fade import bump, step
+from tf_nonlinear3dmm.data.builders.synthetic_faces import surface as surface_lib
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
 
 INNER = 0.022  # dm, the inner end of a brow lies higher than the ridge
 FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of the upper lid

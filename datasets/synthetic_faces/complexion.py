@@ -7,7 +7,8 @@ import numpy as np
 import scipy.ndimage
 import scipy.spatial
 
-from tf_nonlinear3dmm import face_model, renderer
+from tf_nonlinear3dmm.face import FaceModel, load_kinds, load_skins
+from tf_nonlinear3dmm.rendering import renderer
 
 MIXED = 3  # skins in a person's mixture
 FINE = 4.0  # texels at 192 rows: what is finer is creases and pores, not colour
@@ -30,7 +31,7 @@ class Complexions(NamedTuple):
 
 def on_map(face, size):
     """The `Complexions` on a map of `size` of an embedded `FaceModel`, of either level."""
-    skins = face_model.load_skins(size)
+    skins = load_skins(size)
     brightness = np.log(skins.tone.mean(axis=1))
     bright = skins.detail.mean(axis=-1)
     old = bright[skins.age == 1].mean(axis=0) - bright[skins.age == 0.5].mean(axis=0)
@@ -47,7 +48,7 @@ def on_map(face, size):
 
 def _same_place(face, size):
     """For each texel of another level's map, the texel of the stored map at the same place."""
-    stored, own = (_positions(f, size) for f in (face_model.FaceModel.load("makehuman"), face))
+    stored, own = (_positions(f, size) for f in (FaceModel.load("makehuman"), face))
     return scipy.spatial.cKDTree(stored).query(own)[1]
 
 
@@ -60,7 +61,7 @@ def _positions(face, size):
 
 @functools.cache
 def _kinds():
-    return face_model.load_kinds()
+    return load_kinds()
 
 
 def sample(random, race, male, age):

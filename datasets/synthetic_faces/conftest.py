@@ -2,8 +2,8 @@
 
 import pytest
 
-from datasets.synthetic_faces import generator
-from tf_nonlinear3dmm import face_model
+from tf_nonlinear3dmm.data.builders.synthetic_faces import generator
+from tf_nonlinear3dmm.face import load_population
 
 
 @pytest.fixture(scope="session")
@@ -19,4 +19,4 @@ def block(studio):
 
 @pytest.fixture(scope="session")
 def population():
-    return face_model.load_population()
+    return load_population()

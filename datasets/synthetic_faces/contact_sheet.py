@@ -5,7 +5,7 @@ import io
 import numpy as np
 import PIL.Image
 
-from datasets.synthetic_faces import generator
+from tf_nonlinear3dmm.data.builders.synthetic_faces import generator
 
 
 def draw(studio, split, count, columns=8, first=0, labels=False):

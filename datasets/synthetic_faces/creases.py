@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces.fade import bump, step
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
 
 OLD_SKIN = 1.6  # strength of the fine detail of old skins
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, lighting, rasterizer
+from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer
 
 SH_CONSTANTS = np.array(lighting.SH_CONSTANTS, np.float32)
 

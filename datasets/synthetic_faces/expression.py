@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces.muscles import GAZE_DEGREES
+from tf_nonlinear3dmm.data.builders.synthetic_faces.muscles import GAZE_DEGREES
 
 SIDES = ("Left", "Right")
 ASKEW = 0.12  # of the faces

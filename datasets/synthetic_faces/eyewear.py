@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import head, sheets
+from tf_nonlinear3dmm.data.builders.synthetic_faces import head, sheets
 
 POINTS = 24  # around a rim
 RIM, LENS = 0, 1

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import backdrop
 
 LINES = {  # height of the collar in dm: at the throat, how much lower per dm to the front and side
     "round": (-1.46, 0.10, 0.0),

@@ -15,9 +15,18 @@ import PIL.Image
 import tensorflow as tf
 import threadpoolctl
 
-from datasets.synthetic_faces import people, picture, scene, sensor, stage, teacher
-from tf_nonlinear3dmm import command_line, crop, renderer
-from tf_nonlinear3dmm import unwrap as unwrapping
+from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    people,
+    picture,
+    scene,
+    sensor,
+    stage,
+    teacher,
+)
+from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import unwrap as unwrapping
 
 BLOCK = 16  # records that are made together
 BLOCKS = 8  # that are worth starting another process for

@@ -8,8 +8,10 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from datasets.synthetic_faces import generator, people, scene
-from tf_nonlinear3dmm import camera, crop, face_model, photos, rasterizer, renderer
+from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people, scene
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera, rasterizer, renderer
 
 SIZE, STORED = 32, 44
 
@@ -194,7 +196,7 @@ def test_light_of_harmonics_is_the_light_of_the_lamps():
 
 def linear_model(folder):
     """A saved face model with bases: the embedded mean face and smooth bumps."""
-    face = face_model.FaceModel.load("makehuman")
+    face = FaceModel.load("makehuman")
     random = np.random.default_rng(0)
     waves = np.sin(face.mean_vertices @ random.normal(size=(3, 5)) * 2 + random.normal(size=5))
     bases = waves.T[..., np.newaxis] * random.normal(size=(5, 1, 3)).astype(np.float32)
@@ -215,7 +217,7 @@ def test_people_of_a_linear_face_model(tmp_path):
     studio = generator.make_studio(SIZE, (24, 28), 0, path)
     block = generator.block(studio, "test", 0)
     vertices = column(block, "vertices")
-    face = face_model.FaceModel.load(path)
+    face = FaceModel.load(path)
     bases = np.concatenate([face.shape_basis, face.expression_basis]).reshape(5, -1)
     offsets = (vertices - face.mean_vertices).reshape(16, -1)
     left = offsets - offsets @ np.linalg.pinv(bases) @ bases
@@ -226,7 +228,7 @@ def test_people_of_a_linear_face_model(tmp_path):
 
 
 def test_a_face_model_without_bases_is_refused(tmp_path):
-    face = dataclasses.replace(face_model.FaceModel.load("makehuman"), name="none")
+    face = dataclasses.replace(FaceModel.load("makehuman"), name="none")
     face.save(tmp_path / "none.npz")
     with pytest.raises(ValueError, match="must have a shape basis.*got none"):
         people.open_people(str(tmp_path / "none.npz"), (48, 56))

@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 
-from datasets.synthetic_faces import hair, head, locks, sheets, shell, wardrobe
-from tf_nonlinear3dmm import face_model, lighting
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    hair,
+    head,
+    locks,
+    sheets,
+    shell,
+    wardrobe,
+)
+from tf_nonlinear3dmm.face import load_hair
+from tf_nonlinear3dmm.rendering import lighting
 
 SIDE = 48
-NAMES = sorted(face_model.load_hair())
+NAMES = sorted(load_hair())
 
 
 def style(**changes):
@@ -35,7 +43,7 @@ def above_skull(points):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_mesh_is_whole_and_lies_outside_the_skull(name):
-    mesh = face_model.load_hair()[name]
+    mesh = load_hair()[name]
     assert np.isfinite(mesh.vertices).all() and np.isfinite(mesh.texture).all()
     assert mesh.triangles.max() == len(mesh.vertices) - 1 and len(mesh.triangles) > 500
     assert 0 <= mesh.uv.min() and mesh.uv.max() <= 1 and 0.2 < mesh.texture[..., 1].mean()
@@ -74,7 +82,7 @@ def test_a_mirrored_cut_is_the_mirror_image(studio, name):
 @pytest.mark.parametrize("hat", hair.HATS)
 def test_a_hat_covers_the_hair_under_it(studio, hat):
     own = style(kind="long01", hat=hat)
-    mesh = worn(studio.stage, studio.stage.mean, own)[: len(face_model.load_hair()["long01"].uv)]
+    mesh = worn(studio.stage, studio.stage.mean, own)[: len(load_hair()["long01"].uv)]
     top = mesh[(mesh - head.CENTRE) @ shell.CROWN > 0.3]
     assert above_skull(top).max() < 0.07
     assert above_skull(shell.hat(own)[0].vertices).min() > 0.07

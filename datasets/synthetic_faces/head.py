@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.ndimage
 
-from tf_nonlinear3dmm import face_model
+from tf_nonlinear3dmm.face import load_skull
 
 SKULL, NECK, CLOTH = 6, 7, 8  # triangle labels, after those of the face
 CENTRE = np.array([0.0, 0.40, 0.0])  # of the skull, dm in the face frame
@@ -145,7 +145,7 @@ def skull(directions):
 @functools.cache
 def _skull():
     """Distances `[33, 65]` by polar angle and turn, without ears; the last column is the first."""
-    table = face_model.load_skull()
+    table = load_skull()
     table = np.where((table > 0) & (table < 1.3), table, 0.9)  # nose, shoulders
     flat = scipy.ndimage.grey_opening(table, (5, 7), mode="wrap")
     smooth = scipy.ndimage.gaussian_filter(flat, 0.8, mode=("nearest", "wrap"))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import traits
+from tf_nonlinear3dmm.data.builders.synthetic_faces import traits
 
 RACES = ("african", "asian", "caucasian")
 SEXES = ("female", "male")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces import head, sheets, shell
+from tf_nonlinear3dmm.data.builders.synthetic_faces import head, sheets, shell
 
 ROWS = 13  # of points along a lock, two in each
 TEXELS = (64, 256)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import complexion, eyewear, hair
+from tf_nonlinear3dmm.data.builders.synthetic_faces import complexion, eyewear, hair
 
 HAIR = {  # sRGB
     "black": (0.075, 0.065, 0.065),

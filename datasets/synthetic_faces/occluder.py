@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.ndimage
 
-from datasets.synthetic_faces import albedo, backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, backdrop
 
 CHANCE = 0.16
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces.fade import bump, step
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
 
 IRIS_DEGREES = 24.5  # half the angle of the iris at the eyeball's centre
 

@@ -9,8 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, expression, identity, look, muscles, stage, surface
-from tf_nonlinear3dmm import face_model, renderer
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    albedo,
+    expression,
+    identity,
+    look,
+    muscles,
+    stage,
+    surface,
+)
+from tf_nonlinear3dmm.face import FaceModel, load_population, sample_shapes
+from tf_nonlinear3dmm.rendering import renderer
 
 EMBEDDED = ("makehuman", "makehuman-12k")
 
@@ -46,9 +55,9 @@ class Population:
     attribute_names = TRAITS + MANNERS
 
     def __init__(self, level, size):
-        self.face = face_model.FaceModel.load(EMBEDDED[level])
+        self.face = FaceModel.load(EMBEDDED[level])
         self.size = size
-        self._population = face_model.load_population(level)
+        self._population = load_population(level)
         self._basis = identity.face_basis(self._population)
         self._muscles = muscles.attach(self._population, self._basis)
         self._surface = surface.measure(self._population, self.face, size)
@@ -132,7 +141,7 @@ class LinearPeople:
         return self.subject(random)._replace(look=seen, paint=paint)
 
     def subject(self, random):
-        return Person(face_model.sample_shapes(self._rest, random, 1)[0], None, None)
+        return Person(sample_shapes(self._rest, random, 1)[0], None, None)
 
     def neutral(self, people):
         return np.stack([person.shape for person in people])
@@ -140,7 +149,7 @@ class LinearPeople:
     def act(self, neutral, randoms):
         if len(self._acting.expression_basis) == 0:
             return neutral, [None] * len(randoms)
-        drawn = [face_model.sample_shapes(self._acting, random, 1)[0] for random in randoms]
+        drawn = [sample_shapes(self._acting, random, 1)[0] for random in randoms]
         return neutral + np.stack(drawn) - self.face.mean_vertices, [None] * len(randoms)
 
     def albedo(self, person, gap):
@@ -162,7 +171,7 @@ def open_people(name, size):
     Raises:
         ValueError: where the face model is neither embedded nor has a basis to sample from.
     """
-    face = face_model.FaceModel.load(name)
+    face = FaceModel.load(name)
     if face.name in EMBEDDED:
         return Population(EMBEDDED.index(face.name), size)
     if len(face.shape_basis) == 0:

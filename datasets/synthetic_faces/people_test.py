@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from datasets.synthetic_faces import expression, identity
-from datasets.synthetic_faces import muscles as facial_muscles
+from tf_nonlinear3dmm.data.builders.synthetic_faces import expression, identity
+from tf_nonlinear3dmm.data.builders.synthetic_faces import muscles as facial_muscles
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import (
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
     backdrop,
     draw,
     garment,

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop, lighting
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.rendering import camera, lighting
 
 
 class Light(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces.fade import bump
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump
 
 AROUND = np.linspace(-0.02, 0.02, 5)[:, np.newaxis] * [1, 0]  # of the map, to even out the skin
 

@@ -8,7 +8,7 @@ import io
 import numpy as np
 import PIL.Image
 
-from datasets.synthetic_faces import backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import backdrop
 
 GREY, TONED = 0.20, 0.05  # of the photos: black and white; and one colour's shades, as sepia
 FADED = 0.12  # tinted as films and filters do

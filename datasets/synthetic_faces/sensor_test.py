@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from datasets.synthetic_faces import backdrop, sensor
+from tf_nonlinear3dmm.data.builders.synthetic_faces import backdrop, sensor
 
 SIDE = 40
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import draw
+from tf_nonlinear3dmm.data.builders.synthetic_faces import draw
 
 INSIDE = np.float32(0.5)  # light that reaches a side turned away from the outside
 FAINTEST = np.float32(0.03)  # cover that counts

@@ -6,7 +6,7 @@ the skull to its equator and hangs straight down from there.
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, hair, head, sheets
+from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, hair, head, sheets
 
 COLUMNS, ROWS = 96, 16
 CROWN = np.array([0.0, 0.94, -0.34]) / np.hypot(0.94, 0.34)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import albedo, head, locks, surface, wig
-from tf_nonlinear3dmm import renderer
+from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, head, locks, surface, wig
+from tf_nonlinear3dmm.rendering import renderer
 
 
 class Mesh(NamedTuple):

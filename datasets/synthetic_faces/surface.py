@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic_faces import complexion, head
-from datasets.synthetic_faces.fade import bump, step
-from tf_nonlinear3dmm import renderer
+from tf_nonlinear3dmm.data.builders.synthetic_faces import complexion, head
+from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
+from tf_nonlinear3dmm.rendering import renderer
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 # Half-face curves on the mean face (dm), right half by mirror symmetry.

@@ -7,8 +7,9 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets.synthetic_faces import generator, people
-from tf_nonlinear3dmm import crop, face_model
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people
+from tf_nonlinear3dmm.face import FaceModel
 
 
 @dataclasses.dataclass(eq=False)
@@ -96,7 +97,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         side = crop.stored_size(config.image_size)
         height, width = config.uv_size
-        face = face_model.FaceModel.load(config.face_model)
+        face = FaceModel.load(config.face_model)
         count, attributes = len(face.mean_vertices), people.attribute_names(face)
         image, tensor = tfds.features.Image, tfds.features.Tensor
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from datasets.synthetic_faces import generator, synthetic_faces_dataset_builder
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.data import sources
+from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    generator,
+    synthetic_faces_dataset_builder,
+)
 
 FEW = dict(train_examples=6, validation_examples=2, test_examples=3)
 

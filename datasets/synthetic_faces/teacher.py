@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from datasets.synthetic_faces import people
-from tf_nonlinear3dmm import camera
+from tf_nonlinear3dmm.data.builders.synthetic_faces import people
+from tf_nonlinear3dmm.rendering import camera
 
 SCANS, ACTORS, EXPRESSIONS, TEXTURES = 200, 20, 20, 40
 SEED = 2009

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from datasets.synthetic_faces import people, teacher
+from tf_nonlinear3dmm.data.builders.synthetic_faces import people, teacher
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datasets.synthetic_faces import eyewear, hair, head, locks, shell, wig
+from tf_nonlinear3dmm.data.builders.synthetic_faces import eyewear, hair, head, locks, shell, wig
 
 
 def dress(stage, neutral, maps, looks):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.spatial
 
-from datasets.synthetic_faces import head, sheets, shell
-from tf_nonlinear3dmm import face_model
+from tf_nonlinear3dmm.data.builders.synthetic_faces import head, sheets, shell
+from tf_nonlinear3dmm.face import HairMesh, load_hair
 
 NEAREST = 6  # vertices of the face that a vertex follows
 FOLLOWS = 0.45  # dm from the face at which it follows a third
@@ -16,13 +16,13 @@ class Wig(NamedTuple):
     """A mesh of hair around the mean face, bound to it.
 
     Attributes:
-        mesh: `face_model.HairMesh`.
+        mesh: `HairMesh`.
         normals: `[N, 3]` outwards.
         near: `[N, NEAREST]` vertices of the face whose displacement each vertex follows.
         follow: `[N, NEAREST]` how far.
     """
 
-    mesh: face_model.HairMesh
+    mesh: HairMesh
     normals: np.ndarray
     near: np.ndarray
     follow: np.ndarray
@@ -32,7 +32,7 @@ def load(mean):
     """Name -> `Wig`, all of the asset, bound to the `mean` `[V, 3]` face."""
     tree = scipy.spatial.cKDTree(mean)
     wigs = {}
-    for name, mesh in face_model.load_hair().items():
+    for name, mesh in load_hair().items():
         distance, near = tree.query(mesh.vertices, NEAREST)
         follow = np.exp(-((distance / FOLLOWS) ** 2)) / NEAREST
         wigs[name] = Wig(

@@ -10,11 +10,11 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
-from datasets.synthetic_faces import generator
-from datasets.w300_lp.w300_lp_dataset_builder import SUBSETS
-from tf_nonlinear3dmm import camera, crop, w300
-from tf_nonlinear3dmm.data import augment
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm.data import augment, crop, mat_labels
+from tf_nonlinear3dmm.data.builders.synthetic_faces import generator
+from tf_nonlinear3dmm.data.builders.w300_lp.w300_lp_dataset_builder import SUBSETS
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 SIDE = 450
 NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_train_{:04d}")
@@ -88,7 +88,7 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
 
 def parameters(projection, random, units=100, shape_para=None, exp_para=None):
     """The arrays of a record's .mat for a projection `[2, 4]` of a face, `units` mm a unit."""
-    pose = w300.pose(projection, SIDE, units)
+    pose = mat_labels.pose(projection, SIDE, units)
     pose = pose._replace(z=np.float64(-100.0))
     if shape_para is None:
         shape_para = random.normal(0, 3e5, 199) / np.arange(1, 200)

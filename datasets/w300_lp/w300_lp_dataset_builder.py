@@ -6,8 +6,8 @@ import re
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import archive, filenames, photos, records, w300
-from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.data import archive, augment, mat_labels, photos, records
 
 SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
 IMAGE_NAME = re.compile(
@@ -138,8 +138,8 @@ def read_landmarks(tree, record, width):
     flipped = subset.endswith("_Flip")
     original = name.replace("_Flip", "") if flipped else name
     path = "/".join([*prefix, "landmarks", subset.removesuffix("_Flip"), f"{original}_pts.mat"])
-    points = records.read(tree, path, w300.MAT_BYTES)
-    points = w300.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
+    points = records.read(tree, path, mat_labels.MAT_BYTES)
+    points = mat_labels.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
     if flipped:
         points = points[augment.LANDMARK_MIRROR] * [-1, 1] + [width - 1, 0]
     return points.astype("float32")

@@ -2,7 +2,7 @@
 
 import tensorflow_datasets as tfds
 
-from datasets.w300_lp import w300_lp_dataset_builder
+from tf_nonlinear3dmm.data.builders.w300_lp import w300_lp_dataset_builder
 
 
 class Test(tfds.testing.DatasetBuilderTestCase):

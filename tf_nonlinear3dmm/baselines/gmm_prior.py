@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm import linear
+from tf_nonlinear3dmm.networks import linear
 
 
 class Mixture(NamedTuple):

@@ -8,7 +8,8 @@ import math
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import sampling, shapes
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.rendering import sampling
 
 
 def orientation_maps(images, bins=8):

@@ -8,7 +8,7 @@ maximisation for a linear model whose noise tends to zero.
 
 import numpy as np
 
-from tf_nonlinear3dmm import linear
+from tf_nonlinear3dmm.networks import linear
 
 
 def learn(samples, masks, count, iterations=30, seed=0):

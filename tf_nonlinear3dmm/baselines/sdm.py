@@ -12,8 +12,8 @@ import numpy as np
 import scipy.linalg
 import tensorflow as tf
 
-from tf_nonlinear3dmm import shapes
 from tf_nonlinear3dmm.baselines import gradients
+from tf_nonlinear3dmm.core import shapes
 
 
 @dataclasses.dataclass(frozen=True)

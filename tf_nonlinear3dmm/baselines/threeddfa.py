@@ -16,8 +16,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, encoder, keras_state, rasterizer, shapes
-from tf_nonlinear3dmm.layers import BatchNorm, block, convolution
+from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.networks import encoder
+from tf_nonlinear3dmm.networks.layers import BatchNorm, block, convolution
+from tf_nonlinear3dmm.rendering import camera, rasterizer
 
 
 class Fit(NamedTuple):

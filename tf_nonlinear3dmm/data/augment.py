@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, shapes
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.rendering import camera
 
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.

@@ -12,8 +12,8 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, crop, w300
-from tf_nonlinear3dmm.data import augment, degrade, draws
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.data import augment, crop, degrade, draws, mat_labels
 
 LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
 OPTIONAL = ("albedo",)  # features that are read only where they are asked for
@@ -50,7 +50,7 @@ class Source:
     def __init__(self, split, layout, labels="truth", face=None):
         self.split, self.layout, self.face = split, layout, face
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
-        self._fitted = not stored and face is not None and w300.has_bases(face)
+        self._fitted = not stored and face is not None and mat_labels.has_bases(face)
         self._from = {name: self._stored_name(name, labels) for name in layout}
         self._present = {}
         self.prepare([name for name in layout if name not in OPTIONAL])
@@ -80,7 +80,7 @@ class Source:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
                 coefficients = (self.split[name][rows] for name in COEFFICIENTS)
-                batch[name] = w300.vertices(*coefficients, self.face)
+                batch[name] = mat_labels.vertices(*coefficients, self.face)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
         for name in flagged(features):

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, crop
-from tf_nonlinear3dmm.data import augment, batches
+from tf_nonlinear3dmm.data import augment, batches, crop
+from tf_nonlinear3dmm.rendering import camera
 
 OFF = "_off"  # ends the names of what is cut by a square that is off
 

@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 
-from tf_nonlinear3dmm import filenames
+from tf_nonlinear3dmm.core import filenames
 
 FILE = "source.json"
 

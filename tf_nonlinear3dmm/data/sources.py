@@ -17,8 +17,10 @@ from typing import NamedTuple
 import filelock
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm import filenames
+from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import arrays, batches, freshness
+
+BUILDERS = "tf_nonlinear3dmm.data.builders"
 
 
 class Request(NamedTuple):
@@ -174,10 +176,11 @@ class _Counter:
 
 def _builder_from_code(request, config, folder):
     """A builder made from `datasets/<name>`, or None where that cannot be imported."""
+    package = f"{BUILDERS}.{request.name}"
     try:
-        module = importlib.import_module(f"datasets.{request.name}.{request.name}_dataset_builder")
+        module = importlib.import_module(f"{package}.{request.name}_dataset_builder")
     except ModuleNotFoundError as error:
-        if error.name and not f"datasets.{request.name}".startswith(error.name):
+        if error.name and not package.startswith(error.name):
             raise
         return None
     kind = module.Builder
@@ -192,8 +195,8 @@ def _builder_from_code(request, config, folder):
 
 
 def _unknown(request, folder):
-    spec = importlib.util.find_spec("datasets")
-    places = [folder, *map(pathlib.Path, spec.submodule_search_locations if spec else ())]
+    spec = importlib.util.find_spec(BUILDERS)
+    places = [folder, *map(pathlib.Path, spec.submodule_search_locations)]
     known = {p.name for place in places for p in place.glob("*") if p.is_dir()} - {"__pycache__"}
     near = difflib.get_close_matches(request.name, known, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else ""

@@ -3,7 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, data, directions, lighting, plots, renderer, visualize
+from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm.evaluation import directions, plots
+from tf_nonlinear3dmm.rendering import camera, lighting, renderer, visualize
 
 TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute

@@ -9,7 +9,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, data, lighting, metrics
+from tf_nonlinear3dmm import data, metrics
+from tf_nonlinear3dmm.rendering import camera, lighting
 
 MODEL, PREDICTED_POSE, BEST_POSE = "model", "mean face, predicted pose", "mean face, best pose"
 MEAN_FACE = "mean face"

@@ -7,9 +7,11 @@ import time
 
 import numpy as np
 
-from tf_nonlinear3dmm import configs, data, filenames, plots, visualize
-from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, tables
+from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, plots, tables
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
+from tf_nonlinear3dmm.rendering import visualize
 from tf_nonlinear3dmm.training import records as log
 
 SHOWN = 4  # faces in each panel

@@ -4,8 +4,7 @@ import dataclasses
 import pathlib
 from typing import NamedTuple
 
-from tf_nonlinear3dmm import configs, data, training
-from tf_nonlinear3dmm.training import weights
+from tf_nonlinear3dmm import configs, data, training, weights
 
 GENERATED, PHOTOS = "synthetic_faces", "photo_folder"
 TRAINING_FACES = 1000  # generated for the latent traversals where no training set is at hand

@@ -7,7 +7,7 @@ import tempfile
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export, writing
-from tf_nonlinear3dmm.training.weights import FILE, SHIPPED, load, save
+from tf_nonlinear3dmm.weights import FILE, SHIPPED, load, save
 
 __all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
 

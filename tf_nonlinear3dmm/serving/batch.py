@@ -3,10 +3,11 @@
 import os
 import pathlib
 
-from tf_nonlinear3dmm import configs, filenames, photos
-from tf_nonlinear3dmm.records import reading
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.data import photos
+from tf_nonlinear3dmm.data.records import reading
 from tf_nonlinear3dmm.serving import names, portraits
-from tf_nonlinear3dmm.training import checkpoints
 
 
 def reconstruct(
@@ -36,12 +37,12 @@ def reconstruct(
 
     Raises:
         ValueError: `texture` or `confidence` is none of those.
-        checkpoints.SaveError: `out` cannot be written, now or no longer.
+        array_files.SaveError: `out` cannot be written, now or no longer.
     """
     configs.check_choice("texture", texture, portraits.TEXTURES)
     configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(os.path.expanduser(out))
-    with checkpoints.writing(out):
+    with array_files.writing(out):
         filenames.check_writable(out)  # before any photo is computed
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
@@ -111,6 +112,6 @@ def _write(path, found, photo, model, out, texture, reserved):
     stems = reserved.reserve(path.stem, path, len(found))
     for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
         about = {"photo": str(path), "face": number}
-        with checkpoints.writing(out / stem):
+        with array_files.writing(out / stem):
             portraits.write(portrait, photo, model, out / stem, texture, about)
     return len(found)

@@ -3,8 +3,8 @@
 import json
 import pathlib
 
-from tf_nonlinear3dmm import mesh_io
-from tf_nonlinear3dmm.filenames import key
+from tf_nonlinear3dmm.core.filenames import key
+from tf_nonlinear3dmm.face import mesh_files
 
 ENDINGS = (".json", ".glb", ".obj", ".pts", "_overview.png")  # the .json claims the others
 LONGEST = 255  # bytes of a name
@@ -13,7 +13,7 @@ ADDED = 30  # of which an ending, a face's number and a count take at most so ma
 
 def of(stem):
     """The names of all files of a face, the .json first."""
-    return [*(f"{stem}{ending}" for ending in ENDINGS), *mesh_io.companions(stem)]
+    return [*(f"{stem}{ending}" for ending in ENDINGS), *mesh_files.companions(stem)]
 
 
 def owners(folder):

@@ -19,19 +19,11 @@ import numpy as np
 import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm import (
-    camera,
-    crop,
-    detail,
-    faces,
-    lighting,
-    mesh_io,
-    photos,
-    renderer,
-    unwrap,
-    visualize,
-)
+from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.data.photos import faces
+from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.rendering import camera, lighting, renderer, unwrap, upsampling, visualize
 from tf_nonlinear3dmm.serving import names
 
 TEXTURES = ("photo", "albedo", "lit")
@@ -127,8 +119,8 @@ def _write(portrait, photo, model, stem, texture, about):
     paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
     colours = texture_map(portrait, photo, model, texture)
     vertices = portrait.result.vertices[0].numpy()
-    mesh_io.write_glb(paths[0], vertices, model.face, colours)
-    mesh_io.write_obj(paths[1], vertices, model.face, colours)
+    mesh_files.write_glb(paths[0], vertices, model.face, colours)
+    mesh_files.write_obj(paths[1], vertices, model.face, colours)
     text = description(portrait, photo, model, texture) | about
     paths[2].write_text(json.dumps(text, indent=1) + "\n")
     points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(text["landmarks"]) + 1)
@@ -189,7 +181,7 @@ def texture_map(portrait, photo, model, texture):
     lit = _lit(portrait.result, model)
     if texture == "lit":
         return lit[0].numpy()
-    tensors = detail.tensors(model)
+    tensors = upsampling.tensors(model)
     size = int(2 * max(tensors.texel_triangle.shape))
     square = crop.grow(portrait.square, AROUND)
     photo = photos.upright(photo, portrait.face)
@@ -227,7 +219,7 @@ def _matched(fallback, colours, weight):
 
 def _lit(result, model):
     parts = result.albedo_map, result.vertices, result.projection, result.illumination
-    return detail.texture(model, *parts)
+    return upsampling.texture(model, *parts)
 
 
 def overview(faces, model):
@@ -238,7 +230,7 @@ def overview(faces, model):
 
 def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
-    face, result = detail.tensors(model), portrait.result
+    face, result = upsampling.tensors(model), portrait.result
     k = PICTURE / model.config.image_size
     photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
@@ -251,7 +243,7 @@ def _row(portrait, photo, model):
         ambient = tf.one_hot([[0] * 3], 9, axis=1) * 0.2 / lighting.SH_CONSTANTS[0]
         strength = tf.maximum(tf.reduce_mean(result.shading), 1.2)  # as the photo's, not dim
         light = 1.3 * strength * (lamp + ambient)
-    relit = detail.texture(model, result.albedo_map, result.vertices, projection, light)
+    relit = upsampling.texture(model, result.albedo_map, result.vertices, projection, light)
     front = visualize.frontal(result.vertices, PICTURE)
     ahead = visualize.see(result.vertices, front, face, PICTURE)
     columns = [

@@ -23,8 +23,8 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.serving import warmup
-from tf_nonlinear3dmm.training import checkpoints
 
 NAME = "nonlinear_3dmm"
 LARGEST_IMAGE = 2**26  # pixels of one image file: a small file may unpack to many
@@ -68,9 +68,9 @@ def export(model, folder, version=1, name=NAME):
 def writing(path):
     """Turns what goes wrong when `path` is written into an `ExportError` that names it."""
     try:
-        with checkpoints.writing(path):
+        with array_files.writing(path):
             yield
-    except checkpoints.SaveError as error:
+    except array_files.SaveError as error:
         raise ExportError(str(error)) from error
 
 

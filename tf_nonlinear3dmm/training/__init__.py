@@ -4,7 +4,7 @@ outcome = training.train(configs.preset("tiny"), "runs/tiny")
 model, config = training.load("runs/tiny")
 """
 
-from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
+from tf_nonlinear3dmm.core.array_files import LoadError, SaveError
 from tf_nonlinear3dmm.training.exits import codes
 from tf_nonlinear3dmm.training.runs import Outcome, RunError, load, train
 from tf_nonlinear3dmm.training.updates import NonFiniteError

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import losses, repeatable
-from tf_nonlinear3dmm.discriminator import Discriminator, History
+from tf_nonlinear3dmm import losses
+from tf_nonlinear3dmm.core import determinism
+from tf_nonlinear3dmm.networks.discriminator import Discriminator, History
 
 NOISE, CHOICE = (1000, 0), (2000, 0)  # added to a step's seed, so that no two draws are alike
 
@@ -38,7 +39,7 @@ class Adversary:
         logits = [self.judge(images) for images in (photos, tf.stop_gradient(drawings), old)]
         loss = losses.discrimination(*logits, seed + NOISE)
         variables = self.discriminator.trainable_variables
-        gradients = repeatable.gradients(loss / replicas, variables)
+        gradients = determinism.gradients(loss / replicas, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 

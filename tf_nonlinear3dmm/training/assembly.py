@@ -2,10 +2,11 @@
 
 import keras
 
-from tf_nonlinear3dmm import data, losses, renderer
-from tf_nonlinear3dmm.face_model import FaceModel
+from tf_nonlinear3dmm import data, losses
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.perceptual import Features
+from tf_nonlinear3dmm.networks.perceptual import Features
+from tf_nonlinear3dmm.rendering import renderer
 from tf_nonlinear3dmm.training.adversary import Adversary
 from tf_nonlinear3dmm.training.objective import Objective
 from tf_nonlinear3dmm.training.updates import Updates

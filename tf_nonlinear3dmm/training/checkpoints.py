@@ -1,26 +1,15 @@
-"""Checkpoints that are whole or absent: written beside, synced, renamed.
+"""The checkpoints of a run: numbered files of arrays, the last of which can be read.
 
-A checkpoint is one .npz of numbered arrays with a JSON entry `state`. It holds no Python objects
-and does not depend on the strategy that wrote it.
+A checkpoint does not depend on the strategy that wrote it.
 """
 
-import contextlib
-import json
-import os
 import pathlib
-import re
-import zipfile
 
 import numpy as np
 import tensorflow as tf
 
-
-class SaveError(Exception):
-    """A checkpoint could not be written; the earlier ones are untouched."""
-
-
-class LoadError(Exception):
-    """A checkpoint cannot be read, or is not of this run."""
+from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.array_files import LoadError
 
 
 class Checkpoints:
@@ -43,7 +32,7 @@ class Checkpoints:
 
     def save(self, step, arrays, state):
         """Writes a checkpoint, then removes those that are too old."""
-        write(self.path(step), arrays, state)
+        array_files.write(self.path(step), arrays, state)
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink(missing_ok=True)
 
@@ -54,66 +43,13 @@ class Checkpoints:
         errors = []
         for step in reversed(self.steps()):
             try:
-                return read(self.path(step))
+                return array_files.read(self.path(step))
             except LoadError as error:
                 errors.append(str(error))
                 warn(f"{error}; trying the one before")
         if errors:
             raise LoadError(f"no checkpoint in {self.folder} can be read")
         return None
-
-
-def write(path, arrays, state, compress=False):
-    """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
-    path = pathlib.Path(path)
-    savez = np.savez_compressed if compress else np.savez
-    part = path.with_suffix(".part")
-    with writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as file:
-                savez(file, state=np.array(json.dumps(state)), **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-            sync_folder(path.parent)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-
-
-@contextlib.contextmanager
-def writing(path):
-    """Turns the errors of the system and of TensorFlow into a `SaveError` that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
-    except tf.errors.OpError as error:
-        reason = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", error.message).split(";")[-1].strip()
-        raise SaveError(f"cannot write {path}: {reason}") from error
-
-
-def read(path):
-    """(arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
-    try:
-        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}  # reading checks each CRC
-        return arrays, json.loads(arrays.pop("state").item())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
-        raise LoadError(f"checkpoint {path} cannot be read ({error})") from error
-
-
-def sync_folder(folder):
-    """Makes a rename in `folder` survive a power cut, where the system opens folders."""
-    if not hasattr(os, "O_DIRECTORY"):  # Windows does not
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def values_of(variables):

@@ -12,8 +12,8 @@ import sys
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.array_files import LoadError, SaveError
 from tf_nonlinear3dmm.training.assembly import RunError
-from tf_nonlinear3dmm.training.checkpoints import LoadError, SaveError
 from tf_nonlinear3dmm.training.updates import NonFiniteError
 
 GONE = (  # what collective operations raise when their partner does not answer

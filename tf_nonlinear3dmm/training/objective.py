@@ -2,8 +2,10 @@
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import camera, losses, metrics, renderer, replicas
+from tf_nonlinear3dmm import losses, metrics
+from tf_nonlinear3dmm.core import replicas
 from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.rendering import camera, renderer
 
 DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
 

@@ -2,7 +2,7 @@
 
 import functools
 
-from tf_nonlinear3dmm.training import weights
+from tf_nonlinear3dmm import weights
 
 SAVE = functools.partial(weights.save, exact=True)
 

@@ -11,8 +11,8 @@ import pathlib
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm import visualize
-from tf_nonlinear3dmm.training.checkpoints import writing
+from tf_nonlinear3dmm.core.array_files import writing
+from tf_nonlinear3dmm.rendering import visualize
 
 
 class Window:
@@ -43,7 +43,7 @@ class Records:
         step: the run goes on after this step: later lines of metrics.jsonl are dropped.
 
     Raises:
-        checkpoints.SaveError: from every method, where a file cannot be written.
+        array_files.SaveError: from every method, where a file cannot be written.
     """
 
     def __init__(self, folder, step):

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import filelock
 
-from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies, weights
+from tf_nonlinear3dmm import configs, weights
+from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies
 from tf_nonlinear3dmm.training.assembly import RunError, assemble
 from tf_nonlinear3dmm.training.loop import Loop, Position, stages
 from tf_nonlinear3dmm.training.observer import Observer, Silent
@@ -52,7 +53,7 @@ def train(config, folder, strategy="one_device", bases=None):
     Raises:
         RunError: `folder` holds a run of another configuration, or is in use.
         updates.NonFiniteError: see nonfinite.json in the folder.
-        checkpoints.SaveError: a file could not be written; the last checkpoint is whole.
+        array_files.SaveError: a file could not be written; the last checkpoint is whole.
     """
     folder = pathlib.Path(folder)
     check(config, folder)
@@ -126,7 +127,7 @@ def load(folder):
     try:
         return weights.load(path), config
     except ValueError as error:
-        raise checkpoints.LoadError(str(error)) from None
+        raise array_files.LoadError(str(error)) from None
 
 
 def _train(config, folder, chief, batches, updates, validation):
@@ -180,7 +181,7 @@ def _start(config, updates, batches):
 def _name_records(error):
     """Writes what is known about a step whose numbers are not finite."""
     report = {"step": error.step, "terms": error.terms, "records": error.records}
-    with checkpoints.writing(error.where):
+    with array_files.writing(error.where):
         error.where.write_text(json.dumps(report, indent=2))
 
 

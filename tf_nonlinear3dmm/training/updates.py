@@ -12,7 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
-from tf_nonlinear3dmm import repeatable
+from tf_nonlinear3dmm.core import determinism
 from tf_nonlinear3dmm.training import checkpoints
 
 
@@ -77,7 +77,7 @@ class Updates:
         make_adversary=None,
         kinds=("all", "encoder"),
     ):
-        repeatable.enable()
+        determinism.enable()
         self.strategy, self.objective, self.train = strategy, objective, train
         with strategy.scope():
             self.model = make_model()
@@ -175,7 +175,7 @@ class Updates:
         variables, replicas = _part(self.model, kind), self.strategy.num_replicas_in_sync
         critic = self.adversary.judge if self.adversary else None
         loss, numbers, drawn = self.objective(self.model, stage.trains, config, batch, seed, critic)
-        gradients = repeatable.gradients(loss / replicas, variables)
+        gradients = determinism.gradients(loss / replicas, variables)
         norm = tf.linalg.global_norm(gradients)
         gradients = self._clip(gradients)
         self.optimizers[kind].apply_gradients(zip(gradients, variables, strict=True))

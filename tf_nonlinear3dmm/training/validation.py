@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, metrics, visualize
+from tf_nonlinear3dmm import data, metrics
+from tf_nonlinear3dmm.rendering import visualize
 
 PANEL_FACES = 6
 FEATURES = ["vertices", "albedo", "has_landmarks", "has_vertices", "has_face_mask"]

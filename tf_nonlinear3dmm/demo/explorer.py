@@ -1,0 +1,196 @@
+"""What the page can do with a model, free of anything about the web."""
+
+import contextlib
+import io
+from typing import NamedTuple
+
+import numpy as np
+import PIL.Image
+import tensorflow as tf
+
+from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer, upsampling, visualize
+
+PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
+SURFACES = ("lit", "albedo", "clay")
+
+
+class Slider(NamedTuple):
+    """One slider of the page.
+
+    Attributes:
+        name: key in requests.
+        label: what the page writes beside it.
+        low, high, start: its range and where it starts.
+        unit: written behind the value.
+    """
+
+    name: str
+    label: str
+    low: float = -3.0
+    high: float = 3.0
+    start: float = 0.0
+    unit: str = ""
+
+
+LIGHT_SLIDERS = (
+    Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
+    Slider("light_strength", "lamp", 0.0, 3.0, 0.0),
+    Slider("light_azimuth", "lamp side", -90.0, 90.0, 45.0, "°"),
+    Slider("light_elevation", "lamp height", -60.0, 90.0, 20.0, "°"),
+)
+
+
+class Face(NamedTuple):
+    """The codes of one face, batch of 1: as in `model.Reconstruction`."""
+
+    shape_code: np.ndarray
+    albedo_code: np.ndarray
+    illumination: np.ndarray | None
+    projection: np.ndarray
+
+
+class Explorer:
+    """Reconstructs photos, and decodes faces moved along named directions and under new light.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        directions: list of `directions.Direction`.
+        samples: dict name -> `[N, N, 3]` uint8 crops of faces to start from.
+    """
+
+    def __init__(self, model, directions=(), samples=None):
+        self.model, self.directions = model, list(directions)
+        self.samples = dict(samples or {})
+        self.tensors = upsampling.tensors(model)
+        self.uv_size = tuple(self.tensors.texel_triangle.shape)
+        self._encode = tf.function(lambda images: model(images, training=False, draw=False))
+        self._decode = tf.function(self._draw)
+
+    def warm_up(self):
+        """Traces the graphs, so that the first request is as fast as the others."""
+        for surface in SURFACES:
+            self.decode(self.mean_face(), {}, surface)
+        self.reconstruct_crop(np.zeros([8, 8, 3], np.uint8))
+
+    def warm_up_detector(self):
+        """Loads the face detector, which the first photo need not wait for then."""
+        with contextlib.suppress(ImportError, ValueError):  # said when a photo comes
+            photos.detect(np.zeros([64, 64, 3], np.uint8))
+
+    def slider_groups(self):
+        """list of (title, list of `Slider`)."""
+        groups = {}
+        for direction in self.directions:
+            slider = Slider(direction.name, direction.label)
+            groups.setdefault(direction.group, []).append(slider)
+        light = [("Light", list(LIGHT_SLIDERS))] if self.model.config.lighting else []
+        return [*light, *groups.items()]
+
+    def mean_face(self):
+        """The face of zero codes, frontal and under plain light."""
+        config = self.model.config
+        sizes = config.shape_code_size, config.albedo_code_size
+        codes = (np.zeros([1, size], np.float32) for size in sizes)
+        light = _plain_light() if config.lighting else None
+        mean = tf.constant(self.model.face.mean_vertices[np.newaxis], tf.float32)
+        projection = visualize.frontal(mean, config.image_size).numpy()
+        return Face(*codes, light, projection)
+
+    def reconstruct(self, contents):
+        """The largest face of a photo.
+
+        Args:
+            contents: bytes of a JPEG, PNG or WebP file.
+
+        Returns:
+            (`Face`, `[P, P, 3]` uint8 picture of the crop, number of faces found).
+
+        Raises:
+            ValueError: not an image, or no face in it.
+        """
+        image = photos.read(contents, "the photo")
+        found = photos.detect(image)
+        if not found:
+            raise ValueError("no face was found in the photo: a larger or more frontal one may do")
+        face = found[0]
+        return *self._reconstruct(photos.upright(image, face), face.square), len(found)
+
+    def reconstruct_crop(self, image):
+        """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
+        return self._reconstruct(image, crop.whole(len(image)))
+
+    def decode(self, face, sliders, surface="lit"):
+        """The face moved by `sliders` (name -> value).
+
+        Args:
+            face: `Face`.
+            sliders: dict of directions' steps in standard deviations, and of the light sliders.
+            surface: "lit": albedo times light; "albedo"; or "clay": no colour.
+
+        Returns:
+            vertices `[V, 3]` float32, texture `[*uv_size, 3]` uint8, and the face over nothing,
+            `[P, P, 4]` uint8 with alpha.
+        """
+        face = self._moved(face, sliders)
+        if surface == "clay" and face.illumination is None:  # only light shows its form
+            face = face._replace(illumination=_plain_light())
+        face = face._replace(illumination=self._relit(face.illumination, sliders))
+        codes = (None if part is None else tf.constant(part, tf.float32) for part in face)
+        vertices, texture, drawn = self._decode(*codes, surface)
+        return vertices[0].numpy(), _as_uint8(texture[0]), _as_uint8(drawn[0])
+
+    def _reconstruct(self, image, square):
+        size = self.model.config.image_size
+        seen = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
+        result = self._encode(seen[tf.newaxis])
+        parts = (getattr(result, name) for name in Face._fields)
+        face = Face(*(None if part is None else part.numpy() for part in parts))
+        return face, _as_uint8(crop.image(image, square, size * PICTURE_SCALE) / 255)
+
+    def _draw(self, shape_code, albedo_code, illumination, projection, surface):
+        _, vertices = self.model.decode_shape(shape_code)
+        albedo = self.model.decode_albedo(albedo_code)
+        if surface == "clay":  # as light as the skin, which says how strong the light is
+            albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
+        light = None if surface == "albedo" else illumination
+        texture = upsampling.texture(self.model, albedo, vertices, projection, light)
+        size = self.model.config.image_size * PICTURE_SCALE
+        larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
+        points = camera.project(vertices, larger)
+        seen = rasterizer.rasterize(points, self.tensors.triangles, (size, size))
+        image, mask = renderer.draw(texture, seen, self.tensors)
+        return vertices, texture, tf.concat([image, mask], axis=-1)
+
+    def _moved(self, face, sliders):
+        codes = {"shape": face.shape_code.copy(), "albedo": face.albedo_code.copy()}
+        for direction in self.directions:
+            codes[direction.part] += sliders.get(direction.name, 0.0) * direction.step
+        return face._replace(shape_code=codes["shape"], albedo_code=codes["albedo"])
+
+    def _relit(self, illumination, sliders):
+        if illumination is None:
+            return None
+        value = {s.name: sliders.get(s.name, s.start) for s in LIGHT_SLIDERS}
+        side, up = np.radians([value["light_azimuth"], value["light_elevation"]])
+        towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
+        lamp = lighting.directional(tf.constant([towards], tf.float32)).numpy()
+        return illumination * value["light_ambient"] + lamp * value["light_strength"]
+
+
+def png(image):
+    """The bytes of a PNG of `[H, W, 3 or 4]` uint8."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _plain_light():
+    """`[1, 9, 3]`: white, from all around and a little from above."""
+    light = lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.8).numpy()
+    light[:, 0] += 0.7 / lighting.SH_CONSTANTS[0]
+    return light
+
+
+def _as_uint8(image):
+    return np.round(255 * np.clip(np.asarray(image), 0, 1)).astype(np.uint8)

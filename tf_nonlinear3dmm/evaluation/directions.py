@@ -1,0 +1,193 @@
+"""Named directions in the code spaces: what to add to a code to make a face older, or smile.
+
+Regression of labelled faces on their standardised attributes tells the effect of each attribute
+with the others held fixed; the direction is the step that the decoder turns into that effect.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm.core import shapes
+
+BATCH = 32
+GROUPS = {
+    "shape": ("Shape", ("male", "age", "weight", "muscle", "african", "asian", "caucasian")),
+    "expression": ("Expression", ("jaw_open", "smile", "blink", "brow_raise")),
+    "albedo": (
+        "Skin and hair",
+        ("melanin", "beard", "make_up", "freckles", "wrinkles", "hair_lightness", "age"),
+    ),
+}
+LABELS = {"male": "masculine", "make_up": "make-up"}  # where the name in words is not good enough
+
+
+class Direction(NamedTuple):
+    """One direction in a code space.
+
+    Attributes:
+        name: unique key.
+        label: what people read.
+        group: the heading it stands under.
+        part: "shape" or "albedo": the code that it moves.
+        step: `[K]` float32, what one standard deviation of the attribute adds to the code.
+    """
+
+    name: str
+    label: str
+    group: str
+    part: str
+    step: np.ndarray
+
+
+def regress(codes, attributes, ridge=1.0):
+    """What one standard deviation of each attribute adds to the code.
+
+    Args:
+        codes: `[N, K]`.
+        attributes: `[N, A]`; one that never varies has no effect.
+        ridge: added to the diagonal of the normal equations, in examples.
+
+    Returns:
+        `[A, K]` in the dtype of `codes`.
+
+    Raises:
+        ValueError: if a shape differs from the above.
+    """
+    codes, attributes = np.asarray(codes), np.asarray(attributes)
+    shapes.check(codes=(codes, "N K"), attributes=(attributes, "N A"))
+    centred = attributes - attributes.mean(axis=0)
+    spread = centred.std(axis=0)
+    standard = centred / np.where(spread > 0, spread, 1)
+    normal = standard.T @ standard + ridge * np.eye(standard.shape[1])
+    steps = np.linalg.solve(normal, standard.T @ (codes - codes.mean(axis=0)))
+    return steps.astype(codes.dtype)
+
+
+def through(decode, codes, effects, ridge=0.02):
+    """Steps in a code space that a decoder turns into effects, as nearly as it can.
+
+    The codes that an encoder finds tell an attribute only in part; what the decoder makes of a step
+    is what people see. The decoder is taken as linear over one standard deviation of the codes on
+    either side of their mean.
+
+    Args:
+        decode: codes `[B, K]` float32 -> `[B, D]`.
+        codes: `[N, K]` of real faces, which say how far codes spread in each direction.
+        effects: `[A, D]`, what a step should add.
+        ridge: what a step as long as the codes' standard deviation costs; to miss an effect
+            altogether costs 1.
+
+    Returns:
+        `[A, K]` float32.
+
+    Raises:
+        ValueError: if a shape differs from the above.
+    """
+    shapes.check(codes=(codes, "N K"), effects=(effects, "A D"))
+    codes, effects = np.asarray(codes, np.float64), np.asarray(effects, np.float64)
+    middle, covariance = codes.mean(axis=0), np.atleast_2d(np.cov(codes.T))
+    identity = np.eye(len(covariance))
+    floor = 1e-4 * np.trace(covariance) / len(covariance) + 1e-12
+    moves = np.linalg.cholesky(covariance + floor * identity).T  # one deviation along each axis
+    ends = (np.asarray(decode(np.float32(middle + s * moves)), np.float64) for s in (1, -1))
+    slopes = np.subtract(*ends) / 2  # [K, D]
+    size = np.sum(effects**2, axis=1)[:, np.newaxis, np.newaxis] + 1e-20
+    normal = slopes @ slopes.T / size + ridge * identity
+    lengths = np.linalg.solve(normal, (effects @ slopes.T)[..., np.newaxis] / size)[..., 0]
+    return np.float32(lengths @ moves)
+
+
+class Part(NamedTuple):
+    """One of the two code spaces, with labelled faces.
+
+    Attributes:
+        decode: codes `[B, K]` -> `[B, D]`.
+        codes: `[N, K]` of the faces.
+        truth: `[N, D]` what a perfect decoder would make of them.
+    """
+
+    decode: Callable
+    codes: np.ndarray
+    truth: np.ndarray
+
+
+def labelled(model, split, count=1000):
+    """What `fit` needs, of the first faces of a split.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        split: `data.Split`.
+        count: at most so many faces.
+
+    Returns:
+        (parts, attributes, names); None where the split lacks a label.
+    """
+    labels = ("attributes", "vertices", "albedo")
+    if not all(label in split for label in labels):
+        return None
+    found = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    size, features = model.config.image_size, [*labels, "image"]
+    for batch in data.in_order(split, size, BATCH, features, split.rows[:count]):
+        codes = model.encode(batch["image"])
+        for name, values in found.items():
+            values.append(batch[name] if name in labels else getattr(codes, name))
+    found = {name: np.concatenate(values) for name, values in found.items()}
+
+    def part(name, decode, truth):
+        return Part(lambda code: _flat(decode(code)), found[name], _flat(found[truth]).numpy())
+
+    shape = part("shape_code", lambda code: model.decode_shape(code)[1], "vertices")
+    albedo = part("albedo_code", model.decode_albedo, "albedo")
+    names = split.builder.info.metadata["attributes"]
+    return {"shape": shape, "albedo": albedo}, found["attributes"], names
+
+
+def _flat(values):
+    return tf.reshape(values, [values.shape[0], -1])
+
+
+def fit(parts, attributes, names):
+    """The directions of `GROUPS` that labelled faces allow.
+
+    Args:
+        parts: dict of "shape" and "albedo", each a `Part`.
+        attributes: `[N, A]` of the same faces.
+        names: A names; those that `GROUPS` does not list are only held fixed.
+
+    Returns:
+        list of `Direction`.
+    """
+    names, found = list(names), []
+    listed = [(g, name) for g, (_, wanted) in GROUPS.items() for name in wanted if name in names]
+    for kind, part in parts.items():
+        here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
+        if not here:
+            continue
+        rows = [names.index(name) for _, name in here]
+        effects = regress(part.truth, attributes)[rows]
+        moves = through(part.decode, part.codes, effects)
+        for (group, name), move in zip(here, moves, strict=True):
+            label = LABELS.get(name, name.replace("_", " "))
+            found.append(Direction(f"{group}_{name}", label, GROUPS[group][0], kind, move))
+    return found
+
+
+def save(path, directions):
+    """Writes directions to an .npz file; `load` reads them again."""
+    arrays = {f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)}
+    words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
+    with open(path, "wb") as file:
+        np.savez_compressed(file, words=words, **arrays)
+
+
+def load(path):
+    """The directions of a file that `save` wrote: list of `Direction`."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return [
+            Direction(*map(str, words), arrays[f"step_{i}"])
+            for i, words in enumerate(arrays["words"])
+        ]

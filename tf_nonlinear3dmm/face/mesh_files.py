@@ -1,0 +1,183 @@
+"""Textured faces as .obj (+ .mtl + .png) and .glb, and back.
+
+The formats put (0, 0) at the corner of the first texel, we put it at its centre; .obj counts v up.
+An .obj is in millimetres, a .glb in metres, as glTF demands; `read` gives millimetres for both.
+"""
+
+import io
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import trimesh
+from PIL import Image
+
+from tf_nonlinear3dmm.core import shapes
+
+
+class Mesh(NamedTuple):
+    """A textured mesh.
+
+    Attributes:
+        vertices: `[V, 3]` millimetres, x to the subject's left, y up, z to the camera.
+        triangles: `[T, 3]`.
+        uv: `[V, 2]` in [0, 1], v down, (0, 0) the centre of the first texel.
+        normals: `[V, 3]` unit vectors.
+        texture: `[Hu, Wu, 3]` uint8.
+    """
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    uv: np.ndarray
+    normals: np.ndarray
+    texture: np.ndarray
+
+
+def write_obj(path, vertices, face, texture):
+    """Writes `path` and, beside it, the .mtl and .png that it names.
+
+    Args:
+        path: ends in .obj.
+        vertices: `[V, 3]` in the face's units.
+        face: `FaceModel` with these vertices' triangles and UV.
+        texture: `[Hu, Wu, 3]`, uint8 or floats in [0, 1].
+
+    Returns:
+        The list of the three paths.
+
+    Raises:
+        ValueError: another ending, another number of vertices, or values that are not finite.
+    """
+    path = _checked_path(path, ".obj")
+    name = pathlib.Path(companions(path.stem)[0]).stem
+    image = _image(texture)
+    material = trimesh.visual.material.SimpleMaterial(
+        image=image, diffuse=[255] * 3, ambient=[255] * 3, specular=[0] * 3, glossiness=0, name=name
+    )
+    mesh = _mesh(vertices, face, image, material, millimetres=1.0)
+    text, contents = trimesh.exchange.obj.export_obj(
+        mesh, include_normals=True, return_texture=True, mtl_name=f"{name}.mtl", header=None
+    )
+    path.write_text(text)
+    for companion, content in contents.items():
+        path.with_name(companion).write_bytes(content)
+    return [path, *(path.with_name(companion) for companion in contents)]
+
+
+def companions(stem):
+    """The names of the .mtl and .png of `stem`.obj: readers split the names in it at spaces."""
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
+    return [f"{name}.mtl", f"{name}.png"]
+
+
+def write_glb(path, vertices, face, texture):
+    """Writes one binary glTF file; arguments and errors as `write_obj`, ending .glb.
+
+    Returns:
+        The list of its path.
+    """
+    path = _checked_path(path, ".glb")
+    image = _image(texture)
+    material = trimesh.visual.material.PBRMaterial(
+        baseColorTexture=image,
+        baseColorFactor=[255, 255, 255, 255],
+        metallicFactor=0.0,
+        roughnessFactor=1.0,
+    )
+    mesh = _mesh(vertices, face, image, material, millimetres=0.001)
+    path.write_bytes(trimesh.exchange.gltf.export_glb(mesh, include_normals=True))
+    return [path]
+
+
+def read(path):
+    """The `Mesh` of an .obj or .glb that holds one textured mesh.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another ending, no texture, or not a mesh.
+    """
+    path = pathlib.Path(path)
+    if path.suffix not in (".obj", ".glb"):
+        raise ValueError(f"{path}: must end in .obj or .glb, got `{path.suffix}`")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such mesh file")
+    try:
+        scene = trimesh.load_scene(path, process=False, maintain_order=True)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: not a mesh that can be read: {error}") from None
+    if len(scene.geometry) != 1:
+        raise ValueError(f"{path}: must hold one mesh, got {len(scene.geometry)}")
+    (mesh,) = scene.geometry.values()
+    material = getattr(mesh.visual, "material", None)
+    image = getattr(material, "image", None) or getattr(material, "baseColorTexture", None)
+    if image is None or getattr(mesh.visual, "uv", None) is None:
+        raise ValueError(f"{path}: must be a mesh with UV and a texture image")
+    millimetres = 1000.0 if path.suffix == ".glb" else 1.0
+    return Mesh(
+        vertices=np.asarray(mesh.vertices) * millimetres,
+        triangles=np.asarray(mesh.faces),
+        uv=_from_file_uv(np.asarray(mesh.visual.uv), image.size),
+        normals=np.asarray(mesh.vertex_normals),
+        texture=np.asarray(image.convert("RGB")),
+    )
+
+
+def vertex_normals(vertices, face):
+    """Unit normals `[V, 3]`, weighted by area, of the triangles that count for normals."""
+    triangles = face.triangles[face.normal_triangles]
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    normals = np.zeros([len(vertices), 3])
+    for corner in range(3):
+        np.add.at(normals, triangles[:, corner], np.cross(b - a, c - a))
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.where(lengths > 0, normals / np.maximum(lengths, 1e-30), [0.0, 0.0, 1.0])
+
+
+def _mesh(vertices, face, image, material, millimetres):
+    vertices = np.asarray(vertices, np.float64)
+    shapes.check(mean_vertices=(face.mean_vertices, "V 3"), vertices=(vertices, "V 3"))
+    broken = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
+    if len(broken):
+        raise ValueError(f"`vertices` must be finite, got {len(broken)} that are not: {broken[:5]}")
+    visual = trimesh.visual.TextureVisuals(uv=_to_file_uv(face.uv, image.size), material=material)
+    return trimesh.Trimesh(
+        vertices=vertices * face.units * millimetres,
+        faces=face.triangles,
+        vertex_normals=vertex_normals(vertices, face),
+        visual=visual,
+        process=False,
+        validate=False,
+    )
+
+
+def _to_file_uv(uv, size):
+    """Texel centres, v down -> texel edges, v up (trimesh turns v for glTF itself)."""
+    width_height = np.array(size)
+    edges = (np.asarray(uv, np.float64) * (width_height - 1) + 0.5) / width_height
+    return edges * [1, -1] + [0, 1]
+
+
+def _from_file_uv(uv, size):
+    width_height = np.array(size)
+    edges = uv * [1, -1] + [0, 1]
+    return (edges * width_height - 0.5) / np.maximum(width_height - 1, 1)
+
+
+def _image(texture):
+    """The texture as a picture."""
+    texture = np.asarray(texture)
+    shapes.check(texture=(texture, "Hu Wu 3"))
+    if texture.dtype != np.uint8:
+        if not np.all(np.isfinite(texture)):
+            raise ValueError("`texture` must be finite, got NaN or infinity")
+        texture = np.round(255 * np.clip(texture, 0, 1)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(texture).save(buffer, "PNG")  # so that the exporters keep to PNG
+    return Image.open(buffer)
+
+
+def _checked_path(path, ending):
+    path = pathlib.Path(path)
+    if path.suffix != ending:
+        raise ValueError(f"{path}: must end in {ending}, got `{path.suffix}`")
+    return path

@@ -1,0 +1,1 @@
+"""What only maintainers run: benchmarks, and making a release of trained weights."""

@@ -1,0 +1,13 @@
+"""How fast and how large: tables that anyone can make again with scripts/benchmark.py.
+
+for table in benchmark.run(["rasterizer"], benchmark.Setting()):
+    print(benchmark.markdown(table))
+
+A section is a file with `measure(setting)`, which yields `Table`s.
+"""
+
+from tf_nonlinear3dmm.maintenance.benchmark.sections import SECTIONS, run
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
+from tf_nonlinear3dmm.maintenance.benchmark.tables import Table, as_dict, device, markdown
+
+__all__ = ["SECTIONS", "Setting", "Table", "as_dict", "device", "markdown", "run"]

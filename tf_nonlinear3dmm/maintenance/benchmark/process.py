@@ -1,0 +1,82 @@
+"""scripts/train.py in a process of its own, watched from outside."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from tf_nonlinear3dmm.training import records
+
+TRAIN = pathlib.Path(__file__).parents[3] / "scripts" / "train.py"
+MB = 1024  # kB
+
+
+class Run:
+    """A training run.
+
+    Attributes:
+        folder: of the run.
+        process: `subprocess.Popen`.
+    """
+
+    def __init__(self, folder, process):
+        self.folder, self.process = pathlib.Path(folder), process
+
+    def step(self):
+        """(stage, step) of the last line of metrics.jsonl; (None, 0) before there is one."""
+        path = self.folder / "metrics.jsonl"
+        lines = records.read(path) if path.exists() else []
+        return (lines[-1]["stage"], lines[-1]["step"]) if lines else (None, 0)
+
+    def megabytes(self, name):
+        """A line of /proc/<pid>/status: "RssAnon", the memory of its own, or "VmHWM", the peak."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(rf"{name}:\s*([0-9]+) kB", text)
+        return int(found[1]) / MB if found else 0.0
+
+    def wait_for(self, done, seconds=0.02):
+        """Looks every so many seconds whether `done()` is true.
+
+        Raises:
+            RuntimeError: the run ended before; says why.
+        """
+        while not done():
+            if self.process.poll() is not None:
+                last = (self.folder / "errors").read_text().strip().split("\n")[-1]
+                raise RuntimeError(f"{TRAIN} ended with code {self.process.returncode}: {last}")
+            time.sleep(seconds)
+
+
+@contextlib.contextmanager
+def train(flags):
+    """A `Run` with the given flags; it is killed and its folder removed at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, TRAIN, "--out", folder, "--train.log_every", "1", *flags]
+        with open(pathlib.Path(folder) / "errors", "w") as errors:
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        try:
+            yield Run(folder, process)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def flags(config, **changes):
+    """Flags for the preset, data and batch of a `Config`; "stage_field" = value changes more."""
+    data = [f"{n}_examples" for n in ("train", "validation", "test")]
+    fields = {f"data.{name}": getattr(config.data, name) for name in ["folder", *data]}
+    fields["train.batch_size"] = config.train.batch_size
+    fields |= {name.replace("_", ".", 1): value for name, value in changes.items()}
+    pairs = [(f"--{name}", str(value)) for name, value in fields.items()]
+    return ["--preset", config.preset, *(word for pair in pairs for word in pair)]
+
+
+def first_step(config):
+    """Seconds from the start of the process to the end of its first step."""
+    start = time.perf_counter()
+    with train(flags(config)) as run:
+        run.wait_for(lambda: run.step()[1] >= 1)
+        return time.perf_counter() - start

@@ -1,0 +1,56 @@
+"""A trained run becomes what comes with the package."""
+
+import json
+import pathlib
+
+from tf_nonlinear3dmm import serving, training
+from tf_nonlinear3dmm.demo import labelled, samples
+from tf_nonlinear3dmm.evaluation import directions
+from tf_nonlinear3dmm.maintenance.release import card
+
+LARGEST = 10 * 2**20  # bytes of the weights
+
+
+class ShipError(Exception):
+    """What a run lacks, and how to make it."""
+
+
+def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
+    """Writes weights, directions, samples and the card of a run to a folder; what is there goes.
+
+    Args:
+        run: folder of a trained and evaluated run on `synthetic_faces`.
+        crops: list of `[S, S, 3]` uint8 sample faces.
+        folder: made where it does not exist.
+        faces: training faces to find the directions with.
+        note: one sentence for the card, such as how long the training took on what.
+
+    Returns:
+        list of paths.
+
+    Raises:
+        ShipError: the run is not finished, or its weights are too large.
+    """
+    run, folder = pathlib.Path(run), pathlib.Path(folder)
+    try:
+        model, config = training.load(run)
+        report = json.loads((run / "report.json").read_text())
+    except (training.RunError, training.LoadError) as error:
+        raise ShipError(str(error)) from None
+    except FileNotFoundError:
+        raise ShipError(f"{run} has no report: python scripts/evaluate.py --run {run}") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / serving.FILE
+    serving.save(weights, model)
+    if weights.stat().st_size > LARGEST:
+        weights.unlink()
+        raise ShipError(f"the weights of {run} are larger than {LARGEST >> 20} MiB in float16")
+    found = labelled.find_directions(model, config, faces)
+    directions.save(folder / labelled.FILE, found)
+    shipped_model = serving.load(weights)
+    samples.write_samples(folder, crops)
+    samples.write_overview(folder, crops, shipped_model)
+    rounding = labelled.difference(model, shipped_model, config)
+    pictures = card.write(folder, run, config, report, weights.stat().st_size, rounding, note)
+    made = [folder / name for name in (labelled.FILE, samples.FILE, samples.OVERVIEW)]
+    return [weights, *made, *pictures]

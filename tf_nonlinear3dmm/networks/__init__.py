@@ -1,0 +1,1 @@
+"""Image to codes (encoder), codes to maps (decoders), and the networks that judge pictures."""

@@ -1,0 +1,160 @@
+"""Image -> codes: what one photo says about camera, light, shape and albedo."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.networks.layers import BatchNorm, Residual, block, convolution, dense
+from tf_nonlinear3dmm.rendering import camera
+
+# (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
+FULL = (
+    ((1, 2), (2, 1)),
+    ((2, 2), (2, 1), (4, 1)),
+    ((4, 2), (3, 1), (6, 1)),
+    ((6, 2), (4, 1), (8, 1)),
+    ((8, 2), (5, 1)),
+)
+# For CPUs: two convolutions of 3 x 3 per scale; scales below 4 x 4 pixels are left out. The last
+# map is pooled by one weight per channel and place, since a face fills its crop in the same way
+# every time (global depthwise convolution, as in MobileFaceNets, Chen et al. 2018).
+LIGHT = tuple(((m, 2), (m, 1)) for m in (1, 2, 4, 8, 10))
+
+
+CAMERA_NUMBERS = {"matrix": 8, "rotation": 9}
+LOG_SCALE_STD = 0.15  # of faces in their crops, about
+
+
+class Codes(NamedTuple):
+    """What the encoder reads from `B` images.
+
+    Attributes:
+        projection: `[B, 2, 4]` scaled orthographic matrix, face frame -> pixels of the image.
+        illumination: `[B, 9, 3]` spherical-harmonics coefficients, or None without lighting.
+        shape_code: `[B, Ks]`, unbounded.
+        albedo_code: `[B, Ka]`, unbounded.
+    """
+
+    projection: tf.Tensor
+    illumination: tf.Tensor | None
+    shape_code: tf.Tensor
+    albedo_code: tf.Tensor
+
+
+def plan(config):
+    """The trunk's convolutions: a list of (channels, kernel, stride)."""
+    scales = FULL if config.plan == "full" else LIGHT[: _light_scales(config.image_size)]
+    flat = [convolution for scale in scales for convolution in scale]
+    first = 7 if config.plan == "full" else 3
+    return [(m * config.width, 3 if i else first, stride) for i, (m, stride) in enumerate(flat)]
+
+
+def _light_scales(size):
+    count = 0
+    while size > 4 and count < len(LIGHT):
+        size, count = (size + 1) // 2, count + 1
+    return count
+
+
+def _trunk(config):
+    """The layers from the image to the last map."""
+    layers = []
+    for i, (channels, kernel, stride) in enumerate(plan(config)):
+        layer = convolution(channels, kernel, stride, name=f"conv{i + 1}")
+        residual = config.residual and stride == 1
+        layers += [Residual(layer, name=f"{layer.name}_sum")] if residual else block(layer)
+    return layers
+
+
+def _pooling(config):
+    """The layers from a map of `heads` to one number per channel."""
+    if config.plan == "full":
+        return [keras.layers.GlobalAveragePooling2D()]
+    side = -(-config.image_size // 2 ** _light_scales(config.image_size))
+    weights = keras.initializers.RandomNormal(1 / side**2, stddev=1 / side)  # variance stays 1
+    return [
+        keras.layers.DepthwiseConv2D(
+            side, use_bias=False, depthwise_initializer=weights, name="pooling"
+        ),
+        keras.layers.Flatten(),
+    ]
+
+
+@keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
+class Encoder(keras.layers.Layer):
+    """The encoder of the paper (`plan` "full") or its light form.
+
+    The heads' four convolutions are run as one with all their channels: the same weights and
+    numbers, and one gradient instead of four at the trunk's end, whose order of addition would
+    change from run to run.
+
+    Args:
+        config: `ModelConfig`.
+        projection_mean: `[8]` mean of the training projections (`[2, 4]`, row by row), pixels.
+        projection_std: `[8]` their standard deviation; the network predicts (p - mean) / std, or,
+            with `config.camera` "rotation", a rotation, a scale and a place about their means.
+    """
+
+    @keras_state.inside_ours
+    def __init__(self, config, projection_mean, projection_std, name="encoder"):
+        super().__init__(name=name)
+        self.config = config
+        pose = 2 * config.width
+        light = pose if config.lighting else 0
+        self.splits = [pose, light, config.shape_code_size, config.albedo_code_size]
+        heads = convolution(sum(self.splits), bias=True, name="heads")
+        self.trunk = keras.Sequential(
+            [*_trunk(config), heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
+        )
+        self.to_projection = dense(CAMERA_NUMBERS[config.camera], name="projection")
+        self.to_illumination = dense(27, name="illumination") if light else None
+        self.projection_mean = self._statistic("projection_mean", projection_mean)
+        self.projection_std = self._statistic("projection_std", projection_std)
+        std = np.asarray(projection_std)
+        if not np.all((std > 0) & np.isfinite(std)):
+            raise ValueError(f"`projection_std` must be positive, got {projection_std}.")
+        size = config.image_size
+        self.trunk.build([None, size, size, 3])
+        self.to_projection.build([None, pose])
+        if light:
+            self.to_illumination.build([None, light])
+        self.built = True
+
+    def _statistic(self, name, values):
+        shapes.check(**{name: (tf.convert_to_tensor(values), "8")})
+        return self.add_weight(
+            name=name,
+            shape=(8,),
+            initializer=lambda shape, dtype: tf.cast(values, dtype),
+            trainable=False,
+        )
+
+    def call(self, images, training=False):
+        """Reads the codes of `images` `[B, S, S, 3]` in [0, 1], as `Codes`."""
+        size = str(self.config.image_size)
+        shapes.check(images=(images, f"B {size} {size} 3"))
+        pooled = self.trunk(2 * images - 1, training=training)
+        pose, light, shape_code, albedo_code = tf.split(pooled, self.splits, axis=-1)
+        illumination = None
+        if self.to_illumination is not None:
+            # The 27 numbers are nine of red, nine of green, nine of blue, as in the paper.
+            by_channel = tf.reshape(self.to_illumination(light), [-1, 3, 9])
+            illumination = tf.transpose(by_channel, [0, 2, 1])
+        projection = self._projection(self.to_projection(pose))
+        return Codes(projection, illumination, shape_code, albedo_code)
+
+    def _projection(self, numbers):
+        """`[B, 2, 4]` of what the head says, `[B, CAMERA_NUMBERS]`."""
+        mean, std = self.projection_mean.value, self.projection_std.value
+        if self.config.camera == "matrix":
+            return tf.reshape(mean + std * numbers, [-1, 2, 4])
+        mean, std = tf.reshape(mean, [2, 4]), tf.reshape(std, [2, 4])
+        rows, log_scale, place = tf.split(numbers, [6, 1, 2], axis=-1)
+        # Over all rotations the squares of a row's entries sum to the squared scale.
+        squares = tf.reduce_sum(tf.square(mean[:, :3]) + tf.square(std[:, :3]))
+        scale = tf.sqrt(squares / 2) * tf.exp(LOG_SCALE_STD * log_scale[:, 0])
+        frontal = tf.constant([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], rows.dtype)
+        return camera.from_six(frontal + rows, scale, mean[:, 3] + std[:, 3] * place)

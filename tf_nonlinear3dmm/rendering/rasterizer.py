@@ -1,0 +1,256 @@
+"""Image points to fragments: which triangle each pixel sees, and where in it.
+
+Plain TensorFlow ops. A triangle covers a pixel whose centre lies in it or on its edge. The nearest
+depth at the pixel wins; an exact tie goes to the smaller triangle id. Only triangles that face the
+camera are drawn: those of negative signed area in the image. A triangle without area, or with a
+corner that is NaN or infinite, is never drawn.
+
+The way: triangles that face the camera and have a pixel in their bounding box, the rows of pixels
+they cover (`spans`), the nearest at each pixel, its barycentrics and depth (`coverage`). What won,
+and over what:
+
+    coverage       rows of pixels; not bounding boxes, of whose pixels half lie outside
+    nearest        one `unsorted_segment_min` of int64 pairs (depth, triangle); not first the depth,
+                   then the triangle, and not `tensor_scatter_nd_max`
+    barycentrics   a sparse matrix, pixels by spans, times few values; not a sum per pixel
+    gradients      the same matrix transposed; not `unsorted_segment_sum`
+    gathers        few of wide rows by `gather_nd`; not many of columns, nor `gather`
+    rows           woven of columns by `complex`; not transposed
+    batch          culled with the batch last, so that a gather moves a row of images; then in
+                   parts of two images or more, side by side; not in halves, nor as one, but for
+                   small pictures, where parts are more to trace
+    XLA            none: it culls faster, but wants fixed sizes, and all that follows depends on the
+                   view; an export would have to do without
+
+Kernels that the `tensorflow` 2.21 wheel registers for GPUs: for every op with `int64=False`, though
+arithmetic of int32 is registered in host memory; with `int64=True` for all but `RaggedRange` and
+`UnsortedSegmentMin` of int64.
+"""
+
+import itertools
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.rendering import scanlines, sparse, visibility
+
+LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
+MOST_PARTS = 8  # of a batch
+LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
+
+
+class Fragments(NamedTuple):
+    """What each pixel of a `[B, H, W]` image sees.
+
+    Attributes:
+        triangle_id: `[B, H, W]` int32, -1 where nothing is seen.
+        barycentric: `[B, H, W, 3]`, sums to 1; all 0 where nothing is seen.
+        depth: `[B, H, W]` pixels, larger is nearer; 0 where nothing is seen.
+    """
+
+    triangle_id: tf.Tensor
+    barycentric: tf.Tensor
+    depth: tf.Tensor
+
+
+def rasterize(image_points, triangles, image_size, int64=True):
+    """Finds the triangle that each pixel sees.
+
+    Args:
+        image_points: `[B, V, 3]` (x, y, depth) pixels, y down, larger depth is nearer.
+        triangles: `[T, 3]` int32 vertex ids, counter-clockwise seen from outside in 3D.
+        image_size: (height, width).
+        int64: False draws the same without int64 numbers, for devices that lack their kernels.
+
+    Returns:
+        `Fragments` of `[B, height, width]` images, in the dtype of `image_points`.
+
+    Raises:
+        ValueError: if a static shape differs from the above, or a side exceeds `LARGEST_SIDE`.
+
+    Gradients:
+        Reach `image_points` from `barycentric` and `depth`, in closed form. None passes
+        `triangle_id`: an outline that moves is not felt (see `antialias`).
+    """
+    image_points, triangles = tf.convert_to_tensor(image_points), tf.convert_to_tensor(triangles)
+    shapes.check(image_points=(image_points, "B V 3"), triangles=(triangles, "T 3"))
+    image_size = tuple(image_size)
+    if max(image_size) > LARGEST_SIDE:
+        raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
+    kit = sparse.Int64 if int64 else sparse.Int32
+    chosen = scanlines.candidates(tf.stop_gradient(image_points), triangles, image_size)
+    ends = _ends(image_points, image_size[0] * image_size[1])
+    # Not slices, whose gradient is slower; GPUs have no kernel that splits bools.
+    points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
+    parts = [
+        _draw(part, chosen[start:end], triangles, image_size, kit)
+        for part, (start, end) in zip(points, ends, strict=True)
+    ]
+    triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
+    shape = [image_points.shape[0], *image_size]
+    return Fragments(
+        tf.ensure_shape(triangle_id, shape),
+        tf.ensure_shape(barycentric, [*shape, 3]),
+        tf.ensure_shape(depth, shape),
+    )
+
+
+def interpolate(attributes, triangles, fragments):
+    """Spreads vertex attributes over the pixels that see the mesh.
+
+    Args:
+        attributes: `[B, V, C]`, any per-vertex quantity: colour, normal, uv; a batch of 1 serves
+            every image.
+        triangles: `[T, 3]` int32, vertex ids.
+        fragments: `Fragments` of a `[B, H, W]` image.
+
+    Returns:
+        `[B, H, W, C]` in the dtype of `attributes`; 0 where nothing is seen.
+
+    Raises:
+        ValueError: if a static shape differs from the above.
+
+    Gradients:
+        Reach `attributes` and `barycentric`.
+    """
+    attributes, triangles = tf.convert_to_tensor(attributes), tf.convert_to_tensor(triangles)
+    shapes.check(
+        attributes=(attributes, "... V C"),
+        triangles=(triangles, "T 3"),
+        barycentric=(fragments.barycentric, "B H W 3"),
+        triangle_id=(fragments.triangle_id, "B H W"),
+    )
+    shape = tf.shape(fragments.triangle_id)
+    ids = tf.reshape(fragments.triangle_id, [-1])
+    pixel = sparse.places(ids >= 0)
+    corners = sparse.columns(sparse.pick(triangles, sparse.pick(ids, pixel)))
+    if attributes.shape[0] != 1:
+        first = pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
+        corners = [first + corner for corner in corners]
+    channels = attributes.shape[2] or tf.shape(attributes)[2]
+    weights = tf.reshape(fragments.barycentric, [-1, 3])
+    image = _mix(tf.reshape(attributes, [-1, channels]), weights, pixel, tf.stack(corners))
+    image = tf.reshape(image, tf.concat([shape, [channels]], axis=0))
+    return tf.ensure_shape(image, [*fragments.triangle_id.shape, attributes.shape[2]])
+
+
+def uv_fragments(uv, triangles, uv_size):
+    """Which triangle each texel of a UV map lies in.
+
+    Args:
+        uv: `[V, 2]` in [0, 1], v down.
+        triangles: `[T, 3]` int32, of either orientation in the map.
+        uv_size: (height, width) of the map.
+
+    Returns:
+        `Fragments` of a `[1, height, width]` map with depth 0.
+    """
+    uv, triangles = tf.convert_to_tensor(uv), tf.convert_to_tensor(triangles)
+    shapes.check(uv=(uv, "V 2"), triangles=(triangles, "T 3"))
+    height, width = uv_size
+    points = uv * tf.cast(tf.stack([width - 1, height - 1]), uv.dtype)
+    a, b, c = tf.unstack(tf.gather(points, triangles), axis=1)
+    turned = (_cross(b - a, c - a) > 0)[:, tf.newaxis]
+    facing = tf.where(turned, tf.gather(triangles, [0, 2, 1], axis=1), triangles)
+    points = tf.pad(points, [[0, 0], [0, 1]])[tf.newaxis]
+    fragments = rasterize(points, facing, uv_size)
+    turned = tf.gather(turned, tf.maximum(fragments.triangle_id, 0))
+    swapped = tf.gather(fragments.barycentric, [0, 2, 1], axis=-1)
+    return fragments._replace(barycentric=tf.where(turned, swapped, fragments.barycentric))
+
+
+def _cross(a, b):
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _ends(images, pixels):
+    """Where parts of a batch start and end: they share nothing, so that they run side by side."""
+    batch = images.shape[0]
+    count = 2
+    if batch is not None:
+        count = max(1, min(MOST_PARTS, batch // 2, batch * pixels // LEAST_PART))
+    batch = batch or tf.shape(images)[0]
+    return [*itertools.pairwise(batch * part // count for part in range(count + 1))]
+
+
+def _draw(points, chosen, triangles, image_size, kit):
+    """The fields of `Fragments`."""
+    shape = tf.stack([tf.shape(points)[0], *image_size])
+    triangle_id, terms = visibility.find(
+        tf.stop_gradient(points), triangles, chosen, image_size, kit
+    )
+    flat = tf.reshape(points, [-1, 3])
+    return (
+        tf.reshape(triangle_id, shape),
+        tf.reshape(_barycentric(flat, terms, tf.size(triangle_id)), tf.concat([shape, [3]], 0)),
+        tf.reshape(_depth(flat, terms, tf.size(triangle_id)), shape),
+    )
+
+
+def _barycentric(points, terms, size):
+    """Barycentrics of all pixels, `[size, 3]`; the `terms` are those of `points` `[B V, 3]`."""
+
+    @tf.custom_gradient
+    def run(points):
+        def backward(upstream):
+            count = tf.size(terms.depth)
+            upstream = sparse.collect(terms.pairs, terms.weights, upstream, count)
+            a, b, c = sparse.columns(upstream)
+            return _moves(points, terms, b - a, c - a, tf.zeros_like(a))
+
+        values = sparse.spread_columns(terms.pairs, terms.weights, terms.barycentric, size)
+        return values, backward
+
+    return run(points)
+
+
+def _depth(points, terms, size):
+    """Depths of all pixels, `[size, 1]`; the `terms` are those of `points` `[B V, 3]`."""
+
+    @tf.custom_gradient
+    def run(points):
+        def backward(upstream):
+            count = tf.size(terms.depth)
+            upstream = sparse.collect(terms.pairs, terms.weights, upstream, count)[:, 0]
+            a, b, c = tf.unstack(sparse.pick(points[:, 2], terms.vertices) * upstream)
+            return _moves(points, terms, b - a, c - a, upstream)
+
+        values = terms.depth[:, tf.newaxis]
+        return sparse.spread(terms.pairs, terms.weights, values, size), backward
+
+    return run(points)
+
+
+def _moves(points, terms, b, c, depth):
+    """The points' gradient `[B V, 3]`, given those of the terms' barycentrics b, c and depth `[L]`.
+
+    A corner that moves by d moves all that lies at a pixel by its barycentric times d, which is as
+    if the pixel moved as far the other way.
+    """
+    b_x, c_x, b_y, c_y = tf.unstack(terms.slopes)
+    moves = tf.stack([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
+    term = tf.broadcast_to(tf.range(tf.size(b)), tf.shape(terms.vertices))
+    pairs = tf.reshape(sparse.Int64.pairs(terms.vertices, term), [-1, 2])
+    weights = tf.reshape(terms.barycentric, [-1])
+    return sparse.spread_columns(pairs, weights, moves, tf.shape(points)[0])
+
+
+@tf.custom_gradient
+def _mix(values, barycentric, pixel, vertices):
+    """`[size, C]`: at `pixel` `[F]` the `values` `[N, C]` of `vertices` `[3, F]`, elsewhere 0."""
+    size = tf.shape(barycentric)[0]
+    pairs = sparse.Int64.pairs(tf.tile(pixel, [3]), tf.reshape(vertices, [-1]))
+    weights = tf.concat(sparse.columns(sparse.pick(barycentric, pixel)), axis=0)
+
+    def backward(upstream):
+        by_value = sparse.collect(pairs, weights, upstream, tf.shape(values)[0])
+        by_weight = sparse.dot(
+            sparse.pick(values, vertices), sparse.pick(upstream, pixel)
+        )  # [3, F]
+        place = sparse.Int64.pairs(pixel, tf.range(tf.size(pixel)))
+        ones = tf.ones_like(weights[: tf.size(pixel)])
+        by_weight = sparse.spread_columns(place, ones, by_weight, size)
+        return by_value, by_weight, None, None
+
+    return sparse.spread(pairs, weights, values, size), backward

@@ -1,0 +1,95 @@
+"""Bilinear lookup in a map: an image at image points, a UV map at the vertices' uv."""
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.rendering import sparse
+
+
+def bilinear(image, points):
+    """Reads `image` between its pixels' centres.
+
+    Args:
+        image: `[B, H, W, C]` floats; a batch of 1 serves every `points`.
+        points: `[B, N, 2]` (x, y) pixels, centres at integers; outside, the border's value.
+
+    Returns:
+        `[B, N, C]` in the dtype of `image`. A NaN point reads NaN.
+
+    Raises:
+        ValueError: if a static shape differs from the above.
+
+    Gradients:
+        Reach `image` and `points`; outside the image the points' gradient is 0.
+    """
+    shapes.check(image=(image, "B H W C"), points=(points, "... N 2"))
+    image, points = tf.convert_to_tensor(image), tf.convert_to_tensor(points)
+    _, height, width, channels = (k or d for k, d in zip(image.shape, _sizes(image), strict=True))
+    batch, count, _ = (k or d for k, d in zip(points.shape, _sizes(points), strict=True))
+    which = tf.zeros([batch], tf.int32) if image.shape[0] == 1 else tf.range(batch)
+    first = tf.repeat(which * (height * width), count)
+    pixels, points = tf.reshape(image, [-1, channels]), tf.reshape(points, [-1, 2])
+    values = lookup(pixels, points, first, (height, width))
+    return tf.reshape(values, [batch, count, channels])
+
+
+def _sizes(tensor):
+    return tf.unstack(tf.shape(tensor))
+
+
+def lookup(pixels, points, first, size):
+    """Reads many maps of one size between their pixels' centres.
+
+    Args:
+        pixels: `[M, C]` floats, the maps' rows one after the other.
+        points: `[N, 2]` (x, y) pixels; outside, the border's value.
+        first: `[N]` int32, where in `pixels` the point's map begins.
+        size: (height, width) of a map.
+
+    Returns:
+        `[N, C]` in the dtype of `pixels`.
+
+    Gradients:
+        Reach `pixels` and `points`; outside the map the points' gradient is 0.
+    """
+    height, width = size
+    last = tf.stack([width - 1, height - 1])
+    step = tf.minimum(last, 1)  # a map of one row or column has no second one
+
+    @tf.custom_gradient
+    def run(pixels, points):
+        inside = tf.clip_by_value(points, tf.zeros([], points.dtype), tf.cast(last, points.dtype))
+        corner = tf.clip_by_value(tf.cast(tf.floor(inside), tf.int32), 0, tf.maximum(last - 1, 0))
+        right, below = sparse.columns(inside - tf.cast(corner, points.dtype))
+        x, y = sparse.columns(corner)
+        index = first + y * width + x
+        index = tf.stack([index, index + step[0], index + step[1] * width])
+        index = tf.concat([index, index[2:] + step[0]], axis=0)
+        weights = tf.stack([1 - right, right]) * tf.stack([1 - below, below])[:, tf.newaxis]
+        weights = tf.cast(tf.reshape(weights, [4, -1]), pixels.dtype)
+        corners = sparse.pick(pixels, index)  # [4, N, C]
+
+        def backward(upstream):
+            row = tf.broadcast_to(tf.range(tf.size(x)), tf.shape(index))
+            pairs = tf.reshape(sparse.Int64.pairs(row, index), [-1, 2])
+            by_pixel = sparse.collect(
+                pairs, tf.reshape(weights, [-1]), upstream, tf.shape(pixels)[0]
+            )
+            a, b, c, d = tf.unstack(tf.cast(sparse.dot(corners, upstream), points.dtype))
+            slopes = (
+                (1 - below) * (b - a) + below * (d - c),
+                (1 - right) * (c - a) + right * (d - b),
+            )
+            slopes = sparse.rows(slopes)
+            return by_pixel, tf.where(tf.equal(points, inside), slopes, tf.zeros_like(slopes))
+
+        a, b, c, d = tf.unstack(corners * weights[..., tf.newaxis])
+        return (a + b) + (c + d), backward
+
+    return run(pixels, points)
+
+
+def texels(uv, uv_size):
+    """Where `uv` in [0, 1] lies in a map of `uv_size` (height, width): (x, y) texels."""
+    height, width = uv_size
+    return uv * tf.cast(tf.stack([width - 1, height - 1]), uv.dtype)

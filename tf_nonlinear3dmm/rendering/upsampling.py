@@ -1,0 +1,47 @@
+"""Finer maps than the networks have, for people to look at.
+
+Where the UV map is dense, as around the lips, the light on a few of the model's texels makes
+streaks. Here the albedo is stretched and the light computed for every fine texel.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm.rendering import renderer
+
+FINER = 4  # times the texels of the model's maps, each way
+
+
+@functools.lru_cache(maxsize=2)
+def tensors(model):
+    """`renderer.FaceTensors` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
+    height, width = model.config.uv_size
+    return renderer.face_tensors(model.face, (FINER * height, FINER * width))
+
+
+def stretch(maps, uv_size):
+    """UV maps `[B, Hu, Wu, C]` at another size: first and last texel centres stay at the ends."""
+    end = 1 - 1e-6  # beyond 1, be it by rounding, the operation gives 0
+    boxes = tf.tile([[0.0, 0.0, end, end]], [tf.shape(maps)[0], 1])
+    return tf.image.crop_and_resize(maps, boxes, tf.range(tf.shape(maps)[0]), [*uv_size])
+
+
+def texture(model, albedo_map, vertices, projection, illumination):
+    """Albedo times light on fine maps.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        albedo_map: `[B, Hu, Wu, 3]` of the model's size.
+        vertices: `[B, V, 3]`.
+        projection: `[B, 2, 4]`.
+        illumination: `[B, 9, 3]`, or None: no light.
+
+    Returns:
+        `[B, FINER Hu, FINER Wu, 3]` in [0, 1].
+    """
+    face = tensors(model)
+    fine = stretch(albedo_map, face.texel_triangle.shape)
+    if illumination is not None:
+        fine *= renderer.shading_map(vertices, projection, illumination, face)
+    return tf.clip_by_value(fine, 0, 1)

@@ -1,0 +1,170 @@
+"""What each part of the method does: one model per part left out, everything else equal.
+
+Every row has the same faces, batches, seed and number of steps. A row that differs in finetuning
+alone goes on from the pretraining of the full model.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from tf_nonlinear3dmm import configs, data, training
+from tf_nonlinear3dmm.evaluation import measures
+from tf_nonlinear3dmm.studies import effects, schedule, variants
+from tf_nonlinear3dmm.studies.schedule import Part
+from tf_nonlinear3dmm.studies.study import Study, change, with_steps
+
+FULL, SEED, PRETRAINED = "full model", "another seed", "pretraining"
+REGULARISERS = "symmetry constancy local_constancy smoothness white_shading tone".split()
+STAGES = ("pretrain", "finetune")
+SHOWN = 5  # faces whose albedo is kept for the figure
+
+
+def full(folder, place):
+    """At most 150 minutes a sitting on two cores, two sittings: `small`, 1200 + 600 steps."""
+    return _study(folder, with_steps(configs.small_paper(), 1200, 600), place)
+
+
+def quick(folder, place):
+    """About 30 minutes on two cores: `small` at half its width, 300 + 150 steps of batch 8."""
+    config = with_steps(configs.small_paper(), 300, 150)
+    config = change(config, "model", width=8)
+    config = change(config, "train", batch_size=8)
+    return _study(folder, change(config, "data", train_examples=1200, test_examples=256), place)
+
+
+def tiny(folder, place):
+    """Every row at its smallest, for tests: the numbers mean nothing."""
+    return _study(folder, with_steps(configs.tiny(), 4, 4), place)
+
+
+def _study(folder, config, place):
+    return Study(folder, change(config, "data", folder=place), scans=None)
+
+
+def rows(config):
+    """Name -> `Config` of every model of the table; what `config` lacks anyway has no row."""
+    steps = config.pretrain.steps + config.finetune.steps
+    made = {SEED: change(config, "train", seed=config.train.seed + 1)}
+    for term in REGULARISERS:
+        made[f"no {_words(term)}"] = _with_loss(config, **{term: 0.0})
+    made["not alternating"] = _in_both_stages(config, alternating=False)
+    made["no finetuning"] = with_steps(config, steps, 0)
+    for word, switch in (("no ", False), ("", True)):
+        made[f"{word}silhouette gradient"] = change(config, "model", silhouette_gradient=switch)
+    for term in configs.DEFECTS:
+        made[f"released form of {_words(term)}"] = _released(config, term)
+    made["released form of all three"] = _released(config, "released", *configs.DEFECTS)
+    return {FULL: config} | {name: row for name, row in made.items() if row != config}
+
+
+def ablate(study, command, minutes=None, only=None, say=print):
+    """Does what is left to do and writes the report of what there is; whether everything is done.
+
+    Args:
+        study: `Study`.
+        command: that repeats the study, for the report.
+        minutes, say: see `schedule.follow`.
+        only: names of the rows beside the full model; all where None.
+
+    Raises:
+        ValueError: `only` has a name that is no row.
+    """
+    for name in only or ():
+        configs.check_choice("rows", name, tuple(rows(study.config)))
+    chosen = [name for name in rows(study.config) if only is None or name in (FULL, *only)]
+
+    def write(records):
+        measured = [name for name in chosen if _results(study, name).exists()]
+        if FULL not in measured:
+            return False
+        found = {name: _read(study, name) for name in measured}
+        albedos = {"truth": _true_albedo(study)}
+        albedos |= {name: arrays.pop("albedo") for name, arrays in found.items()}
+        effects.write(study, found, albedos, records, command)
+        return True
+
+    return schedule.follow(study, parts(study, chosen), write, minutes, say)
+
+
+def parts(study, chosen):
+    """The schedule of the rows named in `chosen`: list of `schedule.Part`."""
+    pretraining = _pretraining(study.config)
+    steps = [Part("faces", study.make_faces, 240), _training(study, PRETRAINED, pretraining)]
+    for name, row in rows(study.config).items():
+        if name in chosen:
+            start = PRETRAINED if _pretraining(row) == pretraining else None
+            steps.append(_training(study, name, row, start))
+            steps.append(Part(f"measure {name}", lambda name=name: measure(study, name), 30))
+    return steps
+
+
+def measure(study, name):
+    """Measures a row's model on the test faces; keeps errors per face and a few albedos."""
+    model, config = training.load(study.run(_file(name)))
+    split = study.split("test")
+    features = [feature for feature in measures.FEATURES if feature in split]
+    batches = [*data.in_order(split, config.model.image_size, 32, features)]
+    faces = measures.measure(model, batches).per_face().items()
+    found = {name[0]: errors for name, errors in faces if name[1:] == (measures.MODEL,)}
+    albedo = model(batches[0]["image"][:SHOWN], training=False).albedo_map.numpy()
+    path = _results(study, name)
+    with open(path.with_suffix(".part"), "wb") as file:
+        np.savez(file, albedo=albedo, **found)
+    os.replace(path.with_suffix(".part"), path)
+
+
+def _results(study, name):
+    return study.file(f"results/{_file(name)}.npz")
+
+
+def _true_albedo(study):
+    size = study.config.model.image_size
+    batch = next(data.in_order(study.split("test"), size, SHOWN, ["albedo"]))
+    return batch["albedo"].numpy()
+
+
+def _read(study, name):
+    with np.load(_results(study, name), allow_pickle=False) as file:
+        return dict(file)
+
+
+def _training(study, name, config, start=None):
+    work = lambda: variants.go_on(study, _file(name), config, start)  # noqa: E731
+    steps = config.finetune.steps + (0 if start else config.pretrain.steps)
+    return Part(f"train {name}", work, 30 + schedule.STEP * steps, trains=True)
+
+
+def _pretraining(config):
+    """The run that a row's finetuning begins from; no image is drawn in it, so no outline is."""
+    config = change(config, "model", silhouette_gradient=False)
+    return dataclasses.replace(config, finetune=configs.StageConfig(steps=0))
+
+
+def _in_both_stages(config, **changes):
+    for stage in STAGES:
+        config = change(config, stage, **changes)
+    return config
+
+
+def _with_loss(config, stages=STAGES, **changes):
+    for stage in stages:
+        loss = dataclasses.replace(getattr(config, stage).loss, **changes)
+        config = change(config, stage, loss=loss)
+    return config
+
+
+def _released(config, form, *terms):
+    """With a `form` in the stages that have one of `terms` (or the term that it names)."""
+    terms = terms or (form,)
+    stages = [s for s in STAGES if any(getattr(getattr(config, s).loss, t) for t in terms)]
+    return _with_loss(config, stages, form=form)
+
+
+def _words(term):
+    return term.replace("_", " ")
+
+
+def _file(name):
+    return name.replace(" ", "-")

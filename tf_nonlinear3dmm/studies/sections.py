@@ -1,0 +1,143 @@
+"""The report's sections: numbers -> blocks, for whatever there is."""
+
+import json
+
+from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.evaluation import expressiveness, tables
+from tf_nonlinear3dmm.studies import claims, notes, variants
+from tf_nonlinear3dmm.studies.document import Block
+
+
+def blocks(study, numbers):
+    """All sections of the report that `numbers` (of `report.write`) can fill: list of `Block`."""
+    made = [Block("heading", "The paper's experiments on generated faces")]
+    made += [Block("text", text) for text in _setting(study, numbers)]
+    made += _verdicts(numbers)
+    if "alignment" in numbers:
+        made += [Block("heading", "Face alignment"), Block("text", notes.ALIGNMENT)]
+        made += [Block("text", notes.PAPER), _alignment(numbers["alignment"])]
+        made += _figure(study, "cumulative", "Share of the test faces below an error.")
+    if "aflw2000_3d" in numbers:
+        made += [Block("heading", "Face alignment on AFLW2000-3D"), Block("text", notes.ALIGNMENT)]
+        made += [_alignment(numbers["aflw2000_3d"])]
+    if numbers.get("reconstruction"):
+        made += [Block("heading", "3D reconstruction"), Block("text", notes.RECONSTRUCTION)]
+        made += [_reconstruction(numbers["reconstruction"])]
+        made += _figure(study, "error_maps", "Mean distance to the true vertex after alignment.")
+        made += _figure(
+            study,
+            "reconstructions",
+            "Input, truth and each method's shape, aligned, in the true pose.",
+        )
+    made += _power(study, numbers["power"])
+    captions = expressiveness.CAPTIONS.items()
+    pictures = [block for name, text in captions for block in _figure(study, name, text)]
+    made += [Block("heading", "Expressiveness"), *pictures] if pictures else []
+    return made + _cost(study, numbers)
+
+
+def _setting(study, numbers):
+    config = study.config
+    steps = f"{config.pretrain.steps} + {config.finetune.steps}"
+    yield (
+        f"Command: `{numbers['command']}`; {numbers['machine']}; seed {config.train.seed}; the "
+        "whole configuration is at the end."
+    )
+    yield (
+        f"Every model is trained here on the same {config.data.train_examples} generated faces "
+        f"(`{config.data.sources}`, {config.model.image_size} px), with {steps} steps of batch "
+        f"{config.train.batch_size} (3DDFA: each of its {study.cascade} networks; SDM: "
+        f"{len(study.descent.patches)} regressions), code size {study.code_size} unless a table "
+        f"says otherwise, and tested on {config.data.test_examples} faces of other people. The "
+        "weights of the losses are those of the nonlinear model's preset, chosen with that model; "
+        "the other methods take them, or the settings of their papers, as they are."
+    )
+    if numbers["missing"]:
+        yield "Not done yet: " + ", ".join(f"`{name}`" for name in numbers["missing"]) + "."
+    for name, error in numbers["failed"].items():
+        yield f"Failed: `{name}`: {error}"
+
+
+def _verdicts(numbers):
+    made = []
+    if numbers["claims"]:
+        made += [Block("heading", "What agrees with the paper and what goes against it")]
+        made += [Block("table", [["the paper's claim", "here", "verdict"], *numbers["claims"]])]
+    if numbers["questions"]:
+        made += [Block("heading", "What the paper does not say")]
+        made += [Block("table", [["question", "here", "answer"], *numbers["questions"]])]
+    return made
+
+
+def _figure(study, name, text):
+    exists = (study.folder / f"figures/{name}.png").exists()
+    return [Block("figure", (name, text))] if exists else []
+
+
+def _alignment(table):
+    bins = [*metrics.YAW_BINS, "balanced mean", "mean", "std"]
+    counts = next(iter(table.values()))["n"]
+    heads = [f"{b} (n = {n})" for b, n in zip(bins[:3], counts[1:], strict=True)]
+    heads += ["balanced mean", f"mean (n = {counts[0]})", "std of bins"]
+    rows = [["method", *heads, "paper, balanced mean on AFLW2000-3D"]]
+    published = {name: row[3] for name, row in tables.PUBLISHED.items()}
+    for method, row in table.items():
+        theirs = published.get(notes.PAPER_NAMES.get(method), "")
+        rows.append([method, *(tables.with_interval(row[b]) for b in bins), theirs])
+    return Block("table", rows)
+
+
+def _reconstruction(others):
+    heads = {"mm": "vertex error (mm)", "eye": "% of eye distance", "normal": "normals (degrees)"}
+    rows = [["method", *(heads[m] for m in others)]]
+    for method in next(iter(others.values())):
+        rows.append([method, *(tables.with_interval(others[m][method]) for m in others)])
+    return Block("table", rows)
+
+
+def _power(study, power):
+    made = []
+    for name, (figure, _, factor, note) in notes.POWER.items():
+        if name in power:
+            made += [Block("heading", f"Representation power: {name}")]
+            made += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
+            made += [Block("table", _by_size(power[name], factor))]
+            made += _figure(study, figure, "Error against code size, with 95 % intervals.")
+        if name == claims.PHOTO:
+            caption = "Photos unwrapped, and what each model makes of them; grey is out of sight."
+            made += _figure(study, "textures", caption)
+    return made
+
+
+def _by_size(table, factor):
+    sizes = sorted({size for by_size in table.values() for size in by_size}, key=int)
+    rows = [["model", *(f"code size {s}" if s != "0" else "no code" for s in sizes)]]
+    for model, by_size in table.items():
+        cells = [
+            tables.with_interval([factor * x for x in by_size[s]]) if s in by_size else ""
+            for s in sizes
+        ]
+        rows.append([model, *cells])
+    return rows
+
+
+def _cost(study, numbers):
+    seconds, total = numbers["seconds"], sum(numbers["seconds"].values())
+    parts = [["part", "minutes"], *([name, f"{s / 60:.1f}"] for name, s in seconds.items())]
+    made = [Block("heading", "What it cost")]
+    if "speed_ms" in numbers:
+        made += [Block("table", _methods(study, numbers))]
+    made += [Block("table", [*parts, ["all", f"{total / 60:.1f}"]])]
+    return made + [Block("code", json.dumps(numbers["config"], indent=1))]
+
+
+def _methods(study, numbers):
+    """What each method was trained on, for how long, and how fast it answers."""
+    rows = [["method", "labels", "minutes of training", "ms per test face"]]
+    for method, run in variants.methods(study).items():
+        if method in numbers["speed_ms"]:
+            names = [run or method, f"{run}{variants.PRETRAIN}"]
+            minutes = sum(numbers["seconds"].get(name, 0) for name in names) / 60
+            labels = "teacher" if "teacher" in method else "truth"
+            rows.append([method, labels, f"{minutes:.1f}", f"{numbers['speed_ms'][method]:.1f}"])
+    return rows

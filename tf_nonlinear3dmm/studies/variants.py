@@ -1,0 +1,116 @@
+"""The models that are trained on images, by name: all alike but for what the name says."""
+
+import dataclasses
+import json
+import shutil
+
+from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.studies import bases
+from tf_nonlinear3dmm.studies.study import change
+
+PRETRAIN = "-pretrain"  # at the end of a name: finetuning is left out
+
+
+def methods(study):
+    """What the tables of alignment and reconstruction call a method -> its run, or None."""
+    size = study.code_size
+    return {
+        "Linear scan-200, truth": "linear-truth-scan-200",
+        "Linear scan-200, teacher": "linear-teacher-scan-200",
+        "Linear oracle, truth": "linear-truth-oracle",
+        "SDM": None,
+        "3DDFA": None,
+        "Nonlinear, truth": f"nonlinear-truth-{size}",
+        "Nonlinear, teacher, pretrained": f"nonlinear-teacher-{size}{PRETRAIN}",
+        "Nonlinear, teacher, finetuned": f"nonlinear-teacher-{size}",
+    }
+
+
+def configure(study, name):
+    """(`Config`, bases or None) of a trained model.
+
+    Names: `nonlinear-<labels>-<code size>`, `mlp-<labels>-<code size>`, `linear-<labels>-scan-200`,
+    `linear-<labels>-oracle`; `PRETRAIN` at the end leaves finetuning out.
+    """
+    config = study.config
+    if name.endswith(PRETRAIN):
+        config, name = change(config, "finetune", steps=0), name.removesuffix(PRETRAIN)
+    kind, labels, what = name.split("-", 2)
+    config = change(config, "data", labels=labels)
+    if labels == "teacher":
+        config = change(config, "finetune", loss=_weak(config))
+    if kind == "linear":
+        return _linear(study, config, what)
+    config = change(config, "model", shape_code_size=int(what), albedo_code_size=int(what))
+    if kind == "mlp":
+        config = change(config, "model", shape_decoder="mlp")
+    return config, None
+
+
+def _weak(config):
+    """Weights of finetuning: camera and shape count a tenth of what they did, as in the paper.
+
+    Labels that are fits of a linear model must not keep images from teaching more than they say.
+    """
+    before = config.pretrain.loss
+    weights = dict(projection=before.projection / 10, shape=before.shape / 10)
+    return dataclasses.replace(config.finetune.loss, **weights)
+
+
+def _linear(study, config, source):
+    """The linear 3DMM of the same encoder and losses."""
+    shape, albedo = bases.load(study, source, study.code_size)
+    face = study.face()
+    decoder = dict(shape_decoder="linear", albedo_decoder="linear")
+    sizes = dict(shape_code_size=len(shape.modes), albedo_code_size=len(albedo.modes))
+    scale = face.shape_scale
+    offsets = (shape.mean - face.mean_vertices) / scale
+    return change(config, "model", **decoder, **sizes), {
+        "linear_shape": dict(mean=offsets, basis=shape.modes / scale, std=shape.std),
+        "linear_albedo": dict(mean=albedo.mean, basis=albedo.modes, std=albedo.std),
+    }
+
+
+def train(study, name):
+    """Trains one model, or goes on with it; one that was pretrained alone begins from there.
+
+    Args:
+        study: `Study`.
+        name: see `configure`.
+
+    Returns:
+        Whether it is finished.
+    """
+    config, arrays = configure(study, name)
+    return go_on(study, name, config, name + PRETRAIN, arrays)
+
+
+def go_on(study, name, config, start=None, arrays=None):
+    """Trains the run `name` of a `Config`, from the start or from where it stopped.
+
+    Args:
+        study: `Study`.
+        name: of the run.
+        config: `Config`.
+        start: name of a run whose last checkpoint this one begins from, if there is one.
+        arrays: bases of linear decoders.
+
+    Returns:
+        Whether it is finished.
+    """
+    folder = study.run(name)
+    if start and study.run(start).exists() and not (folder / "checkpoints").exists():
+        begin(study.run(start), folder, config)
+    return training.train(config, folder, bases=arrays).finished
+
+
+def begin(source, folder, config):
+    """Makes a run of `config` that goes on where the run in `source` stands."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(source / "checkpoints", part / "checkpoints")
+    if (source / "metrics.jsonl").exists():
+        shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
+    (part / "config.json").write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
