@@ -4,6 +4,7 @@
 
     model = n3.load()                        # the weights that come with the package, or a path
     result = model.reconstruct(images)       # [B, S, S, 3] face crops -> `Reconstruction`
+    fit = n3.fit(model, images)              # slower and closer: fit.reconstruction
 
 These are the public names; everything else may change.
 """
@@ -16,6 +17,7 @@ _HOMES = {  # imported when they are first used: TensorFlow takes seconds to loa
     "FaceModel": "face",
     "Nonlinear3DMM": "model",
     "Reconstruction": "model",
+    "fit": "fitting",
     "load": "serving",
     "preset": "configs",
 }
@@ -24,6 +26,7 @@ __all__ = [
     "FaceModel",
     "Nonlinear3DMM",
     "Reconstruction",
+    "fit",
     "load",
     "preset",
 ]
@@ -32,7 +35,7 @@ __all__ = [
 def __getattr__(name):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name] in ("model", "serving"):  # which is told before anything needs Keras
+    if _HOMES[name] in ("fitting", "model", "serving"):  # which is told before anything needs Keras
         importlib.import_module(f"{__name__}.core.keras_state")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 

@@ -129,6 +129,10 @@ class Nonlinear3DMM(keras.Model):
         Raises:
             ValueError: another shape, type or range.
         """
+        return self._graph(self.crops(images))
+
+    def crops(self, images):
+        """What `call` takes, `[B, S, S, 3]` floats in [0, 1], of what `reconstruct` takes."""
         images = tf.convert_to_tensor(images)
         shapes.check(images=(images, "B N N 3"))
         if images.dtype == tf.uint8:
@@ -143,7 +147,7 @@ class Nonlinear3DMM(keras.Model):
         images = tf.cast(images, tf.float32)
         if images.shape[1] != size:
             images = tf.image.resize(images, [size, size], antialias=True)
-        return self._graph(images)
+        return images
 
     @functools.cached_property
     def _graph(self):
@@ -216,7 +220,10 @@ class Nonlinear3DMM(keras.Model):
         Returns:
             `Reconstruction`.
         """
-        codes = self.encode(images, training=training)
+        return self.decode(self.encode(images, training=training), training, draw)
+
+    def decode(self, codes, training=False, draw=True):
+        """The `Reconstruction` of `encoder.Codes`; `training` and `draw` as in `call`."""
         shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
         size = self.config.image_size
