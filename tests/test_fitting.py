@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-
 from test_model import make
+
 from tf_nonlinear3dmm import fitting
 from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, places, priors, solver
 from tf_nonlinear3dmm.networks.encoder import Codes
@@ -19,8 +19,12 @@ def random(seed, *shape):
 
 @pytest.fixture(scope="module")
 def model():
-    """A linear face model: its shape code moves the whole face by a few millimetres."""
-    return make("linear")
+    """A linear face model whose encoder, untrained, sees the same face under white light."""
+    model = make("linear")
+    light = np.zeros(27, np.float32)
+    light[::9] = 3
+    model.encoder.to_illumination.bias.assign(light)
+    return model
 
 
 @pytest.fixture(scope="module")

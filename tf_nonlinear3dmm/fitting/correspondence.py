@@ -5,9 +5,15 @@ image stays nearest to it.
 """
 
 import numpy as np
+import PIL.Image
+import PIL.ImageDraw
+import tensorflow as tf
 
 from tf_nonlinear3dmm.data.photos import detector, face_mesh
+from tf_nonlinear3dmm.face import FaceModel, population
+from tf_nonlinear3dmm.fitting import places
 from tf_nonlinear3dmm.metrics import LEFT_EYE, RIGHT_EYE
+from tf_nonlinear3dmm.rendering import camera, visualize
 
 TRUSTED = 12.0  # score of the network from which a face counts
 CAP = 4.0  # percent of the face's size: a point that is farther off is as wrong as can be
@@ -70,3 +76,48 @@ def _refine(told, image_points, triangles, vertex):
 def _distances(a, b):
     """`[K, V]` distances of `[K, 2]` and `[V, 2]`."""
     return np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
+
+
+def build(split, count):
+    """The asset's arrays, from generated faces.
+
+    Args:
+        split: `data.arrays.Split` of generated faces on the embedded face `makehuman`.
+        count: faces to look at.
+
+    Returns:
+        dict as of `learn`.
+    """
+    people = population.load_population(0)
+    told, seen, sizes = [], [], []
+    for row in split.rows[:count]:
+        landmarks = split["landmarks"][row].astype(np.float64)
+        mesh = observe(PIL.Image.fromarray(np.array(split["image"][row])), landmarks)
+        if mesh.score > TRUSTED:
+            projection = split["projection"][row]
+            told.append(mesh.points[:, :2])
+            seen.append(split["vertices"][row] @ projection[:, :3].T + projection[:, 3])
+            sizes.append(np.sqrt(np.prod(np.ptp(landmarks, axis=0))))
+    skin = people.tri[people.face_label == 0]
+    return learn(np.array(told), np.array(seen), np.array(sizes), people.uv, skin)
+
+
+def picture(arrays, path, size=600):
+    """Draws the places on the mean face, blue where they are sure, red where not, from the front and aside."""
+    face = FaceModel.load("makehuman")
+    people = population.load_population(0)
+    skin = people.tri[people.face_label == 0]
+    corners, weights = places.locate(arrays["uv"], people.uv, skin)
+    marked = places.Places(corners, weights, arrays["noise"])
+    vertices = tf.constant(face.mean_vertices[np.newaxis])
+    views = []
+    for yaw in (0.0, 50.0):
+        projection = visualize.frontal(vertices, size, yaw)
+        view = PIL.Image.fromarray(visualize.mesh(vertices, projection, face, size)[0])
+        points = camera.project(places.on(vertices, marked), projection)[0].numpy()
+        pen = PIL.ImageDraw.Draw(view)
+        for (x, y, _), noise in zip(points, arrays["noise"], strict=True):
+            red = int(255 * np.clip((noise - 1) / 3, 0, 1))
+            pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=(red, 160 - red // 2, 255 - red))
+        views.append(np.asarray(view))
+    PIL.Image.fromarray(np.concatenate(views, axis=1)).save(path)
