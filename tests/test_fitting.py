@@ -134,28 +134,24 @@ def test_prior_of_one_person_is_the_derivative_of_its_energy():
         np.testing.assert_allclose(tape.gradient(energy, shape), pull, atol=1e-5)
 
 
+def graph_that_moves(places):
+    """A fit that adds `places` to the camera."""
+    return lambda model, settings: (
+        lambda images, face, known: face._replace(projection=face.projection + places)
+    )
+
+
 def test_the_encoders_answer_comes_back_where_a_fit_fails(model, drawn, monkeypatch):
     before = model.reconstruct(drawn[3])
-    points = before.landmarks.numpy()  # nothing can be nearer than the encoder
-    broken = lambda model, settings: (
-        lambda images, face, known: face._replace(  # noqa: E731
-            projection=face.projection + [[[0.0] * 4] * 2, [[np.nan] * 4] * 2]
-        )
-    )
-    monkeypatch.setattr(solver, "_graph", broken)
-    fit = fitting.fit(model, drawn[3], points + 0.0, contour=True)
-    assert fit.status[1] == solver.NOT_FINITE
-    np.testing.assert_allclose(fit.reconstruction.vertices[1], before.vertices[1], atol=1e-6)
-    far = lambda model, settings: (
-        lambda images, face, known: face._replace(  # noqa: E731
-            projection=face.projection + 1.0
-        )
-    )
-    monkeypatch.setattr(solver, "_graph", far)
-    fit = fitting.fit(model, drawn[3], points, contour=True)
-    assert (fit.status == solver.WORSE).all()
-    np.testing.assert_allclose(fit.reconstruction.projection, before.projection, atol=1e-6)
-    assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0]).all()
+    points = before.landmarks.numpy()  # nothing is nearer than the encoder
+    broken = graph_that_moves([[[0.0] * 4] * 2, [[np.nan] * 4] * 2])
+    for graph, status in ((broken, solver.NOT_FINITE), (graph_that_moves(1.0), solver.WORSE)):
+        monkeypatch.setattr(solver, "_graph", graph)
+        fit = fitting.fit(model, drawn[3], points, contour=True)
+        assert fit.status[1] == status
+        np.testing.assert_allclose(fit.reconstruction.projection[1], before.projection[1], 1e-6)
+        np.testing.assert_allclose(fit.reconstruction.image[1], before.image[1], atol=1e-5)
+        assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0]).all()
 
 
 def test_hidden_points_do_not_count(model, drawn):
@@ -181,6 +177,21 @@ def test_hidden_points_do_not_count(model, drawn):
 def test_refuses_points_of_another_kind(model, drawn, points, words):
     with pytest.raises(ValueError, match=words):
         fitting.fit(model, drawn[3], points)
+
+
+def test_a_turned_mesh_of_the_model_has_its_code_and_no_residual(model):
+    code = 0.5 * random(0, 3, 16)
+    vertices = model.decode_shape(tf.constant(code))[1].numpy()
+    turn = camera.rotation(camera.compose(*map(tf.constant, ([0.4], [0.1], [0.2], [1.0])),
+                                          tf.zeros([1, 2])))[0].numpy()  # fmt: skip
+    fit = fitting.fit_mesh(model, vertices @ turn.T + [1, 2, 3])
+    assert np.abs(fit.residual).max() * model.face.units < 0.5  # mm; codes move them by tens
+    bumped = vertices.copy()
+    bumped[:, 100] += 0.3
+    far = np.linalg.norm(fitting.fit_mesh(model, bumped).residual, axis=-1)
+    assert (far.argmax(axis=1) == 100).all()
+    with pytest.raises(ValueError, match="must be finite"):
+        fitting.fit_mesh(model, vertices * np.nan)
 
 
 def test_refuses_images_that_are_not_finite(model, drawn):

@@ -1,6 +1,7 @@
-"""Analysis by synthesis: the face of a photo, or of several of one person, through the renderer."""
+"""Analysis by synthesis: a photo, several photos of one person, or a mesh -> the codes of a face."""
 
 from tf_nonlinear3dmm.fitting.photo import fit
+from tf_nonlinear3dmm.fitting.scan import MeshFit, fit_mesh
 from tf_nonlinear3dmm.fitting.solver import FITTED, Fit
 
-__all__ = ["FITTED", "Fit", "fit"]
+__all__ = ["FITTED", "Fit", "MeshFit", "fit", "fit_mesh"]
