@@ -1,4 +1,4 @@
-"""Analysis by synthesis: a photo, several photos of one person, or a mesh -> the codes of a face."""
+"""Analysis by synthesis: photos of a face, of one person, or a mesh -> its codes."""
 
 from tf_nonlinear3dmm.fitting.photo import fit
 from tf_nonlinear3dmm.fitting.scan import MeshFit, fit_mesh

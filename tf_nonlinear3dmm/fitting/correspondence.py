@@ -103,7 +103,7 @@ def build(split, count):
 
 
 def picture(arrays, path, size=600):
-    """Draws the places on the mean face, blue where they are sure, red where not, from the front and aside."""
+    """Draws the places on the mean face, from two sides: blue where sure, red where not."""
     face = FaceModel.load("makehuman")
     people = population.load_population(0)
     skin = people.tri[people.face_label == 0]

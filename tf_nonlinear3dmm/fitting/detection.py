@@ -8,6 +8,7 @@ from tf_nonlinear3dmm.fitting import places
 from tf_nonlinear3dmm.rendering import camera
 
 DOUBT, SLOPE = 3.0, 1.5  # score of the network at which its points are as often wrong as right
+LEAST = 0.05  # confidence below which points are as good as none
 
 
 def detect(images, face, vertices, model):
@@ -37,7 +38,8 @@ def detect(images, face, vertices, model):
 
 def confidence(score):
     """How far points of a `face_mesh.Mesh` are to be trusted, 0 to 1, by its score."""
-    return np.float32(1 / (1 + np.exp((DOUBT - np.float64(score)) / SLOPE)))
+    trust = 1 / (1 + np.exp((DOUBT - np.float64(score)) / SLOPE))
+    return np.float32(np.where(trust > LEAST, trust, 0))
 
 
 def _frame(points, angle):
