@@ -40,9 +40,11 @@ def align(face, known, marked, decode, image_size, normal_triangles, same_person
     Returns:
         `parameters.Change` of `face`.
     """
-    change = parameters.none(face)
     moves = slopes(decode, face.shape_code.shape[1], marked)
-    for _ in range(STEPS):
+    none = parameters.none(face)
+    camera_, shape = none.camera, none.shape
+    for _ in tf.range(STEPS):
+        change = none._replace(camera=camera_, shape=shape)
         now = parameters.changed(face, change, image_size)
         vertices = decode(now.shape_code)
         visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
@@ -50,11 +52,9 @@ def align(face, known, marked, decode, image_size, normal_triangles, same_person
         points = places.on(vertices, marked)
         step = _step(now, change, points, moves, known.points, precision, image_size, same_person)
         projection = parameters.moved(now.projection, step[:, :6], image_size)
-        change = change._replace(
-            camera=parameters.between(face.projection, projection, image_size),
-            shape=change.shape + step[:, 6:],
-        )
-    return change
+        camera_ = parameters.between(face.projection, projection, image_size)
+        shape += step[:, 6:]
+    return none._replace(camera=camera_, shape=shape)
 
 
 def _step(face, change, points, moves, targets, precision, image_size, same_person):
