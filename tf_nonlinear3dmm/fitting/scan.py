@@ -52,17 +52,27 @@ def fit_mesh(model, vertices):
     decode = tf.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
     size = model.config.shape_code_size
     moves = alignment.slopes(decode, size, every).numpy().reshape(size, -1)
+    moves = np.concatenate([moves, _rigid(face.mean_vertices[used])])
     weight = (face.units / NOISE) ** 2 / places.ALIKE
-    normal = weight * moves @ moves.T + np.eye(size)
+    prior = np.concatenate([np.ones(size), np.zeros(6)])
+    normal = weight * moves @ moves.T + np.diag(prior)
     codes = np.zeros([len(vertices), size], np.float32)
     for _ in range(STEPS):
         guess = decode(tf.constant(codes)).numpy()
         target = _turned(vertices, guess, skin)
         off = (target - guess)[:, used].reshape(len(codes), -1)
-        step = np.linalg.solve(normal, (weight * off @ moves.T - codes).T).T
-        codes = codes + step.astype(np.float32)
+        pull = np.pad(codes, [(0, 0), (0, 6)])
+        step = np.linalg.solve(normal, (weight * off @ moves.T - pull).T).T
+        codes = codes + step[:, :size].astype(np.float32)
     guess = decode(tf.constant(codes)).numpy()
     return MeshFit(codes, guess, _turned(vertices, guess, skin) - guess)
+
+
+def _rigid(points):
+    """`[6, 3 N]`: how points `[N, 3]` move along and about the three axes."""
+    along = np.broadcast_to(np.eye(3)[:, np.newaxis], [3, *points.shape])
+    about = np.cross(np.eye(3)[:, np.newaxis], points)
+    return np.concatenate([along, about]).reshape(6, -1)
 
 
 def _turned(vertices, target, weights):
