@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import people
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.rendering import camera
 
 SCANS, ACTORS, EXPRESSIONS, TEXTURES = 200, 20, 20, 40
@@ -50,7 +50,7 @@ class Fit(NamedTuple):
 
 def scan_200(uv_size, modes=160, level=0):
     """Shape and texture `LinearModel` of the embedded face's 200 scans; see the two below."""
-    scanned = people.Population(level, tuple(uv_size))
+    scanned = population.MakeHumanPeople(level, tuple(uv_size))
     return scan_shapes(scanned, modes), scan_textures(scanned)
 
 
@@ -58,12 +58,12 @@ def scan_shapes(scanned, modes=160):
     """The `LinearModel` of 200 neutral scans and of 20 of these people with 20 expressions.
 
     Args:
-        scanned: `people.Population` or `people.LinearPeople`.
+        scanned: `population.MakeHumanPeople` or `population.LinearPeople`.
         modes: how many of the modes of largest variance to keep, of scans and expressions together.
     """
     scans = scanned.neutral([scanned.subject(random) for random in _streams(0, SCANS)])
     actors = np.repeat(scans[:ACTORS], EXPRESSIONS, axis=0)
-    offsets = scanned.act(actors, _streams(1, len(actors)))[0] - actors
+    offsets = scanned.apply_expression(actors, _streams(1, len(actors)))[0] - actors
     mean = scans.mean(axis=0)
     both = _modes(scans - mean, SCANS - 1)
     if np.any(offsets):
@@ -76,7 +76,7 @@ def scan_shapes(scanned, modes=160):
 def scan_textures(scanned):
     """The `LinearModel` of the albedo maps of the same people: 40 modes."""
     subjects = [scanned.subject(random, painted=True) for random in _streams(0, SCANS)]
-    maps = np.stack([subject.paint.reshape(*scanned.size, 3) for subject in subjects])
+    maps = np.stack([subject.albedo.reshape(*scanned.size, 3) for subject in subjects])
     return LinearModel(maps.mean(axis=0), *_modes(maps - maps.mean(axis=0), TEXTURES))
 
 

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import head, sheets
+from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing import translucent
+from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing.translucent import TranslucentSurface
+from tf_nonlinear3dmm.data.builders.synthetic_faces.head import topology
 
 POINTS = 24  # around a rim
 RIM, LENS = 0, 1
@@ -45,7 +47,7 @@ class Glasses(NamedTuple):
     tint: float
 
 
-def sample(random, years=0.0):
+def sample(random: np.random.Generator, years: float = 0.0) -> Glasses:
     """Draws `Glasses`; most people wear none. `years`: 0 at thirty to 1 in old age."""
     worn = random.uniform() < 0.12 + 0.14 * years
     sun = random.uniform() < SUNGLASSES * (1 - 0.6 * years)
@@ -66,13 +68,13 @@ def sample(random, years=0.0):
     )
 
 
-def fit(glasses, landmarks):
-    """The sheets of the frame and of the lenses on a neutral face with `landmarks` `[68, 3]`."""
-    found, start = [], 0
-    points = surface(glasses, landmarks)
+def fit(glasses: Glasses, landmarks: np.ndarray) -> list[TranslucentSurface]:
+    """The surfaces of the frame and of the lenses on a neutral face with `landmarks` `[68, 3]`."""
+    surfaces, start = [], 0
+    points = vertices(glasses, landmarks)
     frame, lens = [], []
     for rows, columns, closed, label in _pieces():
-        part = head.grid(rows, columns, closed) + start
+        part = topology.grid(rows, columns, closed) + start
         (frame if label == RIM else lens).append(part)
         start += rows * columns
     middle, half = landmarks[[36, 45], 1].mean(), max(glasses.height, 1e-3)
@@ -86,11 +88,11 @@ def fit(glasses, landmarks):
         (lens, glass, glasses.lens, 0.6),
     ):
         triangles = np.concatenate(pieces)
-        normals = sheets.smooth_normals(points, triangles)
-        found.append(
-            sheets.Sheet(points, normals, triangles, uv, texture, colour, gloss, 40.0, False)
+        normals = translucent.smooth_normals(points, triangles)
+        surfaces.append(
+            TranslucentSurface(points, normals, triangles, uv, texture, colour, gloss, 40.0, False)
         )
-    return found
+    return surfaces
 
 
 def _pieces():
@@ -99,7 +101,7 @@ def _pieces():
     return [*rims, (2, 6, False, RIM), *[(2, 6, False, RIM)] * 2, *[(2, POINTS, True, LENS)] * 2]
 
 
-def surface(glasses, landmarks):
+def vertices(glasses: Glasses, landmarks: np.ndarray) -> np.ndarray:
     """Vertices `[M, 3]` of all ribbons on a neutral face with `landmarks` `[68, 3]`."""
     eyes = np.stack([landmarks[42:48].mean(axis=0), landmarks[36:42].mean(axis=0)])
     front = max(landmarks[27, 2] + 0.01, eyes[:, 2].mean() + 0.10)

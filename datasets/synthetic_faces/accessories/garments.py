@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import background
 
 LINES = {  # height of the collar in dm: at the throat, how much lower per dm to the front and side
     "round": (-1.46, 0.10, 0.0),
@@ -18,7 +18,7 @@ PATTERNS = ("plain", "stripes", "checks", "coat")
 
 
 class Garment(NamedTuple):
-    """What one person wears in one picture.
+    """What one person wears in one image.
 
     Attributes:
         line: one of `LINES`.
@@ -35,15 +35,15 @@ class Garment(NamedTuple):
     size: float
 
 
-def sample(random):
+def sample(random: np.random.Generator) -> Garment:
     """Draws a `Garment`."""
     line = list(LINES)[random.choice(len(LINES), p=CHANCE)]
     pattern = PATTERNS[random.choice(4, p=[0.55, 0.13, 0.12, 0.20])]
-    first, second = backdrop.colour(random), backdrop.colour(random)
+    first, second = background.random_colour(random), background.random_colour(random)
     return Garment(line, pattern, first, second, random.uniform(0.05, 0.3))
 
 
-def colours(garment, place):
+def colours(garment: Garment, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colours `[3, N]` and cover `[N]` of the cloth at `place` `[3, N]` around the mean face."""
     x, y, z = place
     throat, front, side = LINES[garment.line]
@@ -61,6 +61,6 @@ def colours(garment, place):
     else:
         mix = np.zeros_like(y)
     colour = garment.first[:, np.newaxis] * (1 - mix) + garment.second[:, np.newaxis] * mix
-    seam = 1 - 0.35 * np.exp(-(((inside + 0.035) / 0.012) ** 2))  # of the collar
+    stitching = 1 - 0.35 * np.exp(-(((inside + 0.035) / 0.012) ** 2))  # of the collar
     edge = 1 - 0.30 * np.exp(-((inside / 0.03) ** 2))
-    return (colour * seam * edge).astype(np.float32), cover.astype(np.float32)
+    return (colour * stitching * edge).astype(np.float32), cover.astype(np.float32)

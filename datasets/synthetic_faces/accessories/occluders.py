@@ -1,18 +1,19 @@
-"""Things between the camera and the face: hands, microphones, phones, cups, locks, smudges."""
+"""Things between the camera and the face: hands, microphones, phones, cups, hair, smudges."""
 
 import numpy as np
 import scipy.ndimage
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import background
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo
 
 CHANCE = 0.16
 
 
-def sample(random, side):
+def sample(random: np.random.Generator, side: int) -> np.ndarray | None:
     """Draws a layer `[side, side, 4]` of colour and cover, or None."""
     if random.uniform() > CHANCE:
         return None
-    kinds = [_hand, _bar, _card, _phone, _cup, _lock, _smudge]
+    kinds = [_hand, _bar, _card, _phone, _cup, _loose_hair, _smudge]
     kind = kinds[random.choice(len(kinds), p=[0.36, 0.16, 0.10, 0.12, 0.10, 0.08, 0.08])]
     return kind(random, side).astype(np.float32)
 
@@ -22,8 +23,14 @@ def _axes(side):
     return x, y
 
 
+def _turned(x, y, place, turn):
+    """Coordinates `u`, `v` about `place` in axes turned by `turn`."""
+    c, s, right, down = np.cos(turn), np.sin(turn), x - place[0], y - place[1]
+    return c * right + s * down, c * down - s * right
+
+
 def _edge_point(random):
-    """A place near the middle of the picture, and the direction from which a thing reaches it."""
+    """A place near the middle of the image, and the direction from which a thing reaches it."""
     turn = random.uniform(0, 2 * np.pi)
     out = np.array([np.cos(turn), np.sin(turn)])
     return 0.5 + random.uniform(0.10, 0.36) * out, out
@@ -52,14 +59,14 @@ def _hand(random, side):
     tip, out = _edge_point(random)
     across = np.array([-out[1], out[0]])
     width = random.uniform(0.032, 0.05)
-    spread, bent = random.uniform(0.9, 1.4), random.uniform(-0.3, 0.9) * width
+    splay, bent = random.uniform(0.9, 1.4), random.uniform(-0.3, 0.9) * width
     palm = tip + out * random.uniform(0.16, 0.26)
     height = _capsule(x, y, palm + 0.1 * out, palm + 0.6 * out, 2.3 * width)
     for finger, reach in zip((-1.5, -0.5, 0.5, 1.5), (0.75, 0.95, 1.0, 0.85), strict=True):
         if random.uniform() < 0.1:
             continue
         base = palm + across * finger * 1.6 * width
-        end = tip + across * finger * 1.6 * width * spread + out * (1 - reach) * 0.2
+        end = tip + across * finger * 1.6 * width * splay + out * (1 - reach) * 0.2
         joint = 0.45 * base + 0.55 * end + across * bent
         height = np.maximum(height, _capsule(x, y, base, joint, width))
         height = np.maximum(height, _capsule(x, y, joint, end, 0.86 * width))
@@ -83,8 +90,7 @@ def _phone(random, side):
     x, y = _axes(side)
     place, out = _edge_point(random)
     turn = random.normal(0, 0.25)
-    u = np.cos(turn) * (x - place[0]) + np.sin(turn) * (y - place[1])
-    v = np.cos(turn) * (y - place[1]) - np.sin(turn) * (x - place[0])
+    u, v = _turned(x, y, place, turn)
     tall = random.uniform(0.14, 0.24)
     half = np.array([0.48 * tall, tall]) if random.uniform() < 0.7 else np.array([tall, 0.6 * tall])
     corner = 0.12 * tall
@@ -93,7 +99,7 @@ def _phone(random, side):
     )
     height = (corner - gap) / corner
     shade = 1 + 0.5 * (u + v) / tall * random.choice([-1, 1])
-    colour = np.clip(shade[..., np.newaxis] * backdrop.colour(random) * 0.7, 0, 1)
+    colour = np.clip(shade[..., np.newaxis] * background.random_colour(random) * 0.7, 0, 1)
     lens = np.hypot(u + 0.55 * half[0], v + 0.72 * half[1]) / (0.13 * tall)
     colour = np.where(
         (lens < 1)[..., np.newaxis], 0.03 + 0.3 * (lens < 0.3)[..., np.newaxis], colour
@@ -119,17 +125,16 @@ def _cup(random, side):
     x, y = _axes(side)
     place = np.array([0.5, 0.66]) + random.normal(0, 0.06, size=2)
     turn, wide = random.normal(0, 0.35), random.uniform(0.07, 0.12)
-    u = np.cos(turn) * (x - place[0]) + np.sin(turn) * (y - place[1])
-    v = np.cos(turn) * (y - place[1]) - np.sin(turn) * (x - place[0])
+    u, v = _turned(x, y, place, turn)
     radius = wide * np.clip(1 - 0.09 * v / wide, 0.6, 1)
     inside = np.minimum(1 - np.abs(u) / radius, (v + 0.25 * wide * (u / wide) ** 2) / wide * 4)
     round_light = np.clip(1.05 - 0.55 * (u / radius - 0.3 * np.sign(turn)) ** 2, 0.2, 1.1)
-    colour = round_light[..., np.newaxis] * backdrop.colour(random)
+    colour = round_light[..., np.newaxis] * background.random_colour(random)
     cover = np.clip(inside * wide * side, 0, 1) * random.choice([1.0, 1.0, 0.55])
     return np.concatenate([np.clip(colour, 0, 1), cover[..., np.newaxis]], axis=-1)
 
 
-def _lock(random, side):
+def _loose_hair(random, side):
     """Hair blown across the face, or somebody's hair in front."""
     x, y = _axes(side)
     place, out = _edge_point(random)
@@ -157,19 +162,18 @@ def _bar(random, side):
     height = _capsule(x, y, place, far, radius)
     if random.uniform() < 0.5:  # a microphone
         height = np.maximum(height, 1 - np.hypot(x - place[0], y - place[1]) / (1.8 * radius))
-    return _solid(height, backdrop.colour(random), random, 0.2)
+    return _solid(height, background.random_colour(random), random, 0.2)
 
 
 def _card(random, side):
     x, y = _axes(side)
     place, _ = _edge_point(random)
     turn = random.normal(0, 0.4)
-    u = np.cos(turn) * (x - place[0]) + np.sin(turn) * (y - place[1])
-    v = np.cos(turn) * (y - place[1]) - np.sin(turn) * (x - place[0])
+    u, v = _turned(x, y, place, turn)
     half = random.uniform(0.06, 0.22, size=2)
     inside = np.minimum(half[0] - np.abs(u), half[1] - np.abs(v))
     cover = np.clip(inside * side, 0, 1)[..., np.newaxis]
-    first, second = backdrop.colour(random), backdrop.colour(random)
+    first, second = background.random_colour(random), background.random_colour(random)
     stripes = np.sin(random.uniform(10, 120) * (u if random.uniform() < 0.5 else v)) > 0.4
     stripes = stripes[..., np.newaxis] * random.choice([0, 1])
     return np.concatenate([first + stripes * (second - first), cover], axis=-1)
@@ -182,5 +186,5 @@ def _smudge(random, side):
     radius = random.uniform(0.08, 0.2)
     height = 1 - np.hypot(x - place[0], y - place[1]) / radius + 0.3 * field / field.std()
     cover = np.clip(3 * height, 0, 1)[..., np.newaxis]
-    colour = np.broadcast_to(backdrop.colour(random), (side, side, 3))
+    colour = np.broadcast_to(background.random_colour(random), (side, side, 3))
     return np.concatenate([colour, cover], axis=-1)

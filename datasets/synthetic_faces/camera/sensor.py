@@ -1,6 +1,6 @@
 """The photographic camera and the dark room: blur, film, grain, few pixels, JPEG, a photo's edge.
 
-All of it changes the picture alone: labels are those of the scene.
+All of it changes the image alone: labels are those of the scene.
 """
 
 import io
@@ -8,21 +8,21 @@ import io
 import numpy as np
 import PIL.Image
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import backdrop
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import background
 
 GREY, TONED = 0.20, 0.05  # of the photos: black and white; and one colour's shades, as sepia
 FADED = 0.12  # tinted as films and filters do
 WARMTH = (-0.04, 0.0, 0.04)  # exponents of red, green, blue in the mean photo
 BLURRED, SHAKEN = 0.45, 0.08
 COARSE = 0.30  # were taken with fewer pixels
-COARSE_SIDE = (30, 110)  # pixels of the whole picture, then
-CUT = 0.08  # end within the picture
+COARSE_SIDE = (30, 110)  # pixels of the whole image, then
+CUT = 0.08  # end within the image
 RESAMPLING = (PIL.Image.BILINEAR, PIL.Image.BICUBIC, PIL.Image.LANCZOS)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 STEPS = np.linspace(0, 1, 256, dtype=np.float32)
 
 
-def photograph(random, image, inside):
+def photograph(random: np.random.Generator, image: np.ndarray, inside: np.ndarray) -> bytes:
     """JPEG bytes of a photo of the light `[S, S, 3]`; it ends where `inside` `[S, S, 1]` does."""
     pixels = develop(random, blur(random, image))
     pixels = np.where(inside, grain(random, pixels), _beyond(random, pixels))
@@ -32,15 +32,15 @@ def photograph(random, image, inside):
     return buffer.getvalue()
 
 
-def blur(random, image):
-    """A picture out of focus, or moved while the shutter was open."""
+def blur(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """An image out of focus, or moved while the shutter was open."""
     side, chance = len(image), random.uniform()
     if chance < SHAKEN:
         return _shaken(random, image)
     if chance < SHAKEN + BLURRED:
         sigma = side / 140 * random.gamma(1.2, 0.45)
         if sigma > 0.3:
-            return backdrop.soften(image, min(sigma, side / 35))
+            return background.blur(image, min(sigma, side / 35))
     return image
 
 
@@ -56,7 +56,7 @@ def _shaken(random, image):
     return sum(padded[y : y + side, x : x + side] for y, x in places) / np.float32(count)
 
 
-def develop(random, image):
+def develop(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Light `[S, S, 3]` to 8 bits: exposure, vignette, colour or none, curves."""
     metering = random.uniform(0.2, 0.9)  # how far the camera makes up for much or little light
     brightness = max(float(image[::4, ::4].mean()), 0.02)
@@ -102,22 +102,22 @@ def _vignette(random, side):
     return (1 - random.uniform(0.1, 0.4) * np.clip(square, 0, 2)[..., np.newaxis]).astype("f4")
 
 
-def grain(random, pixels):
+def grain(random: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """Adds noise to 8 bits `[S, S, 3]`, in as many pixels as the photo has."""
     side = len(pixels)
     small = int(np.exp(random.uniform(*np.log(COARSE_SIDE))))
     coarse = random.uniform() < COARSE and small < side
     if coarse:
-        picture = PIL.Image.fromarray(pixels)
-        pixels = np.asarray(picture.resize((small, small), PIL.Image.BOX))
+        photo = PIL.Image.fromarray(pixels)
+        pixels = np.asarray(photo.resize((small, small), PIL.Image.BOX))
     noise = 255 * random.gamma(1.5, 0.006)
     channels = 1 if random.uniform() < 0.4 or _is_grey(pixels) else 3
     speckle = random.standard_normal((*pixels.shape[:2], channels), np.float32)
     level = np.sqrt(0.1 + 0.9 * STEPS)[pixels]
     pixels = np.clip(pixels + noise * level * speckle + 0.5, 0, 255).astype(np.uint8)
     if coarse:
-        picture = PIL.Image.fromarray(pixels)
-        pixels = np.asarray(picture.resize((side, side), random.choice(RESAMPLING)))
+        photo = PIL.Image.fromarray(pixels)
+        pixels = np.asarray(photo.resize((side, side), random.choice(RESAMPLING)))
     return pixels
 
 
@@ -126,8 +126,8 @@ def _is_grey(pixels):
     return np.array_equal(middle[:, 0], middle[:, 2])
 
 
-def edges(random, side):
-    """Where in the picture the photo lies, bool `[side, side, 1]`: most often everywhere."""
+def edges(random: np.random.Generator, side: int) -> np.ndarray:
+    """Where in the image the photo lies, bool `[side, side, 1]`: most often everywhere."""
     inside = np.ones([side, side, 1], bool)
     if random.uniform() < CUT:
         for turn in random.choice(4, size=random.integers(1, 3), replace=False):
@@ -137,7 +137,7 @@ def edges(random, side):
 
 
 def _beyond(random, pixels):
-    """What the picture shows beyond the photo's edge: most often black."""
+    """What the image shows beyond the photo's edge: most often black."""
     kind = random.uniform()
     if kind < 0.75:
         return np.uint8(0)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.light import Light
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer
 
 SH_CONSTANTS = np.array(lighting.SH_CONSTANTS, np.float32)
@@ -45,9 +46,9 @@ class Pixels(NamedTuple):
     weights: np.ndarray
     depth: np.ndarray
 
-    def take(self, chosen):
-        """Those of the pixels that `chosen` `[M]` counts."""
-        return Pixels(*(np.take(value, chosen, axis=-1) for value in self))
+    def gather(self, places: np.ndarray) -> "Pixels":
+        """Those of the pixels at `places` `[M]` among them."""
+        return Pixels(*(np.take(value, places, axis=-1) for value in self))
 
 
 @functools.partial(tf.function, reduce_retracing=True)
@@ -59,7 +60,13 @@ def _rasterize(vertices, projection, triangles, normal_triangles, side):
     return fragments.triangle_id, points, normals
 
 
-def rasterize(vertices, projection, triangles, normal_triangles, side):
+def rasterize(
+    vertices: np.ndarray,
+    projection: np.ndarray,
+    triangles: np.ndarray,
+    normal_triangles: np.ndarray,
+    side: int,
+) -> Buffers:
     """`Buffers` of square images of `side` pixels."""
     buffers = _rasterize(
         tf.constant(vertices), tf.constant(projection), triangles, normal_triangles, side
@@ -67,11 +74,11 @@ def rasterize(vertices, projection, triangles, normal_triangles, side):
     return Buffers(*(value.numpy() for value in buffers))
 
 
-def pixels(buffers, i, triangles):
+def visible_pixels(buffers: Buffers, i: int, triangles: np.ndarray) -> Pixels:
     """The `Pixels` of image `i`, which saw `triangles` `[T, 3]`."""
-    seen, width = buffers.triangle_id[i].ravel(), buffers.triangle_id.shape[2]
-    index = np.flatnonzero(seen >= 0).astype(np.int32)
-    triangle, y = seen[index], index // width
+    triangle_id, width = buffers.triangle_id[i].ravel(), buffers.triangle_id.shape[2]
+    index = np.flatnonzero(triangle_id >= 0).astype(np.int32)
+    triangle, y = triangle_id[index], index // width
     x = index - y * width
     corners = np.take(np.ascontiguousarray(triangles.T), triangle, axis=1)
     points = np.take(np.ascontiguousarray(buffers.points[i].T), corners, axis=1)  # [3, 3, N]
@@ -81,7 +88,7 @@ def pixels(buffers, i, triangles):
     return Pixels(index, triangle, corners, weights, (weights * points[2]).sum(axis=0))
 
 
-def spread(attributes, pixels):
+def interpolate(attributes: np.ndarray, pixels: Pixels) -> np.ndarray:
     """Vertex attributes `[V, C]` at pixels: `[C, N]`."""
     rows = np.ascontiguousarray(attributes.T, np.float32)
     result = np.take(rows, pixels.corners[0], axis=1) * pixels.weights[0]
@@ -90,7 +97,7 @@ def spread(attributes, pixels):
     return result
 
 
-def bilinear(texture, uv):
+def bilinear(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """Colours `[C, N]` of a map `[H, W, C]` at `uv` `[2, N]`."""
     height, width, channels = texture.shape
     x, y = uv[0] * (width - 1), uv[1] * (height - 1)
@@ -105,8 +112,14 @@ def bilinear(texture, uv):
     return result
 
 
-def shade(colour, normals, light, gloss, power):
-    """Albedo `[3, N]` under a `scene.Light`, with highlights of `gloss` and `power` (`[N]`)."""
+def shade(
+    colour: np.ndarray,
+    normals: np.ndarray,
+    light: Light,
+    gloss: float | np.ndarray,
+    power: float | np.ndarray,
+) -> np.ndarray:
+    """Albedo `[3, N]` under a `Light`, with highlights of `gloss` and `power` (`[N]`)."""
     x, y, z = normals
     basis = np.empty([9, len(x)], np.float32)
     basis[0] = 1
@@ -123,7 +136,7 @@ def shade(colour, normals, light, gloss, power):
     return result
 
 
-def unit(vectors):
+def unit(vectors: np.ndarray) -> np.ndarray:
     """Unit vectors `[3, N]`; 0 stays 0."""
     x, y, z = vectors
     return vectors / np.maximum(np.sqrt(x * x + y * y + z * z), 1e-8)

@@ -1,6 +1,6 @@
 """Translucent surfaces before and beside the body: every layer of them, from the front to the back.
 
-Hair is many sheets over each other, with holes. All fragments that lie before the body are found,
+Hair is many surfaces over each other, with holes. All fragments that lie before the body are found,
 sorted by pixel and depth, and laid over each other; only those that show are lit.
 """
 
@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import draw
+from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing import raster
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.light import Light
 
 INSIDE = np.float32(0.5)  # light that reaches a side turned away from the outside
 FAINTEST = np.float32(0.03)  # cover that counts
 DEPTHS = 1 << 20  # steps of depth in a sorting key
 
 
-class Sheet(NamedTuple):
+class TranslucentSurface(NamedTuple):
     """A surface of one material, seen from both sides.
 
     Attributes:
@@ -41,7 +42,7 @@ class Sheet(NamedTuple):
     lined: bool
 
 
-class Spans(NamedTuple):
+class PixelSpans(NamedTuple):
     """Rows of pixels that lie in a triangle each, S of them.
 
     Attributes:
@@ -49,7 +50,7 @@ class Spans(NamedTuple):
         x: `[S]` first column.
         y: `[S]` row.
         count: `[S]` of columns.
-        start: `[C, S]` values of the corners, spread to the first column.
+        start: `[C, S]` values of the corners, extrapolated to the first column.
         slope: `[C, S]` of these per column.
     """
 
@@ -61,7 +62,7 @@ class Spans(NamedTuple):
     slope: np.ndarray
 
 
-def smooth_normals(vertices, triangles):
+def smooth_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Normals `[N, 3]`, not of unit length."""
     a, b, c = vertices[triangles.T]
     face = np.cross(b - a, c - a)
@@ -70,15 +71,21 @@ def smooth_normals(vertices, triangles):
     return np.stack(sums, axis=1).astype(np.float32)
 
 
-def lay(sheets, projection, light, behind, side):
-    """What the sheets add to a picture.
+def composite(
+    surfaces: list[TranslucentSurface],
+    projection: np.ndarray,
+    light: Light,
+    behind: np.ndarray,
+    side: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the surfaces add to an image.
 
     Args:
-        sheets: list of `Sheet`.
+        surfaces: list of `TranslucentSurface`.
         projection: `[2, 4]` to pixels.
-        light: `scene.Light`.
+        light: `Light`.
         behind: `[side * side]` depth of the body, -inf where there is none.
-        side: of the picture.
+        side: of the image.
 
     Returns:
         premultiplied colours `[3, P]` and cover `[P]` of P pixels, and their places `[P]`.
@@ -86,13 +93,15 @@ def lay(sheets, projection, light, behind, side):
     scale = np.linalg.norm(projection[:, :3], axis=1).mean()
     right, down = projection[:, :3] / np.linalg.norm(projection[:, :3], axis=1, keepdims=True)
     turned = np.stack([right, -down, np.cross(right, -down)])
-    parts = [_fragments(sheet, projection, turned, scale, light, behind, side) for sheet in sheets]
+    parts = [
+        _fragments(surface, projection, turned, scale, light, behind, side) for surface in surfaces
+    ]
     pixel, depth, cover, colour = (np.concatenate(p, axis=-1) for p in zip(*parts, strict=True))
     return _over(pixel, depth, cover, colour)
 
 
 def _over(pixel, depth, cover, colour):
-    """Fragments laid over each other, the nearest first: as `lay` returns them."""
+    """Fragments laid over each other, the nearest first: as `composite` returns them."""
     if len(pixel) == 0:
         return np.zeros([3, 0], np.float32), np.zeros(0, np.float32), pixel
     low, high = depth.min(), depth.max()
@@ -112,12 +121,12 @@ def _over(pixel, depth, cover, colour):
     return np.stack(added[:3]), np.minimum(added[3], 1), pixel[first]
 
 
-def _fragments(sheet, projection, turned, scale, light, behind, side):
+def _fragments(surface, projection, turned, scale, light, behind, side):
     """Pixels `[F]`, depths `[F]`, covers `[F]` and colours `[3, F]` before the body."""
-    x, y = (sheet.vertices @ projection[:, :3].T + projection[:, 3]).T
-    depth = sheet.vertices @ (turned[2] * scale)
-    values = np.stack([depth, *sheet.uv.T, *_lit(sheet, turned, light)]).astype(np.float32)
-    corners = np.ascontiguousarray(sheet.triangles.T)
+    x, y = (surface.vertices @ projection[:, :3].T + projection[:, 3]).T
+    depth = surface.vertices @ (turned[2] * scale)
+    values = np.stack([depth, *surface.uv.T, *_lit(surface, turned, light)]).astype(np.float32)
+    corners = np.ascontiguousarray(surface.triangles.T)
     spans = _spans(x.astype("f4")[corners], y.astype("f4")[corners], values[:, corners], side)
     owner = np.repeat(np.arange(len(spans.x)), spans.count)
     place = np.arange(len(owner)) - (np.cumsum(spans.count) - spans.count)[owner]
@@ -126,37 +135,37 @@ def _fragments(sheet, projection, turned, scale, light, behind, side):
     depth = spans.start[0][owner] + place * spans.slope[0][owner]
     near = np.flatnonzero(depth > behind[pixel])
     owner, place, pixel, depth = owner[near], place[near], pixel[near], depth[near]
-    height, width, _ = sheet.texture.shape
+    height, width, _ = surface.texture.shape
     u = spans.start[1][owner] + place * spans.slope[1][owner]
     v = spans.start[2][owner] + place * spans.slope[2][owner]
     texel = np.clip((v * height).astype(np.int32), 0, height - 1) * width
     texel += np.clip((u * width).astype(np.int32), 0, width - 1)
-    lightness, cover = sheet.texture.reshape(-1, 2)[texel].T
+    lightness, cover = surface.texture.reshape(-1, 2)[texel].T
     shown = np.flatnonzero(cover > FAINTEST)
     owner, place, lightness = owner[shown], place[shown], lightness[shown]
     lit = spans.start[3:, owner] + place * spans.slope[3:, owner]
     return pixel[shown], depth[shown], cover[shown], np.maximum(lit, 0) * lightness
 
 
-def _lit(sheet, turned, light):
+def _lit(surface, turned, light):
     """The colours `[3, N]` of the vertices under the light, of lightness 1."""
-    normals = turned @ sheet.normals.T
+    normals = turned @ surface.normals.T
     away = normals[2] < 0
-    normals = draw.unit(np.where(away, -normals, normals).astype(np.float32))
-    colour = np.repeat(sheet.colour.astype(np.float32)[:, np.newaxis], len(away), axis=1)
-    if sheet.lined:
+    normals = raster.unit(np.where(away, -normals, normals).astype(np.float32))
+    colour = np.repeat(surface.colour.astype(np.float32)[:, np.newaxis], len(away), axis=1)
+    if surface.lined:
         colour[:, away] *= INSIDE
-    gloss, power = np.float32(sheet.gloss), np.float32(sheet.power)
-    return draw.shade(colour, normals, light, gloss, power)
+    gloss, power = np.float32(surface.gloss), np.float32(surface.power)
+    return raster.shade(colour, normals, light, gloss, power)
 
 
 def _spans(x, y, values, side):
-    """`Spans` of triangles with corners `x`, `y` `[3, T]` and `values` `[C, 3, T]` there."""
+    """`PixelSpans` of triangles with corners `x`, `y` `[3, T]` and `values` `[C, 3, T]` there."""
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     top = np.clip(np.ceil(y.min(axis=0)), 0, side).astype(np.int32)
     rows = np.clip(np.floor(y.max(axis=0)), -1, side - 1).astype(np.int32) - top + 1
-    seen = (np.abs(area) > 1e-3) & (rows > 0) & (x.max(axis=0) >= 0) & (x.min(axis=0) < side)
-    kept = np.flatnonzero(seen)
+    visible = (np.abs(area) > 1e-3) & (rows > 0) & (x.max(axis=0) >= 0) & (x.min(axis=0) < side)
+    kept = np.flatnonzero(visible)
     x, y, area, top, rows = x[:, kept], y[:, kept], area[kept], top[kept], rows[kept]
     owner = np.repeat(np.arange(len(kept)), rows)
     row = np.arange(len(owner)) - (np.cumsum(rows) - rows)[owner] + top[owner]
@@ -170,7 +179,7 @@ def _spans(x, y, values, side):
     right, below = first - x[0, owner], row - y[0, owner]
     slope = across[:, owner]
     start = a[:, owner] + slope * right + down[:, owner] * below
-    return Spans(kept[owner], first, row, last - first + 1, start.astype(np.float32), slope)
+    return PixelSpans(kept[owner], first, row, last - first + 1, start.astype(np.float32), slope)
 
 
 def _crossings(x, y, area, owner, row, side):

@@ -3,14 +3,10 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import (
-    hair,
-    head,
-    locks,
-    sheets,
-    shell,
-    wardrobe,
-)
+from tf_nonlinear3dmm.data.builders.synthetic_faces.accessories import attachments, hats
+from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing import translucent
+from tf_nonlinear3dmm.data.builders.synthetic_faces.hair import scalp_grid, strands, styles
+from tf_nonlinear3dmm.data.builders.synthetic_faces.head import extension, skull
 from tf_nonlinear3dmm.face import load_hair
 from tf_nonlinear3dmm.rendering import lighting
 
@@ -19,8 +15,8 @@ NAMES = sorted(load_hair())
 
 
 def style(**changes):
-    """A `Style` that changes nothing about a mesh, or one that differs."""
-    plain = hair.sample(np.random.default_rng(0), False, 0.0, np.full(3, 0.4))._replace(
+    """A `Hairstyle` that changes nothing about a mesh, or one that differs."""
+    plain = styles.sample(np.random.default_rng(0), False, 0.0, np.full(3, 0.4))._replace(
         kind="none", hat="", volume=1.0, length=1.0, tilt=0.0, lean=0.0, wave=0.0
     )
     return plain._replace(
@@ -28,17 +24,17 @@ def style(**changes):
     )
 
 
-def worn(stage, neutral, own):
+def worn(assets, neutral, own):
     """The vertices of all that a face `[V, 3]` wears."""
-    maps = head.affine(neutral[np.newaxis], stage.behind)
-    found = wardrobe._hair(stage, neutral, maps[0], own)
-    return np.concatenate([head.carry(s.vertices, maps)[0] for s in found])
+    maps = extension.affine(neutral[np.newaxis], assets.head)
+    surfaces = attachments.around_mean_face(assets, neutral, maps[0], own)
+    return np.concatenate([extension.carry(s.vertices, maps)[0] for s in surfaces])
 
 
 def above_skull(points):
-    arms = points - head.CENTRE
+    arms = points - skull.CENTRE
     length = np.linalg.norm(arms, axis=1)
-    return length - head.skull(arms / length[:, np.newaxis])
+    return length - skull.distance(arms / length[:, np.newaxis])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,55 +48,55 @@ def test_every_mesh_is_whole_and_lies_outside_the_skull(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hair_follows_a_wider_head(studio, name):
-    wide = studio.stage.mean * np.float32([1.2, 1, 1])
+def test_hair_follows_a_wider_head(context, name):
+    wide = context.assets.mean * np.float32([1.2, 1, 1])
     before, after = (
-        worn(studio.stage, face, style(kind=name)) for face in (studio.stage.mean, wide)
+        worn(context.assets, face, style(kind=name)) for face in (context.assets.mean, wide)
     )
     np.testing.assert_allclose(after, before * [1.2, 1, 1], atol=0.01)
 
 
-def test_hair_follows_a_swollen_cheek_only_where_it_is_near(studio):
-    mean = studio.stage.mean
-    swollen = mean + 0.2 * np.exp(-np.sum((mean - mean[studio.stage.contours[4]]) ** 2, 1) / 0.02)[
-        :, np.newaxis
-    ] * np.float32([-1, 0, 0])
-    moved = worn(studio.stage, swollen, style(kind="bob02")) - worn(
-        studio.stage, mean, style(kind="bob02")
+def test_hair_follows_a_swollen_cheek_only_where_it_is_near(context):
+    mean = context.assets.mean
+    swollen = mean + 0.2 * np.exp(
+        -np.sum((mean - mean[context.assets.contours[4]]) ** 2, 1) / 0.02
+    )[:, np.newaxis] * np.float32([-1, 0, 0])
+    moved = worn(context.assets, swollen, style(kind="bob02")) - worn(
+        context.assets, mean, style(kind="bob02")
     )
     size = np.linalg.norm(moved, axis=1)
     assert size.max() > 0.03 and np.median(size) < 0.3 * size.max()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mirrored_cut_is_the_mirror_image(studio, name):
-    plain = worn(studio.stage, studio.stage.mean, style(kind=name))
-    mirrored = worn(studio.stage, studio.stage.mean, style(kind=name)._replace(mirrored=True))
+def test_a_mirrored_cut_is_the_mirror_image(context, name):
+    plain = worn(context.assets, context.assets.mean, style(kind=name))
+    mirrored = worn(context.assets, context.assets.mean, style(kind=name)._replace(mirrored=True))
     np.testing.assert_allclose(mirrored, plain * [-1, 1, 1], atol=2e-3)
 
 
-@pytest.mark.parametrize("hat", hair.HATS)
-def test_a_hat_covers_the_hair_under_it(studio, hat):
+@pytest.mark.parametrize("hat", styles.HATS)
+def test_a_hat_covers_the_hair_under_it(context, hat):
     own = style(kind="long01", hat=hat)
-    mesh = worn(studio.stage, studio.stage.mean, own)[: len(load_hair()["long01"].uv)]
-    top = mesh[(mesh - head.CENTRE) @ shell.CROWN > 0.3]
+    mesh = worn(context.assets, context.assets.mean, own)[: len(load_hair()["long01"].uv)]
+    top = mesh[(mesh - skull.CENTRE) @ scalp_grid.CROWN > 0.3]
     assert above_skull(top).max() < 0.07
-    assert above_skull(shell.hat(own)[0].vertices).min() > 0.07
+    assert above_skull(hats.surfaces(own)[0].vertices).min() > 0.07
 
 
 def test_styles_are_those_of_photographs():
     def share(male, **kwargs):
         drawn = [
-            hair.sample(np.random.default_rng([3, i]), male, colour=np.zeros(3), **kwargs)
+            styles.sample(np.random.default_rng([3, i]), male, colour=np.zeros(3), **kwargs)
             for i in range(1500)
         ]
-        return {kind: np.mean([s.kind == kind for s in drawn]) for kind in hair.CHANCE}, drawn
+        return {kind: np.mean([s.kind == kind for s in drawn]) for kind in styles.CHANCE}, drawn
 
     women, drawn = share(False, years=0.0)
-    assert 0.5 < sum(women[kind] for kind in hair.LONG) < 0.8
+    assert 0.5 < sum(women[kind] for kind in styles.LONG) < 0.8
     assert 0.04 < np.mean([s.hat != "" for s in drawn]) < 0.09
     men, _ = share(True, years=0.0)
-    assert sum(men[kind] for kind in hair.LONG) < 0.12
+    assert sum(men[kind] for kind in styles.LONG) < 0.12
     old, _ = share(True, years=1.0)
     assert old["none"] > 1.7 * men["none"]
     boys, _ = share(True, years=0.0, child=True)
@@ -109,19 +105,19 @@ def test_styles_are_those_of_photographs():
     assert african["afro01"] > 3 * women["afro01"]
 
 
-def test_locks_reach_the_brow_and_hang_beside_the_cheek(studio):
-    found = locks.sheet(style(fringe=20, reach=115.0), studio.stage.lock)
-    brow = studio.stage.mean[studio.stage.contours[17:27], 1].mean()
-    assert abs(found.vertices[:, 1].min() - brow) < 0.2
-    hanging = locks.sheet(style(strands=8), studio.stage.lock).vertices
+def test_strands_reach_the_brow_and_hang_beside_the_cheek(context):
+    fringe = strands.surface(style(fringe=20, reach=115.0), context.assets.strand_texture)
+    brow = context.assets.mean[context.assets.contours[17:27], 1].mean()
+    assert abs(fringe.vertices[:, 1].min() - brow) < 0.2
+    hanging = strands.surface(style(strands=8), context.assets.strand_texture).vertices
     assert hanging[:, 1].min() < 0 and np.abs(hanging[hanging[:, 1] < 0, 0]).min() > 0.3
-    assert locks.sheet(style(), studio.stage.lock) is None
+    assert strands.surface(style(), context.assets.strand_texture) is None
 
 
 def square(depth, cover, colour, size=1.0):
-    """A sheet that faces the camera and fills the middle of the picture."""
+    """A surface that faces the camera and fills the middle of the image."""
     corners = np.float32([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * size
-    return sheets.Sheet(
+    return translucent.TranslucentSurface(
         corners + np.float32([0, 0, depth]),
         np.tile(np.float32([0, 0, 1]), (4, 1)),
         np.array([[0, 1, 2], [0, 2, 3]]),
@@ -135,7 +131,7 @@ def square(depth, cover, colour, size=1.0):
 
 
 class White:
-    """Light of the same strength 1 from everywhere, no lamps."""
+    """Light of the same strength 1 from everywhere, no directional lights."""
 
     illumination = np.zeros([9, 3], np.float32)
     illumination[0] = 1 / lighting.SH_CONSTANTS[0]
@@ -143,10 +139,10 @@ class White:
     colours = np.zeros([0, 3], np.float32)
 
 
-def laid(found, behind=-np.inf):
+def laid(surfaces, behind=-np.inf):
     projection = np.float32([[10, 0, 0, SIDE / 2], [0, -10, 0, SIDE / 2]])
     depth = np.full(SIDE * SIDE, behind, np.float32)
-    colour, cover, place = sheets.lay(found, projection, White, depth, SIDE)
+    colour, cover, place = translucent.composite(surfaces, projection, White, depth, SIDE)
     image = np.zeros([4, SIDE * SIDE])
     image[:3, place], image[3, place] = colour, cover
     return image.reshape(4, SIDE, SIDE)
@@ -167,10 +163,10 @@ def test_what_lies_behind_the_body_is_not_seen():
     assert laid(both, behind=9.0).max() == 0
 
 
-def test_every_pixel_of_a_triangle_is_found_once():
+def test_every_pixel_of_a_triangle_is_drawn_once():
     random = np.random.default_rng(0)
     x, y = random.uniform(-10, SIDE + 10, size=(2, 3, 40)).astype(np.float32)
-    spans = sheets._spans(x, y, np.stack([x, y]), SIDE)
+    spans = translucent._spans(x, y, np.stack([x, y]), SIDE)
     row, column = np.mgrid[:SIDE, :SIDE]
     for t in range(x.shape[1]):
         sides = [

@@ -1,31 +1,35 @@
-"""Single locks of hair: a fringe on the forehead, strands beside and over the cheeks."""
+"""Single strands of hair: a fringe on the forehead, others beside and over the cheeks."""
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import head, sheets, shell
+from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing.translucent import TranslucentSurface
+from tf_nonlinear3dmm.data.builders.synthetic_faces.hair import procedural, scalp_grid
+from tf_nonlinear3dmm.data.builders.synthetic_faces.hair.styles import Hairstyle
+from tf_nonlinear3dmm.data.builders.synthetic_faces.head import skull, topology
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import NoiseTiles
 
-ROWS = 13  # of points along a lock, two in each
+ROWS = 13  # of points along a strand, two in each
 TEXELS = (64, 256)
 
 
-def texture(noise):
-    """`[*TEXELS, 2]`: streaks along the locks, which thin out towards their tips."""
-    light = noise.locks[::4, : TEXELS[1]][: TEXELS[0]]
+def make_texture(tiles: NoiseTiles) -> np.ndarray:
+    """`[*TEXELS, 2]`: streaks along the strands, which thin out towards their tips."""
+    light = tiles.long_streaks[::4, : TEXELS[1]][: TEXELS[0]]
     row = np.linspace(0, 1, len(light), dtype=np.float32)[:, np.newaxis]
     cover = np.clip(1.9 + 0.8 * light - 2.1 * row, 0, 1) * np.clip(row * 6, 0, 1)
     return np.stack([np.clip(1 + 0.25 * light, 0.4, 1.8), cover], axis=-1).astype(np.float32)
 
 
-def sheet(style, image):
-    """The `sheets.Sheet` of a style's locks around the mean face; None if it has none."""
+def surface(style: Hairstyle, texture: np.ndarray) -> TranslucentSurface | None:
+    """The `TranslucentSurface` of a style's strands around the mean face; None if it has none."""
     random = np.random.default_rng([style.seed, 1])
-    ways = [_fringe(style, random)] if style.fringe else []
-    ways += [_strands(style, random)] if style.strands else []
-    if not ways:
+    groups = [_fringe(style, random)] if style.fringe else []
+    groups += [_hanging(style, random)] if style.strands else []
+    if not groups:
         return None
-    turn, angle, fall, lift, width = (np.concatenate(part) for part in zip(*ways, strict=True))
-    direction = shell.directions(turn, angle)
-    centre = head.CENTRE + direction * (head.skull(direction) + lift)[..., np.newaxis]
+    turn, angle, fall, lift, width = (np.concatenate(part) for part in zip(*groups, strict=True))
+    direction = scalp_grid.directions(turn, angle)
+    centre = skull.CENTRE + direction * (skull.distance(direction) + lift)[..., np.newaxis]
     centre[..., 1] -= fall
     centre[..., 0] += 0.02 * np.sin(6 * fall + turn[:, :1]) * np.sign(turn) * (fall > 0)
     along = np.gradient(centre, axis=1)
@@ -35,17 +39,19 @@ def sheet(style, image):
     sides = across * narrow[..., np.newaxis]
     points = np.stack([centre - sides, centre + sides], axis=2).reshape(-1, 3)
     count = len(turn)
-    one = head.grid(ROWS, 2, closed=False)
+    one = topology.grid(ROWS, 2, closed=False)
     triangles = (one + 2 * ROWS * np.arange(count)[:, np.newaxis, np.newaxis]).reshape(-1, 3)
     start = random.uniform(0, 0.95, size=(count, 1, 1)) + [0, 0.05]
     down = np.linspace(0, 1, ROWS)[np.newaxis, :, np.newaxis]
     uv = np.stack(np.broadcast_arrays(start, down), axis=-1).reshape(-1, 2)
     normals = np.repeat(direction, 2, axis=1).reshape(-1, 3)
-    return sheets.Sheet(points, normals, triangles, uv, image, style.colour, 0.2, 9.0, False)
+    return TranslucentSurface(
+        points, normals, triangles, uv, texture, style.colour, 0.2, 9.0, False
+    )
 
 
 def _fringe(style, random):
-    """Turn, angle, fall, lift `[K, ROWS]` and width `[K]` of locks that lie on the forehead."""
+    """Turn, angle, fall, lift `[K, ROWS]` and width `[K]` of strands that lie on the forehead."""
     count = style.fringe
     steps = np.linspace(0, 1, ROWS)
     first = random.uniform(-58, 58, size=(count, 1))
@@ -57,8 +63,8 @@ def _fringe(style, random):
     return turn, angle, np.zeros_like(turn), lift, random.uniform(0.03, 0.075, size=count)
 
 
-def _strands(style, random):
-    """The same of locks that leave the temples and hang down."""
+def _hanging(style, random):
+    """The same of strands that leave the temples and hang down."""
     count = style.strands
     steps = np.linspace(0, 1, ROWS)
     side = random.choice([-1, 1], size=(count, 1))
@@ -67,6 +73,6 @@ def _strands(style, random):
     path = 45 + steps * random.uniform(60, 140, size=(count, 1))
     edge = random.uniform(84, 96, size=(count, 1))
     angle = np.minimum(path, edge)
-    fall = (path - angle) * shell.FALL * 1.1
+    fall = (path - angle) * procedural.FALL * 1.1
     lift = 0.12 + 0.03 * np.clip(fall, 0, 1) + random.uniform(0, 0.06, size=(count, 1))
     return turn, angle, fall, lift, random.uniform(0.03, 0.07, size=count)

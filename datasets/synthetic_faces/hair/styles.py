@@ -1,13 +1,13 @@
-"""What people wear on their heads: cuts of hair, how each person's differs, hats and scarves."""
+"""Hairstyles: cuts of hair, how each person's differs, hats and scarves."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-SHELLS = ("short", "curly", "fringe", "bob", "long")  # made of nothing, see `shell`
+PROCEDURAL = ("short", "curly", "fringe", "bob", "long")  # without a mesh, see `procedural`
 CLOTH = ("scarf", "hood")  # instead of hair
 HATS = ("beanie", "cap", "brim")  # over it
-CHANCE = {  # (women, men); those that are neither shells nor cloth are meshes, see `wig`
+CHANCE = {  # (women, men); the others are meshes, see `meshes`
     "none": (0.005, 0.10),
     "short": (0.05, 0.26),
     "curly": (0.06, 0.05),
@@ -31,29 +31,29 @@ LONG = ("long", "long01", "braid01", "bob", "bob01", "bob02", "ponytail01")
 FRINGE = {"long01": 0.5, "ponytail01": 0.35, "bob02": 0.6, "long": 0.3, "bob": 0.3, "bob01": 0.15}
 
 
-class Style(NamedTuple):
+class Hairstyle(NamedTuple):
     """One person's hair and headgear. Angles are degrees, lengths decimetres.
 
     Attributes:
         kind: one of `CHANCE`.
         hat: one of `HATS`, or "".
         brow: where a hat ends on the forehead, from the crown; brows lie at about 118.
-        thickness: of a shell above the skull.
-        front: how much lower (positive) a shell's edge lies on the forehead.
+        thickness: of procedural hair above the skull.
+        front: how much lower (positive) the edge of procedural hair lies on the forehead.
         part: turn of the parting; hair on the forehead is swept away from it.
-        hang: how far a shell hangs below the skull's equator, at the sides and the back.
+        hang: how far it hangs below the skull's equator, at the sides and the back.
         opens: turn from which on it hangs.
         flare: how far hanging hair stands off.
-        ragged: irregularity of a shell's edge.
+        ragged: irregularity of its edge.
         wave: amplitude of curls.
         volume: size of a mesh over its own, about the skull.
         length: of what hangs of a mesh, over its own.
         tilt: of a mesh, positive lowers it on the forehead.
         lean: how far hanging hair drifts to one side for every dm that it hangs.
         mirrored: whether a mesh is.
-        fringe: how many locks lie on the forehead.
+        fringe: how many strands lie on the forehead.
         reach: where they end, from the crown.
-        strands: how many locks hang beside and over the cheeks.
+        strands: how many hang beside and over the cheeks.
         contrast: of a mesh's strands, over their own.
         colour: `[3]` sRGB of the hair.
         cloth: `[3]` of hat, scarf or hood.
@@ -87,8 +87,15 @@ class Style(NamedTuple):
     seed: int
 
 
-def sample(random, male, years, colour, african=0.0, child=False):
-    """Draws a `Style`.
+def sample(
+    random: np.random.Generator,
+    male: bool,
+    years: float,
+    colour: np.ndarray,
+    african: float = 0.0,
+    child: bool = False,
+) -> Hairstyle:
+    """Draws a `Hairstyle`.
 
     Args:
         random: generator.
@@ -114,7 +121,7 @@ def sample(random, male, years, colour, african=0.0, child=False):
     cloth = np.clip(draw(0.03, 0.85) + random.normal(0, 0.13, size=3), 0.02, 0.95)
     fringe = random.uniform() < FRINGE.get(kind, 0.0) * (1.0 - 0.5 * african) and not hat
     strands = kind in LONG and random.uniform() < 0.5 and not hat
-    return Style(
+    return Hairstyle(
         kind=kind,
         hat=hat,
         brow=draw(82, 106),

@@ -1,8 +1,10 @@
 """What the face does: coupled units of expression, at the rates of photographs."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces.muscles import GAZE_DEGREES
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people.muscles import GAZE_DEGREES
 
 SIDES = ("Left", "Right")
 ASKEW = 0.12  # of the faces
@@ -13,7 +15,7 @@ GAZE_SD_DEG, UPWARDS_SD_DEG = 12.0, 6.0
 SIDE_LOOK = 0.08  # of the faces look far to one side
 
 
-def sample(random, unit_names):
+def sample(random: np.random.Generator, unit_names: Iterable[str]) -> np.ndarray:
     """Draws the weights `[U]` of facial units, in [0, 1], of one coupled expression.
 
     A weight of 1 of `eyeBlink` closes the eye; of `eyeLook`, turns it by `GAZE_DEGREES`.

@@ -4,13 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people.targets import MorphBasis
+from tf_nonlinear3dmm.face import Population
+
 GAZE_DEGREES = {"side": 30.0, "up": 15.0, "down": 22.0}  # at weight 1
 MOST_CLOSING = 1.3  # weight of the unit: eyes that are wider than this stay a little open
 CORNER = 0.2  # of the eye's width on either side, where the lids are never apart
 
 
 class Muscles(NamedTuple):
-    """How units move vertices; made once by `muscles`.
+    """How units move vertices; made once by `attach`.
 
     Attributes:
         units: `[U, V, 3]`, 0 on eyeballs.
@@ -23,16 +26,16 @@ class Muscles(NamedTuple):
     """
 
     units: np.ndarray
-    where: dict
+    where: dict[str, int]
     jaw_weight: np.ndarray
     jaw_hinge: np.ndarray
     jaw_angle: float
-    eyes: tuple
-    lids: tuple
+    eyes: tuple[np.ndarray, ...]
+    lids: tuple[np.ndarray, ...]
 
 
-def attach(population, basis):
-    """The `Muscles` of a population and its `identity.Basis`."""
+def attach(population: Population, basis: MorphBasis) -> Muscles:
+    """The `Muscles` of a population and its `targets.MorphBasis`."""
     eyes = [np.unique(population.tri[population.face_label == label]) for label in (2, 3)]
     units = basis.units.copy()
     units[:, np.concatenate(eyes)] = 0
@@ -62,7 +65,7 @@ def _lids(population, stitch):
     return np.stack([rim[upper], rim[lower[partner]]])
 
 
-def apply(neutral, weights, muscles):
+def apply(neutral: np.ndarray, weights: np.ndarray, muscles: Muscles) -> np.ndarray:
     """Moves neutral vertices `[B, V, 3]` by unit weights `[B, U]`: `[B, V, 3]`.
 
     Linear but for three things: the jaw follows an arc that meets the straight target at weight 0
@@ -103,7 +106,7 @@ def _jaw_arc(neutral, opening, muscles):
     return np.pad(bow * muscles.jaw_weight[:, np.newaxis], [(0, 0), (0, 0), (1, 0)])
 
 
-def gaze(weights, name, where):
+def gaze(weights: np.ndarray, name: str, where: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """Angles of the "Left" or "Right" eye in radians `[B]`: to the subject's left, and up."""
     look = {way: weights[:, where[f"eyeLook{way}{name}"]] for way in ("In", "Out", "Up", "Down")}
     side = (look["Out"] - look["In"]) * (1 if name == "Left" else -1)
@@ -111,7 +114,7 @@ def gaze(weights, name, where):
     return np.radians(GAZE_DEGREES["side"] * side), np.radians(up)
 
 
-def turn_eye(vertices, side, up):
+def turn_eye(vertices: np.ndarray, side: np.ndarray, up: np.ndarray) -> np.ndarray:
     """Turns eyeballs `[B, N, 3]` about their centres by angles `[B]`."""
     centre = eye_centre(vertices)[:, np.newaxis]
     x, y, z = np.moveaxis(vertices - centre, -1, 0)
@@ -122,7 +125,7 @@ def turn_eye(vertices, side, up):
     return np.stack([x, y, z], axis=-1) + centre
 
 
-def eye_centre(vertices):
+def eye_centre(vertices: np.ndarray) -> np.ndarray:
     """Centres `[B, 3]` of the spheres that best fit eyeballs `[B, N, 3]`: linear least squares."""
     middle = vertices.mean(axis=1, keepdims=True)
     points = (vertices - middle).astype(np.float64)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import expression, identity
-from tf_nonlinear3dmm.data.builders.synthetic_faces import muscles as facial_muscles
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import expression, identity, targets
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import muscles as facial_muscles
 
 
 @pytest.fixture(scope="module")
 def basis(population):
-    return identity.face_basis(population)
+    return targets.face_basis(population)
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +30,13 @@ def draws(population, count=2000):
 
 def test_the_average_person_has_the_mean_face(population, basis):
     np.testing.assert_allclose(
-        identity.neutral(average(), population, basis)[0], population.mean, atol=1e-5
+        targets.neutral(average(), population, basis)[0], population.mean, atol=1e-5
     )
 
 
 def test_faces_are_linear_in_race_and_bent_in_age(population, basis):
     def face(**changes):
-        return identity.neutral(average(**changes), population, basis)[0]
+        return targets.neutral(average(**changes), population, basis)[0]
 
     pure = [face(race=np.eye(3)[i]) for i in range(3)]
     mixed = face(race=np.array([0.2, 0.3, 0.5]))
@@ -46,7 +46,7 @@ def test_faces_are_linear_in_race_and_bent_in_age(population, basis):
 
 
 def test_body_height_does_not_move_the_head(population, basis):
-    tall = identity.neutral(average(male=1.0), population, basis)[0, population.anchor_ids]
+    tall = targets.neutral(average(male=1.0), population, basis)[0, population.anchor_ids]
     assert np.abs((tall - population.mean[population.anchor_ids]).mean(axis=0)).max() < 1e-5
 
 
@@ -55,7 +55,7 @@ def test_the_two_sides_of_a_slider_are_different_targets(population):
     for value, target in ((-0.5, population.slider_neg), (0.5, population.slider_pos)):
         sliders = np.zeros(137)
         sliders[index] = value
-        weights = identity.target_weights(average(sliders=sliders), population)[0]
+        weights = targets.weights(average(sliders=sliders), population)[0]
         local = weights[18 + 54 : 18 + 54 + 258]
         used = [str(population.local_names[i]) for i in np.flatnonzero(local)]
         assert used == [str(target[index])] and local.max() == 0.5
@@ -76,7 +76,7 @@ def test_scanned_people_are_symmetric_young_and_mostly_european(population, basi
     people = [identity.sample_scan(np.random.default_rng(i), population) for i in range(100)]
     batch = identity.stack(people)
     assert batch.race[:, 2].min() == 0.96 and np.abs(batch.age - 0.52).mean() < 0.06
-    faces = identity.neutral(batch, population, basis)
+    faces = targets.neutral(batch, population, basis)
     mirrored = faces[:, population.mirror] * np.array([-1, 1, 1])
     assert np.abs(faces - mirrored).max() < 0.02  # the asset's own pairs differ by as much
 
@@ -98,7 +98,7 @@ def test_the_jaw_meets_its_target_at_both_ends_and_bows_between(population, basi
 
 def test_gaze_keeps_every_point_of_the_eyeball_at_its_distance(population, basis, muscles):
     people = identity.stack([identity.sample(np.random.default_rng(3), population)])
-    neutral = identity.neutral(people, population, basis)
+    neutral = targets.neutral(people, population, basis)
     weights = np.zeros([1, len(population.unit_names)], np.float32)
     for name in ("eyeLookOutLeft", "eyeLookInRight", "eyeLookDownLeft", "eyeLookDownRight"):
         weights[0, muscles.where[name]] = 0.9
@@ -122,7 +122,7 @@ def test_eye_centre_finds_the_centre_of_a_sphere():
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_blink_of_one_closes_every_eye(population, basis, muscles, side):
     shapes = [identity.sample(np.random.default_rng(i), population) for i in range(30)]
-    neutral = identity.neutral(identity.stack(shapes), population, basis)
+    neutral = targets.neutral(identity.stack(shapes), population, basis)
     weights = np.stack(draws(population, 30))
 
     def gaps(blink):
@@ -164,7 +164,7 @@ def test_sex_and_age_show_in_the_skull(population, basis):
         sex, middle = np.full(40, male), np.full(3, 1 / 3)
         streams = (np.random.default_rng([4, i]) for i in range(40))
         people = identity.stack([identity.draw(r, population, middle, male, age) for r in streams])
-        points = identity.neutral(people._replace(male=sex), population, basis)[
+        points = targets.neutral(people._replace(male=sex), population, basis)[
             :, population.contours
         ]
         pairs = ((27, 33), (42, 45), (51, 57))

@@ -9,15 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import (
-    albedo,
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import (
+    appearance,
     expression,
     identity,
-    look,
     muscles,
-    stage,
-    surface,
+    targets,
 )
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people.appearance import Appearance
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import Identity
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import assets
+from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo, noise, surface
 from tf_nonlinear3dmm.face import FaceModel, load_population, sample_shapes
 from tf_nonlinear3dmm.rendering import renderer
 
@@ -25,25 +28,25 @@ EMBEDDED = ("makehuman", "makehuman-12k")
 
 
 class Person(NamedTuple):
-    """Someone of a `Population` or a `LinearPeople`.
+    """Someone of `MakeHumanPeople` or `LinearPeople`.
 
     Attributes:
-        shape: `identity.Identity`, or neutral vertices `[V, 3]`.
-        look: `look.Look`.
-        paint: `[N, 3]` albedo of the skin over the texels of the fine map.
+        shape: `Identity`, or neutral vertices `[V, 3]`.
+        appearance: `Appearance`; None where nobody looks.
+        albedo: `[N, 3]` of the skin over the texels of the fine map; None where nobody looks.
     """
 
-    shape: object
-    look: look.Look
-    paint: np.ndarray
+    shape: Identity | np.ndarray
+    appearance: Appearance | None
+    albedo: np.ndarray | None
 
 
-MANNERS = ("jaw_open", "smile", "blink", "brow_raise")
+EXPRESSION = ("jaw_open", "smile", "blink", "brow_raise")
 TRAITS = ("age", "male", *identity.RACES, "muscle", "weight", "melanin", "beard", "make_up")
 TRAITS += ("freckles", "wrinkles", "hair_lightness")
 
 
-class Population:
+class MakeHumanPeople:
     """People of the embedded face model, with hair, glasses and clothes.
 
     Attributes:
@@ -52,57 +55,59 @@ class Population:
         attribute_names: of the values of `attributes`.
     """
 
-    attribute_names = TRAITS + MANNERS
+    attribute_names = TRAITS + EXPRESSION
 
-    def __init__(self, level, size):
+    def __init__(self, level: int, size: tuple[int, int]):
         self.face = FaceModel.load(EMBEDDED[level])
         self.size = size
         self._population = load_population(level)
-        self._basis = identity.face_basis(self._population)
+        self._basis = targets.face_basis(self._population)
         self._muscles = muscles.attach(self._population, self._basis)
-        self._surface = surface.measure(self._population, self.face, size)
-        self._noise = albedo.make_noise(size)
+        self._fields = surface.measure(self._population, self.face, size)
+        self._tiles = noise.make_tiles(size)
 
-    def stage(self, tensors):
-        """The `stage.Stage` for faces drawn with these `renderer.FaceTensors`."""
-        return stage.make_stage(self._population, tensors, self._noise)
+    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
+        """The `SceneAssets` for faces drawn with these `renderer.FaceTensors`."""
+        return assets.load(self._population, tensors, self._tiles)
 
-    def person(self, random):
+    def person(self, random: np.random.Generator) -> Person:
         """Draws a `Person`."""
         shape = identity.sample(random, self._population)
-        features = look.sample(random, shape)
-        return Person(shape, features, albedo.whole(self._surface, self._noise, features, 0.0))
+        looks = appearance.sample(random, shape)
+        return Person(shape, looks, albedo.whole(self._fields, self._tiles, looks, 0.0))
 
-    def subject(self, random, painted=False):
+    def subject(self, random: np.random.Generator, painted: bool = False) -> Person:
         """Draws a `Person` of the kind that gets scanned, shaven and without make-up."""
         shape = identity.sample_scan(random, self._population)
-        seen = look.bare(look.sample(random, shape))
-        paint = albedo.whole(self._surface, self._noise, seen, 0.0) if painted else None
-        return Person(shape, seen, paint)
+        looks = appearance.bare(appearance.sample(random, shape))
+        skin = albedo.whole(self._fields, self._tiles, looks, 0.0) if painted else None
+        return Person(shape, looks, skin)
 
-    def neutral(self, people):
+    def neutral(self, people: list[Person]) -> np.ndarray:
         """Vertices `[P, V, 3]` of people at rest."""
         shapes = identity.stack([person.shape for person in people])
-        return identity.neutral(shapes, self._population, self._basis)
+        return targets.neutral(shapes, self._population, self._basis)
 
-    def act(self, neutral, randoms):
+    def apply_expression(
+        self, neutral: np.ndarray, randoms: list[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray | list]:
         """Vertices `[B, V, 3]` with an expression drawn from each generator, and its units."""
         names = self._population.unit_names
         units = np.stack([expression.sample(random, names) for random in randoms])
         return muscles.apply(neutral, units, self._muscles).astype(np.float32), units
 
-    def albedo(self, person, gap):
+    def albedo(self, person: Person, gap: float) -> np.ndarray:
         """The fine albedo map `[H, W, 3]` of a person whose lips are `gap` dm apart."""
-        paint = albedo.with_mouth(person.paint, self._surface, person.look, gap)
-        return paint.reshape(*self.size, 3)
+        skin = albedo.with_mouth(person.albedo, self._fields, person.appearance, gap)
+        return skin.reshape(*self.size, 3)
 
-    def attributes(self, person, units):
-        """Values `[A]`, for walks along directions that mean something."""
-        shape, seen = person.shape, person.look
-        make_up = max(seen.lipstick, seen.eye_shadow, seen.blush, seen.liner)
-        values = [shape.age, shape.male, *shape.race, shape.muscle, shape.weight, seen.melanin]
-        values += [seen.beard_density, make_up, seen.freckles, seen.wrinkles.mean()]
-        values += [seen.hair.mean()]
+    def attributes(self, person: Person, units: np.ndarray | None) -> np.ndarray:
+        """Values `[A]`, for latent traversals along directions that mean something."""
+        shape, looks = person.shape, person.appearance
+        make_up = max(looks.lipstick, looks.eye_shadow, looks.blush, looks.liner)
+        values = [shape.age, shape.male, *shape.race, shape.muscle, shape.weight, looks.melanin]
+        values += [looks.beard_density, make_up, looks.freckles, looks.wrinkles.mean()]
+        values += [looks.hair.mean()]
         where = self._muscles.where
         values += [units[where["jawOpen"]]]
         for stem in ("mouthSmile", "eyeBlink", "browOuterUp"):
@@ -113,59 +118,62 @@ class Population:
 class LinearPeople:
     """People of a linear face model: normal coefficients, bare skin; no hair, no clothes.
 
-    Attributes and methods: as `Population`.
+    Attributes and methods: as `MakeHumanPeople`.
     """
 
     attribute_names = ("melanin", "haemoglobin")
 
-    def __init__(self, face, size):
+    def __init__(self, face: FaceModel, size: tuple[int, int]):
         self.face, self.size = face, size
         none = np.zeros([0, *face.mean_vertices.shape], np.float32)
         self._rest = dataclasses.replace(
             face, expression_basis=none, expression_std=np.zeros([0], np.float32)
         )
-        self._acting = dataclasses.replace(
+        self._expressions = dataclasses.replace(
             face, shape_basis=none, shape_std=np.zeros([0], np.float32)
         )
-        self._noise = albedo.make_noise(size)
+        self._tiles = noise.make_tiles(size)
         tensors = renderer.face_tensors(face, size)
         lips = face.regions.get("lips", np.zeros(len(face.mean_vertices), np.float32))
         self._lips = np.sum(lips[tensors.texel_vertices] * tensors.texel_weights, axis=-1).ravel()
 
-    def stage(self, tensors):
-        return stage.bare_stage(self.face, tensors, self._noise)
+    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
+        return assets.face_only(self.face, tensors, self._tiles)
 
-    def person(self, random):
-        seen = look.bald(look.bare(look.sample(random, identity.sample(random, None))))
-        paint = albedo.plain(self._noise, self.size, self._lips, seen)
-        return self.subject(random)._replace(look=seen, paint=paint)
+    def person(self, random: np.random.Generator) -> Person:
+        looks = appearance.sample(random, identity.sample(random, None))
+        looks = appearance.bald(appearance.bare(looks))
+        skin = albedo.plain(self._tiles, self.size, self._lips, looks)
+        return self.subject(random)._replace(appearance=looks, albedo=skin)
 
-    def subject(self, random):
+    def subject(self, random: np.random.Generator) -> Person:
         return Person(sample_shapes(self._rest, random, 1)[0], None, None)
 
-    def neutral(self, people):
+    def neutral(self, people: list[Person]) -> np.ndarray:
         return np.stack([person.shape for person in people])
 
-    def act(self, neutral, randoms):
-        if len(self._acting.expression_basis) == 0:
+    def apply_expression(
+        self, neutral: np.ndarray, randoms: list[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray | list]:
+        if len(self._expressions.expression_basis) == 0:
             return neutral, [None] * len(randoms)
-        drawn = [sample_shapes(self._acting, random, 1)[0] for random in randoms]
+        drawn = [sample_shapes(self._expressions, random, 1)[0] for random in randoms]
         return neutral + np.stack(drawn) - self.face.mean_vertices, [None] * len(randoms)
 
-    def albedo(self, person, gap):
+    def albedo(self, person: Person, gap: float) -> np.ndarray:
         del gap  # no teeth to show
-        return person.paint.reshape(*self.size, 3)
+        return person.albedo.reshape(*self.size, 3)
 
-    def attributes(self, person, units):
-        return np.array([person.look.melanin, person.look.haemoglobin], np.float32)
+    def attributes(self, person: Person, units: np.ndarray | None) -> np.ndarray:
+        return np.array([person.appearance.melanin, person.appearance.haemoglobin], np.float32)
 
 
-def attribute_names(face):
+def attribute_names(face: FaceModel) -> tuple[str, ...]:
     """The names of the values of `attributes` of a `FaceModel`'s people."""
-    return (Population if face.name in EMBEDDED else LinearPeople).attribute_names
+    return (MakeHumanPeople if face.name in EMBEDDED else LinearPeople).attribute_names
 
 
-def open_people(name, size):
+def open_people(name: str, size: tuple[int, int]) -> MakeHumanPeople | LinearPeople:
     """The people of a face model's name or path, painted on maps of `size`.
 
     Raises:
@@ -173,7 +181,7 @@ def open_people(name, size):
     """
     face = FaceModel.load(name)
     if face.name in EMBEDDED:
-        return Population(EMBEDDED.index(face.name), size)
+        return MakeHumanPeople(EMBEDDED.index(face.name), size)
     if len(face.shape_basis) == 0:
         raise ValueError(
             f"face model `{name}` must have a shape basis to sample people from, got none"

@@ -1,6 +1,7 @@
 """How sex and age show in a face beyond MakeHuman's own targets: means of its sliders."""
 
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -41,7 +42,7 @@ TENDENCY = {  # mean of a slider in a man (in a woman its opposite), what a chil
 }
 
 
-def slider_means(names, male, age):
+def slider_means(names: Iterable[str], male: float, age: float) -> np.ndarray:
     """Means `[S]` of the sliders `names`.
 
     Args:

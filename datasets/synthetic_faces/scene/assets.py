@@ -1,14 +1,19 @@
-"""The meshes and fields that every picture shares."""
+"""The meshes and fields that every image shares."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, head, locks, surface, wig
+from tf_nonlinear3dmm.data.builders.synthetic_faces.hair import meshes, strands
+from tf_nonlinear3dmm.data.builders.synthetic_faces.hair.meshes import BoundHair
+from tf_nonlinear3dmm.data.builders.synthetic_faces.head import extension
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import surface
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import NoiseTiles
+from tf_nonlinear3dmm.face import FaceModel, Population
 from tf_nonlinear3dmm.rendering import renderer
 
 
-class Mesh(NamedTuple):
+class BodyMesh(NamedTuple):
     """Triangles `[T, 3]`, their labels `[T]`, and those `[Tn, 3]` that count for normals."""
 
     triangles: np.ndarray
@@ -16,69 +21,69 @@ class Mesh(NamedTuple):
     normal_triangles: np.ndarray
 
 
-class Stage(NamedTuple):
-    """Meshes and fields that every picture shares.
+class SceneAssets(NamedTuple):
+    """Meshes and fields that every image shares.
 
     Attributes:
-        face: `renderer.FaceTensors`; the face's vertices come first in the body.
+        tensors: `renderer.FaceTensors`; the face's vertices come first in the body.
         mean: `[V, 3]` mean face.
         landmarks: `[68]` vertex ids.
         contours: `[68]` vertex ids of brows, lids and lips as they are seen, in the same order.
-        behind: `head.Head`; None: a face alone, and nothing that covers it.
-        body: `Mesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth sheet, 2 and 3
-            eyes, then those of `head`.
-        wigs: name -> `wig.Wig`.
-        lock: `[H, W, 2]` texture of single locks of hair.
+        head: `extension.Head`; None: a face alone, and nothing that covers it.
+        body: `BodyMesh` of face, skull, neck and shoulders; labels 0 skin, 1 mouth, 2 and 3 eyes,
+            then those of `extension`.
+        hair: name -> `BoundHair`.
+        strand_texture: `[H, W, 2]` of single strands of hair.
         mirror: `[V]` vertex on the other side of the face.
         rest: `[V + M, 3]` vertices of the body around the mean face.
-        eye: `[V, 3]` directions in the eyeballs.
-        sheet: `[V, 2]` places in the mouth.
-        noise: `albedo.Noise`.
+        eye_directions: `[V, 3]` unit vectors in the eyeballs.
+        mouth: `[V, 2]` places in the mouth.
+        tiles: `NoiseTiles`.
     """
 
-    face: renderer.FaceTensors
+    tensors: renderer.FaceTensors
     mean: np.ndarray
     landmarks: np.ndarray
     contours: np.ndarray
-    noise: albedo.Noise
-    body: Mesh
-    behind: head.Head | None = None
-    wigs: dict | None = None
-    lock: np.ndarray | None = None
+    tiles: NoiseTiles
+    body: BodyMesh
+    head: extension.Head | None = None
+    hair: dict[str, BoundHair] | None = None
+    strand_texture: np.ndarray | None = None
     mirror: np.ndarray | None = None
     rest: np.ndarray | None = None
-    eye: np.ndarray | None = None
-    sheet: np.ndarray | None = None
+    eye_directions: np.ndarray | None = None
+    mouth: np.ndarray | None = None
 
 
-def make_stage(population, tensors, noise):
-    """The `Stage` around a population's face; `tensors` are its `renderer.FaceTensors`."""
-    behind, count = head.design(population), len(population.mean)
+def load(population: Population, tensors: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
+    """The `SceneAssets` around a population's face; `tensors` are its `renderer.FaceTensors`."""
+    head, count = extension.design(population), len(population.mean)
     label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
-    body = Mesh(
-        np.concatenate([tensors.triangles, behind.triangles + count]),
-        np.concatenate([label, behind.labels]),
-        np.concatenate([tensors.normal_triangles, behind.triangles + count]),
+    body = BodyMesh(
+        np.concatenate([tensors.triangles, head.triangles + count]),
+        np.concatenate([label, head.labels]),
+        np.concatenate([tensors.normal_triangles, head.triangles + count]),
     )
-    return Stage(
-        face=tensors,
+    return SceneAssets(
+        tensors=tensors,
         mean=population.mean,
         landmarks=population.lm.astype(int),
         contours=population.contours.astype(int),
-        noise=noise,
+        tiles=tiles,
         body=body,
-        behind=behind,
-        wigs=wig.load(population.mean),
-        lock=locks.texture(noise),
+        head=head,
+        hair=meshes.load(population.mean),
+        strand_texture=strands.make_texture(tiles),
         mirror=population.mirror.astype(int),
-        rest=np.concatenate([population.mean, behind.rest]).astype(np.float32),
-        eye=surface.eye_directions(population, population.mean),
-        sheet=surface.sheet_coordinates(population),
+        rest=np.concatenate([population.mean, head.rest]).astype(np.float32),
+        eye_directions=surface.eye_directions(population, population.mean),
+        mouth=surface.mouth_coordinates(population),
     )
 
 
-def bare_stage(face, tensors, noise):
-    """The `Stage` of a `FaceModel` that head, hair and glasses do not fit."""
+def face_only(face: FaceModel, tensors: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
+    """The `SceneAssets` of a `FaceModel` that head, hair and glasses do not fit."""
     label = np.full(len(tensors.triangles), surface.SKIN)
-    body = Mesh(tensors.triangles, label, tensors.normal_triangles)
-    return Stage(tensors, face.mean_vertices, face.landmarks, face.landmarks, noise, body)
+    body = BodyMesh(tensors.triangles, label, tensors.normal_triangles)
+    return SceneAssets(tensors, face.mean_vertices, face.landmarks, face.landmarks, tiles, body)

@@ -5,14 +5,24 @@ exponents. The detail of photographic skins multiplies it (`complexion`), crease
 beard, hair and make-up are laid over it. Colours are sRGB in [0, 1], used directly as albedo.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-import scipy.ndimage
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import coats, complexion, creases, openings
-from tf_nonlinear3dmm.data.builders.synthetic_faces import surface as surface_lib
-from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import step
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people.appearance import Appearance
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import (
+    complexion,
+    creases,
+    eyes_and_mouth,
+    layers,
+    noise,
+)
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import smoothstep
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import NoiseTiles
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.surface import (
+    LEFT_EYE,
+    MOUTH,
+    RIGHT_EYE,
+    SkinFields,
+)
 
 BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)
@@ -20,102 +30,77 @@ YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from look
 BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
 ABSORPTION = np.stack([MELANIN, YELLOW, BLOOD])
 WARM = np.array([-0.4, 0.2, 1.2], np.float32)
-SCALES = (0.25, 0.12, 0.06, 0.03, 0.015)  # of the mottling, dm
 AMPLITUDES = (0.35, 0.30, 0.22, 0.16, 0.12)
-TEXEL = 0.0145 * 192  # dm per texel near the eyes, times the height of the map
-TILE = 512
 SHADE = 0.3  # of the sky's light that hollows lack
 
 
-class Noise(NamedTuple):
-    """Tiles of noise, mean 0 and deviation 1, that people cut their skin from.
+def paint(fields: SkinFields, tiles: NoiseTiles, person: Appearance) -> np.ndarray:
+    """The albedo of a person's skin and hair over the N texels of `fields`: `[N, 3]`.
 
-    Attributes:
-        skin: `[5, Y, X]`, one layer for each of `SCALES`.
-        strands: `[Y, X]`, streaks along the columns, for beards and brows.
-        locks: `[Y, X]`, longer streaks, for the hair of the head.
+    Eyes and mouth are left to `eyes_and_mouth`.
     """
-
-    skin: np.ndarray
-    strands: np.ndarray
-    locks: np.ndarray
-
-
-def make_noise(size):
-    """The `Noise` for maps of `size` (height, width); the same in every process."""
-    random = np.random.default_rng(20180618)
-    texel = TEXEL / size[0]
-
-    def tile(sigma):
-        field = scipy.ndimage.gaussian_filter(
-            random.normal(size=(TILE, TILE)).astype(np.float32), sigma, mode="wrap", truncate=3
-        )
-        return np.pad(field / field.std(), [(0, size[0]), (0, size[1])], mode="wrap")
-
-    skin = np.stack([tile(max(s / texel / 2.5, 0.01)) for s in SCALES])
-    locks = 0.8 * tile((30.0, 0.8)) + 0.6 * tile((40.0, 4.0))
-    return Noise(skin, tile((3.0, 0.6)), locks)
-
-
-def paint(surface, noise, look):
-    """The albedo of a person's skin and hair over the N texels of `surface`: `[N, 3]`.
-
-    Eyes and mouth sheet are left to `openings`.
-    """
-    layers = _cut(noise.skin, surface.size, look.noise)
-    strands = _cut(noise.strands[np.newaxis], surface.size, look.noise // 7)[0]
-    colour = _skin(surface, layers, look)
-    for zone, coat in (
-        ("mouth", coats.lipstick),
-        ("eyes", coats.around_eyes),
-        ("beard", coats.beard),
-        ("scalp", coats.scalp),
+    octaves = noise.cut(tiles.skin, fields.size, person.noise_offset)
+    streaks = noise.cut(tiles.short_streaks[np.newaxis], fields.size, person.noise_offset // 7)[0]
+    colour = _skin(fields, octaves, person)
+    for zone, layer in (
+        ("mouth", layers.lipstick),
+        ("eyes", layers.around_eyes),
+        ("beard", layers.beard),
+        ("scalp", layers.scalp),
     ):
-        index, part = surface.zones[zone]
+        index, part = fields.zones[zone]
         under = colour[index]
-        for cover, tint in coat(part, layers[:, index], strands[index], look):
+        for cover, tint in layer(part, octaves[:, index], streaks[index], person):
             under += np.clip(cover, 0, 1)[:, np.newaxis] * (tint - under)
         colour[index] = under
     return np.clip(colour, 0, 1, out=colour)
 
 
-def _skin(surface, layers, look):
+def _skin(fields, octaves, person):
     """The colour `[N, 3]` of bare skin."""
-    tone = skin_colour(look.melanin, look.haemoglobin, look.warmth)
-    exponent = _exponent(*_pigments(surface, layers, look), look.warmth)
-    exponent += complexion.mix(surface.skins, look, tone)
-    shade = np.log(1 - SHADE * (1 - surface.masks["ao"]))
-    index, part = surface.zones["creases"]
-    shade[index] += creases.shade(part, layers[:, index], look)
+    tone = skin_colour(person.melanin, person.haemoglobin, person.warmth)
+    exponent = _exponent(*_pigments(fields, octaves, person), person.warmth)
+    exponent += complexion.mix(fields.skins, person.skins, person.skin_shares, tone)
+    shade = np.log(1 - SHADE * (1 - fields.masks["ao"]))
+    index, part = fields.zones["creases"]
+    shade[index] += creases.shade(part, octaves[:, index], person)
     exponent += shade[:, np.newaxis]
     return np.exp(exponent, out=exponent)
 
 
-def whole(surface, noise, look, gap):
+def whole(fields: SkinFields, tiles: NoiseTiles, person: Appearance, gap: float) -> np.ndarray:
     """`paint` with eyes and the inside of a mouth that opens by `gap`: `[N, 3]`."""
-    colour = paint(surface, noise, look)
-    for label in (surface_lib.LEFT_EYE, surface_lib.RIGHT_EYE):
-        where = surface.label == label
-        colour[where] = openings.eye(surface.eye[where], look)
-    return with_mouth(colour, surface, look, gap)
+    colour = paint(fields, tiles, person)
+    for label in (LEFT_EYE, RIGHT_EYE):
+        where = fields.label == label
+        colour[where] = eyes_and_mouth.eye(fields.eye_direction[where], person)
+    return with_mouth(colour, fields, person, gap)
 
 
-def with_mouth(colour, surface, look, gap):
+def with_mouth(
+    colour: np.ndarray, fields: SkinFields, person: Appearance, gap: float
+) -> np.ndarray:
     """A copy of `colour` `[N, 3]` with the inside of the mouth painted anew."""
-    colour, where = np.copy(colour), surface.label == surface_lib.SHEET
-    colour[where] = openings.mouth(surface.sheet[where], gap, look)
+    colour, where = np.copy(colour), fields.label == MOUTH
+    colour[where] = eyes_and_mouth.mouth(fields.mouth[where], gap, person)
     return colour
 
 
-def plain(noise, size, lips, look):
+def plain(
+    tiles: NoiseTiles, size: tuple[int, int], lips: np.ndarray, person: Appearance
+) -> np.ndarray:
     """The albedo of a map `[N, 3]` of nothing but skin, with `lips` `[N]` in [0, 1]."""
-    layers = _cut(noise.skin, size, look.noise)
-    mottle = look.mottling * (np.array(AMPLITUDES, np.float32) @ layers)
-    melanin = look.melanin + (0.05 * look.melanin + 0.005) * mottle + 0.06 * lips
-    return skin_colour(melanin, look.haemoglobin + (0.35 + 0.65 * look.lip) * lips, look.warmth)
+    octaves = noise.cut(tiles.skin, size, person.noise_offset)
+    mottle = person.mottling * (np.array(AMPLITUDES, np.float32) @ octaves)
+    melanin = person.melanin + (0.05 * person.melanin + 0.005) * mottle + 0.06 * lips
+    return skin_colour(
+        melanin, person.haemoglobin + (0.35 + 0.65 * person.lip) * lips, person.warmth
+    )
 
 
-def skin_colour(melanin, blood, warmth=0.0):
+def skin_colour(
+    melanin: float | np.ndarray, blood: float | np.ndarray, warmth: float = 0.0
+) -> np.ndarray:
     """sRGB `[..., 3]` of skin with these pigments `[...]`, each 0 to about 1."""
     return np.exp(_exponent(melanin, blood, warmth))
 
@@ -128,50 +113,44 @@ def _exponent(melanin, blood, warmth):
     return constant / np.float32(2.2) - pigments @ (ABSORPTION / np.float32(2.2))
 
 
-def _cut(tiles, size, place):
-    """This person's piece `[L, N]` of tiles `[L, Y, X]`."""
-    height, width = size
-    row, column = (place >> 9) % TILE, place % TILE
-    piece = tiles[:, row : row + height, column : column + width]
-    return piece.reshape(len(tiles), -1)
-
-
-def _pigments(surface, layers, look):
+def _pigments(fields, octaves, person):
     """Melanin and haemoglobin `[N]` each."""
-    masks = surface.masks
+    masks = fields.masks
     amplitudes = np.array(AMPLITUDES, np.float32)
-    mottle = np.float32(0.6 * look.mottling) * np.einsum("l,ln->n", amplitudes, layers)
-    melanin = np.float32(0.05 * look.melanin + 0.005) * mottle
-    melanin += np.float32(look.melanin)
-    melanin += np.float32(look.dark_circles * (0.03 + 0.10 * look.melanin)) * masks["around_eyes"]
-    if look.freckles:
-        speck = step(layers[4] + 0.6 * layers[3], 1.0, 1.9)
-        melanin += 0.16 * look.freckles * masks["freckled"] * speck
-    if look.spots:
-        melanin += 0.12 * look.spots * step(layers[3] + 0.5 * layers[1], 1.5, 2.3)
-    for mole in look.moles:
-        _add_mole(melanin, surface, mole)
-    red = look.redness.astype(np.float32)
+    mottle = np.float32(0.6 * person.mottling) * np.einsum("l,ln->n", amplitudes, octaves)
+    melanin = np.float32(0.05 * person.melanin + 0.005) * mottle
+    melanin += np.float32(person.melanin)
+    melanin += (
+        np.float32(person.dark_circles * (0.03 + 0.10 * person.melanin)) * masks["around_eyes"]
+    )
+    if person.freckles:
+        speck = smoothstep(octaves[4] + 0.6 * octaves[3], 1.0, 1.9)
+        melanin += 0.16 * person.freckles * masks["freckled"] * speck
+    if person.spots:
+        melanin += 0.12 * person.spots * smoothstep(octaves[3] + 0.5 * octaves[1], 1.5, 2.3)
+    for mole in person.moles:
+        _add_mole(melanin, fields, mole)
+    red = person.redness.astype(np.float32)
     blood = np.float32(0.4 * red[0]) * masks["cheek"] + np.float32(0.4 * red[1]) * masks["nose"]
     blood += np.float32(0.3 * red[2]) * masks["ear"]
     blood += np.float32(0.3 * red[3]) * masks["around_eyes"]
-    blood += np.float32(look.haemoglobin) * (1 + np.float32(0.13) * mottle)
-    if look.blush:
-        blood += 1.3 * look.blush * masks["blush"]
-    if look.blemishes:
-        blood += 1.0 * look.blemishes * step(layers[2] + 0.5 * layers[3], 2.0, 2.8)
+    blood += np.float32(person.haemoglobin) * (1 + np.float32(0.13) * mottle)
+    if person.blush:
+        blood += 1.3 * person.blush * masks["blush"]
+    if person.blemishes:
+        blood += 1.0 * person.blemishes * smoothstep(octaves[2] + 0.5 * octaves[3], 2.0, 2.8)
     lips = masks["lips"]
-    return melanin + 0.05 * lips, blood + np.float32(0.5 * look.lip) * lips
+    return melanin + 0.05 * lips, blood + np.float32(0.5 * person.lip) * lips
 
 
-def _add_mole(melanin, surface, mole):
+def _add_mole(melanin, fields, mole):
     """Adds a mole of (u, v, radius) to melanin `[N]`, in the few texels around it."""
     u, v, radius = mole
-    height, width = surface.size
+    height, width = fields.size
     row, column, reach = int(v * height), int(u * width), 2 + height // 48
     box = slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach)
-    near = surface.position.reshape(height, width, 3)[box]
-    away = near - surface.position[row * width + column]
+    near = fields.position.reshape(height, width, 3)[box]
+    away = near - fields.position[row * width + column]
     gap = np.einsum("ijc,ijc->ij", away, away)
-    spot = 1 - step(gap, (0.5 * radius) ** 2, (1.4 * radius) ** 2)
+    spot = 1 - smoothstep(gap, (0.5 * radius) ** 2, (1.4 * radius) ** 2)
     melanin.reshape(height, width)[box] += np.float32(0.55) * spot

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import appearance, identity
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import (
     albedo,
     complexion,
-    identity,
-    look,
-    openings,
+    eyes_and_mouth,
+    noise,
     surface,
 )
 from tf_nonlinear3dmm.face import FaceModel, load_kinds, load_population
@@ -23,26 +23,26 @@ def skin(population):
 
 
 @pytest.fixture(scope="module")
-def noise():
-    return albedo.make_noise(SIZE)
+def tiles():
+    return noise.make_tiles(SIZE)
 
 
 def drawn(seed):
     random = np.random.default_rng(seed)
-    return look.sample(random, identity.sample(random, None))
+    return appearance.sample(random, identity.sample(random, None))
 
 
-def test_albedo_is_a_colour(skin, noise):
+def test_albedo_is_a_colour(skin, tiles):
     for seed in range(20):
-        colour = albedo.whole(skin, noise, drawn(seed), gap=0.1)
+        colour = albedo.whole(skin, tiles, drawn(seed), gap=0.1)
         assert colour.shape == (SIZE[0] * SIZE[1], 3) and colour.dtype == np.float32
         assert np.isfinite(colour).all() and colour.min() >= 0 and colour.max() <= 1
 
 
-def test_without_noise_the_left_half_mirrors_the_right(skin, noise):
-    flat = albedo.Noise(*(np.zeros_like(tile) for tile in noise))
+def test_without_noise_the_left_half_mirrors_the_right(skin, tiles):
+    flat = noise.NoiseTiles(*(np.zeros_like(tile) for tile in tiles))
     for seed in range(8):
-        person = look.plain(drawn(seed))
+        person = appearance.plain(drawn(seed))
         colour = albedo.whole(skin, flat, person, gap=0.1).reshape(*SIZE, 3)
         difference = np.abs(colour - colour[:, ::-1]).max(axis=-1)
         assert np.mean(difference > 0.02) < 0.01  # eyes are turned, not mirrored, copies
@@ -58,18 +58,18 @@ def test_more_melanin_is_darker_and_blood_is_redder():
     )
 
 
-def test_lipstick_colours_lips_alone(skin, noise):
+def test_lipstick_colours_lips_alone(skin, tiles):
     person = drawn(1)._replace(lipstick=0.0)
     painted = person._replace(lipstick=1.0, lipstick_colour=np.array([0.0, 0.0, 1.0], np.float32))
-    change = np.abs(albedo.paint(skin, noise, painted) - albedo.paint(skin, noise, person))
+    change = np.abs(albedo.paint(skin, tiles, painted) - albedo.paint(skin, tiles, person))
     lips = skin.masks["lips"] > 0
     assert change[lips].max() > 0.2 and change[~lips].max() == 0
 
 
-def test_a_beard_grows_on_the_lower_face_alone(skin, noise):
+def test_a_beard_grows_on_the_lower_face_alone(skin, tiles):
     person = drawn(2)._replace(beard="shaven", beard_density=0.0)
     bearded = person._replace(beard="full", beard_density=1.0, beard_colour=np.zeros(3, np.float32))
-    change = np.abs(albedo.paint(skin, noise, bearded) - albedo.paint(skin, noise, person)).max(1)
+    change = np.abs(albedo.paint(skin, tiles, bearded) - albedo.paint(skin, tiles, person)).max(1)
     y, z = skin.position[:, 1], skin.position[:, 2]
     assert change[(y < -0.65) & (z > 0.5)].mean() > 0.3
     assert change[(y > 0.3) | (skin.masks["lips"] == 1)].max() == 0
@@ -77,9 +77,9 @@ def test_a_beard_grows_on_the_lower_face_alone(skin, noise):
 
 def test_teeth_keep_their_height_as_the_mouth_opens():
     row = np.linspace(0, 1, 400)
-    sheet = np.stack([np.full(400, 0.1), row], axis=1)
+    place = np.stack([np.full(400, 0.1), row], axis=1)
     for gap in (0.2, 0.4):
-        bright = openings.mouth(sheet, gap, drawn(0)).mean(axis=1) > 0.5
+        bright = eyes_and_mouth.mouth(place, gap, drawn(0)).mean(axis=1) > 0.5
         upper = np.flatnonzero(~bright)[0] / 400 * gap
         assert abs(upper - 0.076) < 0.01
 
@@ -88,7 +88,7 @@ def test_an_eye_is_dark_in_the_middle_and_light_outside():
     angle = np.radians([0.0, 15.0, 40.0])
     directions = np.stack([np.sin(angle), np.zeros(3), np.cos(angle)], axis=1)
     person = drawn(0)._replace(pupil=0.4, iris=np.array([0.3, 0.4, 0.5], np.float32))
-    pupil, iris, white = openings.eye(directions.astype(np.float32), person)
+    pupil, iris, white = eyes_and_mouth.eye(directions.astype(np.float32), person)
     assert pupil.max() < 0.1 < iris.mean() < white.mean()
 
 
@@ -124,7 +124,7 @@ def test_both_levels_wear_the_same_skin(skin):
     fine = load_population(1)
     other = surface.measure(fine, FaceModel.load("makehuman-12k"), SIZE)
     person = drawn(5)
-    colours = [albedo.whole(s, albedo.make_noise(SIZE), person, 0.0) for s in (skin, other)]
+    colours = [albedo.whole(s, noise.make_tiles(SIZE), person, 0.0) for s in (skin, other)]
     for region in (cheeks, middle_of_lips):
         here, there = (
             c[region(s)].mean(axis=0) for c, s in zip(colours, (skin, other), strict=True)
@@ -132,23 +132,23 @@ def test_both_levels_wear_the_same_skin(skin):
         np.testing.assert_allclose(here, there, atol=0.03)
 
 
-def test_paint_is_deterministic(skin, noise):
-    first, again = (albedo.paint(skin, noise, drawn(9)) for _ in range(2))
+def test_paint_is_deterministic(skin, tiles):
+    first, again = (albedo.paint(skin, tiles, drawn(9)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
 
 
-def test_tone_falls_as_melanin_rises(skin, noise):
+def test_tone_falls_as_melanin_rises(skin, tiles):
     for seed in range(4):
         tones = [
-            albedo.paint(skin, noise, drawn(seed)._replace(melanin=m))[cheeks(skin)].mean(axis=0)
+            albedo.paint(skin, tiles, drawn(seed)._replace(melanin=m))[cheeks(skin)].mean(axis=0)
             for m in np.linspace(0, 1.3, 8)
         ]
         assert (np.diff(tones, axis=0) < 0).all()
 
 
-def test_tones_spread_as_those_of_people_do(skin, noise):
+def test_tones_spread_as_those_of_people_do(skin, tiles):
     where = skin.label == surface.SKIN
-    red = [255 * albedo.paint(skin, noise, drawn(i))[where, 0].mean() for i in range(200)]
+    red = [255 * albedo.paint(skin, tiles, drawn(i))[where, 0].mean() for i in range(200)]
     assert 29 < np.std(red) < 40
     low, high = np.percentile(red, [2, 98])
     assert low < 90 and high > 200
@@ -167,17 +167,17 @@ def test_mixtures_follow_ancestry_sex_and_age():
         assert abs(shares @ kinds.age - age) < 0.06
 
 
-def test_the_old_have_creases(skin, noise):
+def test_the_old_have_creases(skin, tiles):
     young = drawn(3)._replace(wrinkles=np.zeros(5, np.float32))
     old = young._replace(wrinkles=np.ones(5, np.float32))
-    change = albedo.paint(skin, noise, old) - albedo.paint(skin, noise, young)
+    change = albedo.paint(skin, tiles, old) - albedo.paint(skin, tiles, young)
     fold, x = skin.nasolabial < 0.012, np.abs(skin.position[:, 0])
     assert change[fold].mean() < -0.05
     assert np.abs(change[cheeks(skin) & (skin.nasolabial > 0.08)]).mean() < 0.03
     assert np.abs(change[(skin.masks["ear"] > 0) | (x > 0.75)]).max() == 0
 
 
-def test_brows_are_dark_and_differ_between_people(skin, noise):
+def test_brows_are_dark_and_differ_between_people(skin, tiles):
     line = (np.abs(skin.brow[:, 1]) < 0.03) & (skin.brow[:, 0] > 0.2) & (skin.brow[:, 0] < 0.8)
     line &= (skin.position[:, 2] > 0.4) & (skin.label == surface.SKIN)
     covers = []
@@ -185,7 +185,7 @@ def test_brows_are_dark_and_differ_between_people(skin, noise):
         person = drawn(seed)
         person = person._replace(brow=person.brow._replace(density=1.0), brow_colour=np.zeros(3))
         bare = person._replace(brow=person.brow._replace(density=0.0))
-        covers.append((albedo.paint(skin, noise, bare) - albedo.paint(skin, noise, person))[line])
+        covers.append((albedo.paint(skin, tiles, bare) - albedo.paint(skin, tiles, person))[line])
     assert all(cover.max() > 0.2 for cover in covers)
     assert np.corrcoef([c.mean(axis=1) for c in covers])[np.triu_indices(6, 1)].max() < 0.95
 
@@ -198,9 +198,9 @@ def test_zones_hold_all_that_is_painted_in_them(skin):
     assert set(np.flatnonzero(skin.upper_lid < 0.03)) <= set(skin.zones["eyes"][0])
 
 
-def test_sheet_coordinates_run_from_corner_to_corner(population):
-    ids = np.unique(population.tri[population.face_label == surface.SHEET])
-    column, row = surface.sheet_coordinates(population)[ids].T
+def test_mouth_coordinates_run_from_corner_to_corner(population):
+    ids = np.unique(population.tri[population.face_label == surface.MOUTH])
+    column, row = surface.mouth_coordinates(population)[ids].T
     rim = np.isin(ids, population.tri[population.face_label == surface.SKIN])
     assert set(np.round(row[rim], 3)) <= {0.0, 1.0}
     assert 0 < row[~rim].min() and row[~rim].max() < 1

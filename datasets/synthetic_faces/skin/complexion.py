@@ -29,7 +29,7 @@ class Complexions(NamedTuple):
     ageing: np.ndarray
 
 
-def on_map(face, size):
+def on_map(face: FaceModel, size: tuple[int, int]) -> Complexions:
     """The `Complexions` on a map of `size` of an embedded `FaceModel`, of either level."""
     skins = load_skins(size)
     brightness = np.log(skins.tone.mean(axis=1))
@@ -64,7 +64,9 @@ def _kinds():
     return load_kinds()
 
 
-def sample(random, race, male, age):
+def sample(
+    random: np.random.Generator, race: np.ndarray, male: bool, age: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws the skins `[3]` that a person's is mixed from, and their shares `[3]`."""
     kinds = _kinds()
     ages = np.unique(kinds.age)
@@ -77,11 +79,13 @@ def sample(random, race, male, age):
     return chosen, share / share.sum()
 
 
-def mix(complexions, look, tone):
+def mix(
+    complexions: Complexions, skins: np.ndarray, shares: np.ndarray, tone: np.ndarray
+) -> np.ndarray:
     """The person's detail `[N, 3]` over a `tone` `[3]` in sRGB."""
     own = np.log(tone.mean())
     detail = None
-    for skin, share in zip(look.skins, look.skin_shares, strict=True):
+    for skin, share in zip(skins, shares, strict=True):
         gain = np.exp(CONTRAST * (complexions.brightness[skin] - own))
         part = complexions.detail[skin] * np.float32(share * np.clip(gain, 0.5, 1.25))
         detail = part if detail is None else np.add(detail, part, out=detail)

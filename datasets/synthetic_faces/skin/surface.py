@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import complexion, head
-from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
+from tf_nonlinear3dmm.data.builders.synthetic_faces.head import topology
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import complexion, curves
+from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import bump, smoothstep
+from tf_nonlinear3dmm.face import FaceModel, Population
 from tf_nonlinear3dmm.rendering import renderer
 
-SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
+SKIN, MOUTH, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 # Half-face curves on the mean face (dm), right half by mirror symmetry.
 NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
 MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
@@ -22,19 +24,23 @@ UPPER_LID, LOWER_LID = (
 )
 
 
-class Surface(NamedTuple):
+class SkinFields(NamedTuple):
     """Fields over the N texels of a UV map of `size`, in rows; lengths in decimetres.
 
     All are left-right symmetric but for `position` x and `column`.
     """
 
-    size: tuple
+    size: tuple[int, int]
     position: np.ndarray  # [N, 3] on the mean face, face frame
-    label: np.ndarray  # [N] 0 skin, 1 mouth sheet, 2 and 3 left and right eye
+    label: np.ndarray  # [N] 0 skin, 1 mouth, 2 and 3 left and right eye
     uv: np.ndarray  # [N, 2]
-    masks: dict  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao, and `_flush`
-    eye: np.ndarray  # [N, 3] direction from the eyeball's centre, optical axis +z; 0 off the eyes
-    sheet: np.ndarray  # [N, 2] column -1..1 from the right to the left corner, row 0..1 downwards
+    masks: dict[
+        str, np.ndarray
+    ]  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao, and `_flush`
+    eye_direction: (
+        np.ndarray
+    )  # [N, 3] direction from the eyeball's centre, optical axis +z; 0 off the eyes
+    mouth: np.ndarray  # [N, 2] column -1..1 from the right to the left corner, row 0..1 downwards
     brow: np.ndarray  # [N, 2] place along the brow (0 inner, 1 outer), distance above its line
     upper_lid: np.ndarray  # [N] distance to the rim of the upper lid
     lower_lid: np.ndarray
@@ -43,42 +49,44 @@ class Surface(NamedTuple):
     bag: np.ndarray
     ageing: np.ndarray  # [N] what old skin's fine detail adds to the logarithm of albedo
     skins: complexion.Complexions
-    zones: dict  # name -> (texels `[M]` that eyes, beard or hair can reach, `Surface` of these)
+    zones: dict[
+        str, tuple[np.ndarray, "SkinFields"]
+    ]  # name -> (texels `[M]` that eyes, beard or hair can reach, `SkinFields` of these)
 
 
-def measure(population, face, size):
-    """The `Surface` of a population's mean face over a UV map of `size` (height, width)."""
+def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> SkinFields:
+    """The `SkinFields` of a population's mean face over a UV map of `size` (height, width)."""
     tensors = renderer.face_tensors(face, size)
     corners = np.reshape(tensors.texel_vertices, [-1, 3])
     weights = np.reshape(tensors.texel_weights, [-1, 3]).astype(np.float32)
 
-    def spread(values):
+    def at_texels(values):
         return np.einsum("nk,nk...->n...", weights, values[corners].astype(np.float32))
 
-    position = spread(population.mean)
+    position = at_texels(population.mean)
     half = np.stack([np.abs(position[:, 0]), position[:, 1], position[:, 2]], axis=1)
     marks = population.mean[population.contours]
     masks = {
-        name: spread(population.arrays[f"mask_{name}"]) / 255
+        name: at_texels(population.arrays[f"mask_{name}"]) / 255
         for name in ("lips", "eyelids", "ear", "nostril", "ao")
     }
-    masks["lips"] = step(masks["lips"], 0.25, 0.65)  # a clear border
-    bag = distance(half, BAG)
+    masks["lips"] = smoothstep(masks["lips"], 0.25, 0.65)  # a clear border
+    bag = curves.distance(half, BAG)
     masks |= _flush(half, bag)
     label, skins = texel_labels(population, tensors), complexion.on_map(face, size)
-    fields = Surface(
+    fields = SkinFields(
         size=size,
         position=position,
         label=label,
-        uv=spread(population.uv),
+        uv=at_texels(population.uv),
         masks=masks,
-        eye=spread(eye_directions(population, population.mean)),
-        sheet=spread(sheet_coordinates(population)),
-        brow=_brow(half, marks[22:27]),
-        upper_lid=distance(half, UPPER_LID),
-        lower_lid=distance(half, LOWER_LID),
-        nasolabial=distance(half, NASOLABIAL),
-        marionette=distance(half, MARIONETTE),
+        eye_direction=at_texels(eye_directions(population, population.mean)),
+        mouth=at_texels(mouth_coordinates(population)),
+        brow=curves.brow_coordinates(half, marks[22:27]),
+        upper_lid=curves.distance(half, UPPER_LID),
+        lower_lid=curves.distance(half, LOWER_LID),
+        nasolabial=curves.distance(half, NASOLABIAL),
+        marionette=curves.distance(half, MARIONETTE),
         bag=bag,
         ageing=skins.ageing,
         skins=skins,
@@ -121,18 +129,20 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population, tensors):
+def texel_labels(population: Population, tensors: renderer.FaceTensors) -> np.ndarray:
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
     triangle = np.reshape(tensors.texel_triangle, -1)
     ids = np.sort(np.reshape(tensors.texel_vertices, [-1, 3]), axis=1)
     keys = np.sort(population.tri.astype(np.int64), axis=1) @ [1 << 40, 1 << 20, 1]
     order = np.argsort(keys)
-    found = order[np.searchsorted(keys[order], ids.astype(np.int64) @ [1 << 40, 1 << 20, 1])]
-    label = population.face_label[np.where(triangle >= 0, triangle, found)]
+    skin_triangle = order[
+        np.searchsorted(keys[order], ids.astype(np.int64) @ [1 << 40, 1 << 20, 1])
+    ]
+    label = population.face_label[np.where(triangle >= 0, triangle, skin_triangle)]
     return np.where(label >= 4, SKIN, label)
 
 
-def eye_directions(population, vertices):
+def eye_directions(population: Population, vertices: np.ndarray) -> np.ndarray:
     """`[V, 3]` unit vectors from the eyeballs' centres with the optical axis at +z; 0 elsewhere."""
     result = np.zeros_like(vertices, np.float32)
     for side, label in enumerate((LEFT_EYE, RIGHT_EYE)):
@@ -146,11 +156,11 @@ def eye_directions(population, vertices):
     return result
 
 
-def sheet_coordinates(population):
-    """`[V, 2]` column and row of the mouth sheet, from its outline in the UV map; 0 elsewhere."""
+def mouth_coordinates(population: Population) -> np.ndarray:
+    """`[V, 2]` column and row in the mouth, from its outline in the UV map; 0 elsewhere."""
     uv = population.uv.astype(np.float64)
-    triangles = population.tri[population.face_label == SHEET]
-    sheet, rim = np.unique(triangles), head.border_loop(triangles)
+    triangles = population.tri[population.face_label == MOUTH]
+    inside, rim = np.unique(triangles), topology.border_loop(triangles)
     rim = np.roll(rim, -np.argmin(uv[rim, 0]))
     turn = np.argmax(uv[rim, 0])
     right, left = rim[0], rim[turn]
@@ -158,38 +168,9 @@ def sheet_coordinates(population):
     bounds = []
     for arc in sorted(arcs, key=lambda arc: uv[arc, 1].mean()):  # the upper lip first
         arc = arc[np.argsort(uv[arc, 0])]
-        bounds.append(np.interp(uv[sheet, 0], uv[arc, 0], uv[arc, 1]))
-    row = (uv[sheet, 1] - bounds[0]) / np.maximum(bounds[1] - bounds[0], 1e-6)
+        bounds.append(np.interp(uv[inside, 0], uv[arc, 0], uv[arc, 1]))
+    row = (uv[inside, 1] - bounds[0]) / np.maximum(bounds[1] - bounds[0], 1e-6)
     result = np.zeros([len(uv), 2], np.float32)
-    column = (2 * uv[sheet, 0] - uv[left, 0] - uv[right, 0]) / (uv[left, 0] - uv[right, 0])
-    result[sheet] = np.stack([column, np.clip(row, 0, 1)], axis=1)
+    column = (2 * uv[inside, 0] - uv[left, 0] - uv[right, 0]) / (uv[left, 0] - uv[right, 0])
+    result[inside] = np.stack([column, np.clip(row, 0, 1)], axis=1)
     return result
-
-
-def distance(points, curve):
-    """Distances `[N]` from points `[N, 3]` to a curve of straight pieces `[K, 3]`."""
-    return _along(points, np.asarray(curve, np.float32))[0]
-
-
-def _along(points, curve):
-    """Distance to a curve, and place along it (0 to 1)."""
-    best, place = np.full(len(points), np.inf, np.float32), np.zeros(len(points), np.float32)
-    for i, (start, end) in enumerate(zip(curve[:-1], curve[1:], strict=True)):
-        span = end - start
-        t = np.clip((points - start) @ span / (span @ span), 0, 1)
-        gap = np.linalg.norm(points - start - t[:, np.newaxis] * span, axis=1)
-        nearer = gap < best
-        best = np.where(nearer, gap, best)
-        place = np.where(nearer, (i + t) / (len(curve) - 1), place)
-    return best.astype(np.float32), place.astype(np.float32)
-
-
-def _brow(points, curve):
-    """Place along the brow, continued beyond its ends, and signed distance above its line."""
-    gap, place = _along(points, curve)
-    x = np.interp(place, np.linspace(0, 1, len(curve)), curve[:, 0])
-    y = np.interp(place, np.linspace(0, 1, len(curve)), curve[:, 1])
-    beyond = (points[:, 0] - x) / (curve[-1, 0] - curve[0, 0])
-    beyond = np.where((place <= 0) | (place >= 1), beyond, 0)
-    above = np.where(points[:, 1] >= y, gap, -gap)
-    return np.stack([place + beyond, above], axis=1).astype(np.float32)
