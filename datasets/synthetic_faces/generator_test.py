@@ -146,7 +146,7 @@ def test_drawing_the_labels_gives_the_image(context, monkeypatch):
 
     def error(albedo, vertices, projection, illumination):
         drawn = renderer.render(
-            vertices, albedo, projection, illumination, context.face, (STORED, STORED)
+            vertices, albedo, projection, illumination, context.tensors, (STORED, STORED)
         )
         return (np.abs(drawn.image - images) * mask).sum() / (3 * mask.sum())
 

@@ -21,10 +21,8 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import Ident
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import assets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo, noise, surface
-from tf_nonlinear3dmm.face import FaceModel, load_population, sample_shapes
+from tf_nonlinear3dmm.face import EMBEDDED, FaceModel, load_population, sample_shapes
 from tf_nonlinear3dmm.rendering import renderer
-
-EMBEDDED = ("makehuman", "makehuman-12k")
 
 
 class Person(NamedTuple):
@@ -32,8 +30,8 @@ class Person(NamedTuple):
 
     Attributes:
         shape: `Identity`, or neutral vertices `[V, 3]`.
-        appearance: `Appearance`; None where nobody looks.
-        albedo: `[N, 3]` of the skin over the texels of the fine map; None where nobody looks.
+        appearance: `Appearance`; None where it is not needed.
+        albedo: `[N, 3]` of the skin over the texels of the fine map; None where it is not needed.
     """
 
     shape: Identity | np.ndarray
@@ -58,7 +56,7 @@ class MakeHumanPeople:
     attribute_names = TRAITS + EXPRESSION
 
     def __init__(self, level: int, size: tuple[int, int]):
-        self.face = FaceModel.load(EMBEDDED[level])
+        self.face = FaceModel.load(list(EMBEDDED)[level])
         self.size = size
         self._population = load_population(level)
         self._basis = targets.face_basis(self._population)
@@ -181,7 +179,7 @@ def open_people(name: str, size: tuple[int, int]) -> MakeHumanPeople | LinearPeo
     """
     face = FaceModel.load(name)
     if face.name in EMBEDDED:
-        return MakeHumanPeople(EMBEDDED.index(face.name), size)
+        return MakeHumanPeople(EMBEDDED[face.name], size)
     if len(face.shape_basis) == 0:
         raise ValueError(
             f"face model `{name}` must have a shape basis to sample people from, got none"
