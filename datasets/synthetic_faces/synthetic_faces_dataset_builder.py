@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.data import Request, crop
@@ -87,6 +88,7 @@ def configure(request: Request, config: Config) -> SyntheticFacesConfig:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
