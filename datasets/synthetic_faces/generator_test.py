@@ -190,8 +190,8 @@ def test_light_of_harmonics_is_the_directional_lights():
     for number in range(60):
         drawn = light.sample(np.random.default_rng(number))
         level = light.VISIBLE @ (light.HARMONICS @ drawn.illumination)
-        low = min(way.level[0] for way in light.LIGHTINGS)
-        high = max(way.level[1] for way in light.LIGHTINGS)
+        low = min(setup.level[0] for setup in light.LIGHT_SETUPS)
+        high = max(setup.level[1] for setup in light.LIGHT_SETUPS)
         assert 0.9 * low < level.mean() < 1.1 * high and drawn.illumination.shape == (9, 3)
         np.testing.assert_allclose(np.linalg.norm(drawn.directions, axis=1), 1, rtol=1e-5)
 
