@@ -186,7 +186,7 @@ def test_poses_are_those_of_photographs():
     assert 0.004 < np.mean(np.abs(roll) > 60) < 0.03
 
 
-def test_light_of_harmonics_is_the_directional_lights():
+def test_harmonics_hold_the_light_that_was_drawn():
     for number in range(60):
         drawn = light.sample(np.random.default_rng(number))
         level = light.VISIBLE @ (light.HARMONICS @ drawn.illumination)
