@@ -105,7 +105,7 @@ def test_masks_keep_to_the_face(context, block):
     points = camera.project(
         tf.constant(column(block, "vertices")), tf.constant(column(block, "projection"))
     )
-    fragments = rasterizer.rasterize(points, context.tensors.triangles, (STORED, STORED))
+    fragments = rasterizer.rasterize(points, context.layout.triangles, (STORED, STORED))
     inside = fragments.triangle_id.numpy() >= 0
     outside = ~tf.nn.max_pool2d(inside[..., np.newaxis].astype(np.float32), 3, 1, "SAME").numpy()[
         ..., 0
@@ -146,7 +146,7 @@ def test_drawing_the_labels_gives_the_image(context, monkeypatch):
 
     def error(albedo, vertices, projection, illumination):
         drawn = renderer.render(
-            vertices, albedo, projection, illumination, context.tensors, (STORED, STORED)
+            vertices, albedo, projection, illumination, context.layout, (STORED, STORED)
         )
         return (np.abs(drawn.image - images) * mask).sum() / (3 * mask.sum())
 

@@ -64,9 +64,9 @@ class MakeHumanPeople:
         self._fields = surface.measure(self._population, self.face, size)
         self._tiles = noise.make_tiles(size)
 
-    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
+    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
         """The `SceneAssets` for faces drawn with these `renderer.FaceTensors`."""
-        return assets.load(self._population, tensors, self._tiles)
+        return assets.load(self._population, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
         """Draws a `Person`."""
@@ -131,12 +131,12 @@ class LinearPeople:
             face, shape_basis=none, shape_std=np.zeros([0], np.float32)
         )
         self._tiles = noise.make_tiles(size)
-        tensors = renderer.face_tensors(face, size)
+        layout = renderer.face_tensors(face, size)
         lips = face.regions.get("lips", np.zeros(len(face.mean_vertices), np.float32))
-        self._lips = np.sum(lips[tensors.texel_vertices] * tensors.texel_weights, axis=-1).ravel()
+        self._lips = np.sum(lips[layout.texel_vertices] * layout.texel_weights, axis=-1).ravel()
 
-    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
-        return assets.face_only(self.face, tensors, self._tiles)
+    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
+        return assets.face_only(self.face, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
         looks = appearance.sample(random, identity.sample(random, None))

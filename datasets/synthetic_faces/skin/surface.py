@@ -50,9 +50,9 @@ class SkinFields(NamedTuple):
 
 def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> SkinFields:
     """The `SkinFields` of a population's mean face over a UV map of `size` (height, width)."""
-    tensors = renderer.face_tensors(face, size)
-    corners = np.reshape(tensors.texel_vertices, [-1, 3])
-    weights = np.reshape(tensors.texel_weights, [-1, 3]).astype(np.float32)
+    layout = renderer.face_tensors(face, size)
+    corners = np.reshape(layout.texel_vertices, [-1, 3])
+    weights = np.reshape(layout.texel_weights, [-1, 3]).astype(np.float32)
 
     def at_texels(values):
         return np.einsum("nk,nk...->n...", weights, values[corners].astype(np.float32))
@@ -67,7 +67,7 @@ def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> S
     masks["lips"] = smoothstep(masks["lips"], 0.25, 0.65)  # a clear border
     bag = curves.distance(half, BAG)
     masks |= _flush(half, bag)
-    label, skins = texel_labels(population, tensors), complexion.on_map(face, size)
+    label, skins = texel_labels(population, layout), complexion.on_map(face, size)
     fields = SkinFields(
         size=size,
         position=position,
@@ -122,10 +122,10 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population: Population, tensors: renderer.FaceTensors) -> np.ndarray:
+def texel_labels(population: Population, layout: renderer.FaceTensors) -> np.ndarray:
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
-    triangle = np.reshape(tensors.texel_triangle, -1)
-    ids = np.sort(np.reshape(tensors.texel_vertices, [-1, 3]), axis=1)
+    triangle = np.reshape(layout.texel_triangle, -1)
+    ids = np.sort(np.reshape(layout.texel_vertices, [-1, 3]), axis=1)
     keys = np.sort(population.tri.astype(np.int64), axis=1) @ [1 << 40, 1 << 20, 1]
     order = np.argsort(keys)
     skin_triangle = order[
