@@ -30,8 +30,8 @@ check: $(READY)  ## before each commit: style and the fast tests
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
-	$(BIN)/python scripts/build_face_model.py --check
-	$(BIN)/python scripts/build_detector.py --check
+	$(BIN)/python scripts/maintenance/build_face_model.py --check
+	$(BIN)/python scripts/maintenance/build_detector.py --check
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache
