@@ -181,6 +181,6 @@ def test_the_script_refuses_what_it_does_not_know(monkeypatch, capsys):
         (["renderer", "--quick", "--plot", "x.png"], "--plot needs the section `rasterizer`"),
     ):
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *flags])
-            with pytest.raises(SystemExit) as end:
+        with pytest.raises(SystemExit) as end:
             runpy.run_path(str(SCRIPT), run_name="__main__")
         assert end.value.code == 2 and message in capsys.readouterr().err
