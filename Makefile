@@ -18,7 +18,7 @@ page: $(READY)  ## photo to face in the browser, with the weights of the package
 train: $(READY)  ## generate the faces, train, evaluate, draw and export
 	$(BIN)/python scripts/train.py
 
-results: $(READY)  ## the paper's experiments; the same command goes on (QUICK=1: an hour and a half)
+results: $(READY)  ## the paper's experiments; the same command resumes (QUICK=1: an hour and a half)
 	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(READY)  ## every test

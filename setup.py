@@ -4,14 +4,12 @@ The folder datasets/ has one builder for each data set. It is installed inside t
 the name `datasets` belongs to Hugging Face.
 """
 
-import pathlib
-
 import setuptools
 from setuptools.command.build_py import build_py
 
 BUILDERS = {
-    f"tf_nonlinear3dmm.data.builders.{path.parent.name}": path.parent.as_posix()
-    for path in sorted(pathlib.Path("datasets").glob("*/__init__.py"))
+    f"tf_nonlinear3dmm.data.builders.{name}": f"datasets/{name.replace('.', '/')}"
+    for name in setuptools.find_packages("datasets")
 }
 
 

@@ -142,7 +142,6 @@ def test_the_python_of_the_data_set_runs(tmp_path, monkeypatch):
     [code] = blocks(ROOT / "datasets" / "synthetic_faces" / "README.md")
     code = re.sub(r"_examples=\d+", "_examples=2", code).replace('"s112"', '"s32"')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT))
     names = {}
     exec(code, names)
     assert names["example"]["image"].shape == (44, 44, 3)

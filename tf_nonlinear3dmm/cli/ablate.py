@@ -1,7 +1,7 @@
 """What each part of the method does: trains the model without it and compares, a row per part.
 
     nonlinear3dmm ablate --quick          about 30 minutes on two cores: width 8, 450 steps
-    nonlinear3dmm ablate                  width 16, 1800 steps; two calls of 150 minutes
+    nonlinear3dmm ablate                  width 16, 1800 steps; about five hours
 
 Every row has the same steps, seed and faces. The same command resumes where it stopped. Exit code
 0: all is done; 1: more is to do. Every call writes the report of what there is.
@@ -22,7 +22,7 @@ def main():
         "--minutes",
         type=command_line.number(float, 0),
         default=150,
-        help="of this call [%(default)s]",
+        help="time budget: no part begins after so long [%(default)s]",
     )
     parser.add_argument("--rows", help="comma separated, beside the full model [all]")
     parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<scale>]")

@@ -1,7 +1,7 @@
 """The paper's experiments, all of them: trains every model, measures, draws, writes the report.
 
     nonlinear3dmm reproduce --quick              an hour and a half on two cores
-    nonlinear3dmm reproduce --minutes 150        at full scale, within a time budget
+    nonlinear3dmm reproduce --minutes 150        the full scale, with a time budget
 
 The same command resumes where it stopped, and every call ends with a report of what there is. Exit
 code 0: all is done; 1: more is to do, or a part has failed.
@@ -21,7 +21,7 @@ def main():
     parser.add_argument(
         "--minutes",
         type=command_line.number(float, 0),
-        help="time budget; the next call resumes",
+        help="time budget: no part begins after so long; the next call resumes",
     )
     parser.add_argument("--report-only", action="store_true", help="of what is done so far")
     parser.add_argument("--out", type=pathlib.Path, help="folder (default runs/results-<scale>)")
@@ -36,11 +36,11 @@ def main():
 
     name = "quick" if flags.quick else "tiny" if flags.tiny else "full"
     folder = flags.out or pathlib.Path(f"runs/results-{name}")
-    plan = getattr(study, name)(folder, teacher.scan_200, flags.data, aflw=flags.aflw)
+    whole = getattr(study, name)(folder, teacher.scan_200, flags.data, aflw=flags.aflw)
     again = command_line.again("reproduce")
     with training.codes(parser.prog, again, ValueError):
         if flags.report_only:
-            paper.write_report(plan)
-        elif not paper.reproduce(plan, flags.minutes):
+            paper.write_report(whole)
+        elif not paper.reproduce(whole, flags.minutes):
             print(f"to resume: {again}")
             sys.exit(1)
