@@ -1,31 +1,24 @@
 """Measures speed and memory, and prints tables.
 
-    python scripts/benchmark.py                                 every section, about half an hour
-    python scripts/benchmark.py rasterizer --plot growth.png
-    python scripts/benchmark.py step data --json numbers.json
-    python scripts/benchmark.py --quick --preset tiny           does it run?
+    python scripts/maintenance/benchmark.py            every section, about half an hour
+    python scripts/maintenance/benchmark.py rasterizer --plot growth.png
+    python scripts/maintenance/benchmark.py step data --json numbers.json
+    python scripts/maintenance/benchmark.py --quick --preset tiny  does it run?
 
 Sections: rasterizer, renderer, step, data, reconstruct, memory.
 """
 
-import argparse
 import contextlib
 import json
-import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from tf_nonlinear3dmm import configs  # noqa: E402
-from tf_nonlinear3dmm.core import command_line, filenames  # noqa: E402
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import command_line, filenames
 
 
-def main():
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def main() -> None:
+    parser = command_line.Parser(__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
     parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
     parser.add_argument(
@@ -60,8 +53,8 @@ def main():
                 tables.append(table)
                 print(benchmark.markdown(table) + "\n", file=output, flush=True)
         if flags.json:
-            found = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
-            flags.json.write_text(json.dumps(found, indent=2) + "\n")
+            measured = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
+            flags.json.write_text(json.dumps(measured, indent=2) + "\n")
         if flags.plot:
             growth.write(flags.plot, tables)
 
