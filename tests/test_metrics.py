@@ -79,12 +79,13 @@ def test_bootstrap_interval_is_that_of_the_normal_law():
     assert high - low == pytest.approx(2 * expected, rel=0.1)
 
 
-def test_kabsch_finds_a_rigid_motion():
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_kabsch_finds_a_rigid_motion_and_a_similarity(scale):
     rng = np.random.default_rng(0)
-    source, rotation = rng.normal(size=[B, V, 3]), turns(B)
+    source, rotation = rng.normal(size=[B, V, 3]), scale * turns(B)
     shift = rng.normal(size=[B, 3])
     target = source @ rotation.transpose(0, 2, 1) + shift[:, None]
-    found, moved = metrics.kabsch(source, target)
+    found, moved = metrics.kabsch(source, target, scaled=scale != 1)
     np.testing.assert_allclose(found, rotation, atol=1e-9)
     np.testing.assert_allclose(moved, shift, atol=1e-9)
 
@@ -93,6 +94,20 @@ def test_kabsch_never_mirrors():
     source = np.random.default_rng(0).normal(size=[B, V, 3])
     found, _ = metrics.kabsch(source, source * [-1, 1, 1])
     np.testing.assert_allclose(np.linalg.det(found), 1)
+
+
+def test_a_similarity_is_the_best_of_all_factors():
+    rng = np.random.default_rng(1)
+    source, target, weights = rng.normal(size=[B, V, 3]), rng.normal(size=[B, V, 3]), rng.random(V)
+
+    def distance(factor):
+        rotation, translation = metrics.kabsch(factor * source, target, weights)
+        moved = factor * source @ rotation.transpose(0, 2, 1) + translation[:, None]
+        return np.sum(weights[:, None] * (moved - target) ** 2, axis=(1, 2))
+
+    rotation, _ = metrics.kabsch(source, target, weights, scaled=True)
+    best = np.cbrt(np.linalg.det(rotation))[:, None, None]
+    assert (distance(best) < np.minimum(distance(0.99 * best), distance(1.01 * best))).all()
 
 
 def test_vertex_error_keeps_scale_and_takes_motion_away():

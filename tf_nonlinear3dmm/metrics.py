@@ -105,13 +105,14 @@ def _alignment_statistics(errors, bins):
     return np.concatenate([means, np.stack([balanced, plain, std], -1)], -1)
 
 
-def kabsch(source, target, weights=None):
-    """The rotation and translation, without scale, that lay points best on others.
+def kabsch(source, target, weights=None, scaled=False):
+    """The rotation and translation that lay points best on others.
 
     Args:
         source: `[B, V, 3]` or `[V, 3]` points to move.
         target: `[B, V, 3]` points they should reach.
         weights: `[V]` or `[B, V]` importance of each point; all alike where None.
+        scaled: whether they may change size too: the rotation then includes a factor.
 
     Returns:
         (rotation `[B, 3, 3]`, translation `[B, 3]`): target ~ source @ rotation^T + translation,
@@ -123,11 +124,14 @@ def kabsch(source, target, weights=None):
     weights = np.broadcast_to(weights, target.shape[:2])[..., None]
     weights = weights / weights.sum(axis=1, keepdims=True)
     source_mean, target_mean = (np.sum(weights * p, axis=1) for p in (source, target))
-    moved = (source - source_mean[:, None]) * weights
-    covariance = (target - target_mean[:, None]).transpose(0, 2, 1) @ moved
+    offsets = source - source_mean[:, None]
+    covariance = (target - target_mean[:, None]).transpose(0, 2, 1) @ (offsets * weights)
     left, _, right = np.linalg.svd(covariance)
     left[:, :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[:, None]
     rotation = left @ right
+    if scaled:
+        along = np.sum(rotation * covariance, axis=(1, 2))
+        rotation *= (along / np.sum(weights * offsets**2, axis=(1, 2)))[:, None, None]
     return rotation, target_mean - np.einsum("bij,bj->bi", rotation, source_mean)
 
 

@@ -25,6 +25,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces import (
     stage,
     teacher,
 )
+from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import renderer
 from tf_nonlinear3dmm.rendering import unwrap as unwrapping
 
@@ -48,7 +49,7 @@ class Studio(NamedTuple):
     people: people.Population | people.LinearPeople
     face: renderer.FaceTensors
     stage: stage.Stage
-    fitter: teacher.Fitter
+    scans: linear.Basis
 
 
 def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
@@ -62,7 +63,7 @@ def _studio(image_size, uv_size, seed, face_model):
     cast = people.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
     face = renderer.face_tensors(cast.face, uv_size)
     with one_blas_thread():
-        fitter = teacher.fitter(teacher.scan_shapes(cast), cast.face.units)
+        scans = teacher.scan_shapes(cast)
     return Studio(
         seed=seed,
         image_size=image_size,
@@ -72,7 +73,7 @@ def _studio(image_size, uv_size, seed, face_model):
         people=cast,
         face=face,
         stage=cast.stage(face),
-        fitter=fitter,
+        scans=scans,
     )
 
 
@@ -193,7 +194,7 @@ def mouth_gaps(vertices, contours):
 
 def _labels(studio, vertices, projection, photos, masks, randoms):
     """Both label sets of a batch, truth and teacher, as arrays with a leading batch axis."""
-    fitted = teacher.fit(vertices, studio.fitter)
+    fitted = teacher.fit(vertices, studio.scans, studio.people.face.units)
     turned = teacher.project(fitted, projection, randoms, studio.image_size)
     image = np.stack([tf.io.decode_jpeg(photo).numpy() for photo in photos])
     image, mask = tf.constant(image, tf.float32) / 255, tf.constant(masks, tf.float32)
