@@ -57,9 +57,5 @@ def _orthonormal(rows):
 def _principal(filled, modes, shape):
     """Turns the directions `modes` `[K, D]` to the principal axes of the samples in their span."""
     mean = filled.mean(axis=0)
-    codes = (filled - mean) @ modes.T
-    variance, axes = np.linalg.eigh(np.cov(codes.T, dtype=np.float64).reshape(len(modes), -1))
-    order = np.argsort(-variance)
-    std = np.sqrt(np.maximum(variance[order], 0)).astype(np.float32)
-    turned = axes[:, order].T.astype(np.float32) @ modes
-    return linear.Basis(mean.reshape(shape), turned.reshape(-1, *shape), std)
+    inside = linear.pca((filled - mean) @ modes.T, len(modes))
+    return linear.Basis(mean.reshape(shape), (inside.modes @ modes).reshape(-1, *shape), inside.std)
