@@ -1,10 +1,10 @@
 """What each part of the method does: trains the model without it and compares, a row per part.
 
     python scripts/ablate.py --quick          about 30 minutes on two cores: width 8, 450 steps
-    python scripts/ablate.py                  width 16, 1800 steps; two sittings of 150 minutes
+    python scripts/ablate.py                  width 16, 1800 steps; about five hours
 
-Every row has the same steps, seed and faces. The same command goes on where it stopped. Exit code
-0: all is done; 1: more is to do. Every call writes the report of what there is.
+Every row has the same steps, seed and faces. The same command resumes where it stopped. Exit
+code 0: all is done; 1: more is to do. Every call writes the report of what there is.
 """
 
 import argparse
@@ -23,17 +23,17 @@ def main():
     parser = command_line.Parser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--quick", action="store_true", help="short trainings of a smaller network")
-    form.add_argument("--tiny", action="store_true", help="every part in seconds; means nothing")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--quick", action="store_true", help="short trainings of a smaller network")
+    scale.add_argument("--tiny", action="store_true", help="every part in seconds; means nothing")
     parser.add_argument(
         "--minutes",
         type=command_line.number(float, 0),
         default=150,
-        help="of this call [%(default)s]",
+        help="time budget: no part begins after so long [%(default)s]",
     )
     parser.add_argument("--rows", help="comma separated, beside the full model [all]")
-    parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<form>]")
+    parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<scale>]")
     parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
     options = parser.parse_args()
 
@@ -48,7 +48,7 @@ def main():
     again = shlex.join(["python", *sys.argv])
     with training.codes(parser.prog, again, ValueError):
         if not ablation.ablate(study, again, options.minutes, only):
-            print(f"to go on: {again}")
+            print(f"to resume: {again}")
             sys.exit(1)
 
 

@@ -1,9 +1,9 @@
 """The paper's experiments, all of them: trains every model, measures, draws, writes the report.
 
     python scripts/reproduce.py --quick              an hour and a half on two cores
-    python scripts/reproduce.py --minutes 150        the full form, a sitting at a time
+    python scripts/reproduce.py --minutes 150        the full scale, with a time budget
 
-The same command goes on where it stopped, and every call ends with a report of what there is. Exit
+The same command resumes where it stopped, and every call ends with a report of what there is. Exit
 code 0: all is done; 1: more is to do, or a part has failed.
 """
 
@@ -21,16 +21,16 @@ def main():
     parser = command_line.Parser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--quick", action="store_true", help="short trainings, two code sizes")
-    form.add_argument("--tiny", action="store_true", help="every part in minutes; means nothing")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--quick", action="store_true", help="short trainings, two code sizes")
+    scale.add_argument("--tiny", action="store_true", help="every part in minutes; means nothing")
     parser.add_argument(
         "--minutes",
         type=command_line.number(float, 0),
-        help="stop after so long; the next call goes on",
+        help="time budget: no part begins after so long; the next call resumes",
     )
     parser.add_argument("--report-only", action="store_true", help="of what is done so far")
-    parser.add_argument("--out", type=pathlib.Path, help="folder (default runs/results-<form>)")
+    parser.add_argument("--out", type=pathlib.Path, help="folder (default runs/results-<scale>)")
     parser.add_argument("--data", default="data", help="folder of data sets (default data)")
     parser.add_argument("--aflw", help="folder of AFLW2000-3D, to align its faces too")
     choice = parser.parse_args()
@@ -42,13 +42,13 @@ def main():
 
     name = "quick" if choice.quick else "tiny" if choice.tiny else "full"
     folder = choice.out or pathlib.Path(f"runs/results-{name}")
-    made = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
+    whole = getattr(study, name)(folder, teacher.scan_200, choice.data, aflw=choice.aflw)
     again = shlex.join(["python", *sys.argv])
     with training.codes(parser.prog, again, ValueError):
         if choice.report_only:
-            paper.write_report(made)
-        elif not paper.reproduce(made, choice.minutes):
-            print(f"to go on: {again}")
+            paper.write_report(whole)
+        elif not paper.reproduce(whole, choice.minutes):
+            print(f"to resume: {again}")
             sys.exit(1)
 
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.rendering import camera, lighting
-from tf_nonlinear3dmm.studies import landmarkers
+from tf_nonlinear3dmm.studies import baseline_training
 
 BATCH = 32
 PREDICTED, BEST = "mean face, predicted pose", "mean face, best pose"
@@ -33,7 +33,7 @@ def predict(study, method, run=None, split=None, name="test"):
     if method == "SDM":
         found, seconds = _descend(sdm.load(study.file("sdm.npz")), study, split)
     elif method == "3DDFA":
-        found, seconds = _run(landmarkers.load_threeddfa(study), study, split)
+        found, seconds = _run(baseline_training.load_threeddfa(study), study, split)
     else:
         found, seconds = _run(training.load(study.run(run))[0], study, split)
     target = path(study, method, name)
@@ -50,7 +50,7 @@ def path(study, method, name="test"):
 
 def _descend(model, study, split):
     """What SDM says about the faces of a split, and the seconds that it took."""
-    images, _ = landmarkers.crops(study, split)
+    images, _ = baseline_training.crops(study, split)
     started = time.monotonic()
     return {"landmarks": sdm.predict(model, images)}, time.monotonic() - started
 

@@ -44,11 +44,11 @@ AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
 ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
 
 
-def judge(found, tables, pairs, words):
-    """Rows (question, what is seen here, verdict), of those that the numbers can answer.
+def judge(errors, tables, pairs, words):
+    """Rows (question, what is measured here, verdict), of those that the numbers can answer.
 
     Args:
-        found: `alignment.errors`, or None.
+        errors: `alignment.errors`, or None.
         tables: `SHAPE`, `ALBEDO`, `PHOTO` -> model -> code size -> errors `[N]`.
         pairs: `CLAIMS` or `QUESTIONS`.
         words: `AGREES` or `ANSWERS`.
@@ -56,13 +56,13 @@ def judge(found, tables, pairs, words):
     rows = []
     for kind, better, worse in pairs:
         if kind in (ALIGNMENT, RECONSTRUCTION):
-            answer = _faces(found, kind, better, worse)
+            answer = _faces(errors, kind, better, worse)
         else:
             answer = _power(tables.get(kind, {}), better, worse)
         if answer:
-            seen, signs = answer
+            text, signs = answer
             verdict = words[signs[0]] if len({*signs}) == 1 else "differs by code size"
-            rows.append([f"{kind}: `{better}` is better than `{worse}`", seen, verdict])
+            rows.append([f"{kind}: `{better}` is better than `{worse}`", text, verdict])
     return rows
 
 
@@ -71,14 +71,14 @@ def _sign(low, high):
     return int(low > 0) - int(high < 0)
 
 
-def _faces(found, kind, better, worse):
+def _faces(errors, kind, better, worse):
     """The balanced mean is linear in the errors, so that of the differences is the difference."""
-    errors = (found or {}).get("nme" if kind == ALIGNMENT else "mm", {})
-    if better not in errors or worse not in errors:
+    by_method = (errors or {}).get("nme" if kind == ALIGNMENT else "mm", {})
+    if better not in by_method or worse not in by_method:
         return None
-    rows = [errors[better], errors[worse], errors[worse] - errors[better]]
+    rows = [by_method[better], by_method[worse], by_method[worse] - by_method[better]]
     if kind == ALIGNMENT:
-        rows = [metrics.alignment_table(r, found["yaw"])["balanced mean"] for r in rows]
+        rows = [metrics.alignment_table(r, errors["yaw"])["balanced mean"] for r in rows]
         name, unit = "balanced NME ", " %"
     else:
         rows, name, unit = [mean(r) for r in rows], "", " mm"

@@ -4,24 +4,16 @@ import functools
 
 from tf_nonlinear3dmm.studies import (
     alignment,
-    bases,
-    landmarkers,
+    baseline_training,
+    linear_models,
     pictures,
     report,
     schedule,
     shape_power,
     texture_power,
-    variants,
+    trained_models,
 )
-from tf_nonlinear3dmm.studies.schedule import STEP, Part
-from tf_nonlinear3dmm.studies.variants import PRETRAIN
-
-# Seconds on two free cores, for telling how long it will take: a step of a model with linear
-# decoders, of 3DDFA, of a decoder trained in 3D, and of fitting codes to 32 faces.
-LINEAR_STEP = 0.2
-CASCADE_STEP = 0.15
-DECODER_STEP = {"conv": 0.3, "mlp": 0.03, "albedo": 0.25}
-FIT_STEP = {"conv": 0.15, "mlp": 0.03, "albedo": 0.15}
+from tf_nonlinear3dmm.studies.schedule import Part
 
 
 def reproduce(study, minutes=None, say=print):
@@ -40,104 +32,75 @@ def _writer(study):
 
 def parts(study):
     """The schedule of a `Study`: list of `Part`."""
-    size, methods = study.code_size, variants.methods(study)
+    methods = functools.partial(_method, study)
+    return [
+        Part("faces", study.make_faces),
+        _part(study, "bases: scan-200", linear_models.learn_scans),
+        *methods("Nonlinear, truth"),
+        *_power_of_run(study, "conv", study.code_size),
+        _part(study, "expressiveness", pictures.express),
+        *methods("Linear scan-200, truth"),
+        _part(study, "SDM", baseline_training.train_sdm),
+        *methods("SDM"),
+        _part(study, "3DDFA", baseline_training.train_threeddfa),
+        *methods("3DDFA"),
+        *methods("Nonlinear, teacher, pretrained"),
+        *methods("Nonlinear, teacher, finetuned"),
+        *methods("Linear scan-200, teacher"),
+        _part(study, "bases: all faces", linear_models.learn_faces),
+        _part(study, "shape: linear", shape_power.measure_linear),
+        _part(study, "texture: linear", texture_power.measure_linear),
+        *methods("Linear oracle, truth"),
+        *_by_code_size(study),
+        *(_aflw(study) if study.aflw else ()),
+    ]
 
-    def method(title):
-        run = methods[title]
-        return [*([_training(study, run)] if run else []), _prediction(study, title, run)]
 
-    made = [Part("faces", study.make_faces, 180)]
-    made += [Part("bases: scan-200", lambda: bases.learn_scans(study), 5)]
-    made += method("Nonlinear, truth") + _power_of_run(study, "conv", size)
-    made += [Part("expressiveness", lambda: pictures.express(study), 15)]
-    made += method("Linear scan-200, truth")
-    made += [Part("SDM", lambda: landmarkers.train_sdm(study), 300), *method("SDM")]
-    made += [_cascade(study), *method("3DDFA")]
-    made += method("Nonlinear, teacher, pretrained") + method("Nonlinear, teacher, finetuned")
-    made += method("Linear scan-200, teacher")
-    made += [Part("bases: all faces", lambda: bases.learn_faces(study), 120)]
-    made += [Part("shape: linear", lambda: shape_power.measure_linear(study), 10)]
-    made += [Part("texture: linear", lambda: texture_power.measure_linear(study), 60)]
-    made += method("Linear oracle, truth")
-    made += _by_code_size(study)
-    return made + (_aflw(study) if study.aflw else [])
+def _part(study, name, work, *arguments):
+    return Part(name, functools.partial(work, study, *arguments))
+
+
+def _training(study, run):
+    return _part(study, run, trained_models.train, run)
+
+
+def _method(study, title):
+    """A method of the tables: its training, where it is a run, and what it predicts."""
+    run = trained_models.methods(study)[title]
+    prediction = _part(study, f"predict {title}", alignment.predict, title, run)
+    return [_training(study, run), prediction] if run else [prediction]
+
+
+def _power_of_run(study, kind, size):
+    """What a model trained on images can represent."""
+    name = f"shape: {kind} {size}, trained on images"
+    yield _part(study, name, shape_power.measure_run, kind, size)
+    if kind == "conv" and size in study.texture_codes:
+        name = f"texture: {size}, trained on images"
+        yield _part(study, name, texture_power.measure_run, size)
 
 
 def _by_code_size(study):
     """The largest share of the representation tables; the code size of the other tables first."""
     every = {*study.shape_codes, *study.texture_codes, *study.image_codes}
-    made = []
     for size in sorted(every, key=lambda k: (k != study.code_size, k)):
-        if size in study.shape_codes:
-            made += [_shape_decoder(study, "conv", size), _shape_decoder(study, "mlp", size)]
+        for kind in ("conv", "mlp") if size in study.shape_codes else ():
+            name = f"shape: {kind} {size}, trained in 3D"
+            yield _part(study, name, shape_power.measure_decoder, kind, size)
         if size in study.texture_codes:
-            made += [_albedo_decoder(study, size)]
+            name = f"texture: {size}, trained in 3D"
+            yield _part(study, name, texture_power.measure_decoder, size)
         if size in study.image_codes and size != study.code_size:
-            made += [_training(study, f"nonlinear-truth-{size}")]
-            made += _power_of_run(study, "conv", size)
+            yield _training(study, f"nonlinear-truth-{size}")
+            yield from _power_of_run(study, "conv", size)
     for size in study.mlp_codes:
-        made += [_training(study, f"mlp-truth-{size}"), *_power_of_run(study, "mlp", size)]
-    return made
-
-
-def _training(study, name):
-    steps = study.config.pretrain.steps
-    if name.endswith(PRETRAIN):
-        pass
-    elif name + PRETRAIN in variants.methods(study).values():
-        steps = study.config.finetune.steps
-    else:
-        steps += study.config.finetune.steps
-    seconds = 30 + (LINEAR_STEP if name.startswith("linear") else STEP) * steps
-    return Part(name, lambda: variants.train(study, name), seconds, trains=True)
-
-
-def _cascade(study):
-    steps = study.config.pretrain.steps + study.config.finetune.steps
-    work = functools.partial(landmarkers.train_threeddfa, study)
-    return Part("3DDFA", work, 30 + CASCADE_STEP * steps * study.cascade, trains=True)
-
-
-def _prediction(study, method, run):
-    return Part(f"predict {method}", lambda: alignment.predict(study, method, run), 10)
-
-
-def _shape_decoder(study, kind, size):
-    work = functools.partial(shape_power.measure_decoder, study, kind, size)
-    training = DECODER_STEP[kind] * study.decoder_steps
-    return Part(f"shape: {kind} {size}, trained in 3D", work, training + _fit(study, kind))
-
-
-def _albedo_decoder(study, size):
-    work = functools.partial(texture_power.measure_decoder, study, size)
-    training = DECODER_STEP["albedo"] * study.decoder_steps
-    return Part(f"texture: {size}, trained in 3D", work, training + 2 * _fit(study, "albedo"))
-
-
-def _power_of_run(study, kind, size):
-    """What a model trained on images can represent."""
-    shape = functools.partial(shape_power.measure_run, study, kind, size)
-    made = [Part(f"shape: {kind} {size}, trained on images", shape, _fit(study, kind))]
-    if kind == "conv" and size in study.texture_codes:
-        texture = functools.partial(texture_power.measure_run, study, size)
-        name = f"texture: {size}, trained on images"
-        made.append(Part(name, texture, 10 + 2 * _fit(study, "albedo")))
-    return made
-
-
-def _fit(study, kind):
-    batches = -(-study.fit_faces // alignment.BATCH)
-    return 10 + FIT_STEP[kind] * study.fit_steps * batches
+        yield _training(study, f"mlp-truth-{size}")
+        yield from _power_of_run(study, "mlp", size)
 
 
 def _aflw(study):
     """Alignment of AFLW2000-3D, where the user has it."""
     split = report.aflw_split(study)
-    return [
-        Part(
-            f"predict {method} on AFLW2000-3D",
-            functools.partial(alignment.predict, study, method, run, split, "aflw2000_3d"),
-            30,
-        )
-        for method, run in variants.methods(study).items()
-    ]
+    for title, run in trained_models.methods(study).items():
+        name = f"predict {title} on AFLW2000-3D"
+        yield _part(study, name, alignment.predict, title, run, split, "aflw2000_3d")

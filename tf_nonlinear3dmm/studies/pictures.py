@@ -105,20 +105,20 @@ def reconstructions(study, methods, count=5):
     """Input, the true shape and each method's, in the input's true pose, of evenly spread faces."""
     split, face = study.split("test"), study.face()
     size = study.config.model.image_size
-    picked = np.linspace(0, len(split.rows) - 1, count).astype(int)
-    batch = next(data.in_order(split, size, count, ["vertices"], split.rows[picked]))
+    chosen = np.linspace(0, len(split.rows) - 1, count).astype(int)
+    batch = next(data.in_order(split, size, count, ["vertices"], split.rows[chosen]))
     scale = TILE / size
     projection = camera.crop(batch["projection"], 0.0, 0.0, scale)
     true = batch["vertices"].numpy()
     columns = [visualize.to_uint8(visualize.enlarge(batch["image"], TILE))]
     columns.append(visualize.mesh(tf.constant(true), projection, face, TILE))
     for method in methods:
-        solid = alignment.read(study, method)["vertices"][picked]
-        turn, shift = metrics.kabsch(solid, true, face.regions["skin"])
-        solid = solid @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
+        solid = alignment.read(study, method)["vertices"][chosen]
+        rotation, translation = metrics.kabsch(solid, true, face.regions["skin"])
+        solid = solid @ rotation.transpose(0, 2, 1) + translation[:, np.newaxis]
         columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
     picture = visualize.grid(np.stack(columns, axis=1), [])
-    titles = [plots.caption(title, TILE, 56) for title in ("input", "truth", *methods)]
+    titles = [plots.caption(title, TILE, 56) for title in ("input", "ground truth", *methods)]
     head = visualize.grid(np.stack(titles)[np.newaxis], [])
     return np.concatenate([head, picture])
 
@@ -126,6 +126,6 @@ def reconstructions(study, methods, count=5):
 def express(study):
     """Draws what the model trained on true labels can express."""
     model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
-    made = expressiveness.draw_all(model, study.split("train"), study.split("test"))
-    for name, picture in made.items():
+    figures = expressiveness.draw_all(model, study.split("train"), study.split("test"))
+    for name, picture in figures.items():
         keep(study, name, picture)

@@ -12,13 +12,13 @@ from tf_nonlinear3dmm.studies import (
     alignment,
     claims,
     document,
-    notes,
     pictures,
+    report_text,
     results,
     sections,
     shape_power,
     texture_power,
-    variants,
+    trained_models,
 )
 from tf_nonlinear3dmm.studies.study import change
 
@@ -72,7 +72,7 @@ def write(study, parts):
 
 def _errors(study, split=None, name="test"):
     """`alignment.errors` of the methods that have predicted the faces of a split, or None."""
-    methods = [m for m in variants.methods(study) if alignment.path(study, m, name).exists()]
+    methods = [m for m in trained_models.methods(study) if alignment.path(study, m, name).exists()]
     return alignment.errors(study, methods, POSE_OF, split, name) if methods else None
 
 
@@ -80,7 +80,7 @@ def _tables(study, found):
     """The tables of alignment and reconstruction, and how long a face takes."""
     if not found:
         return {}
-    seed, methods = study.config.train.seed, [*variants.methods(study)]
+    seed, methods = study.config.train.seed, [*trained_models.methods(study)]
     table, others = alignment.tables(found, seed)
     answered = [m for m in methods if m in table]
     speed = {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in answered}
@@ -104,15 +104,15 @@ def _figures(study, found, power):
     if found:
         styles = {m: pictures.style(m) for m in found["nme"]}
         pictures.keep(study, "cumulative", plots.cumulative(found["nme"], styles=styles))
-        solid = [m for m in variants.methods(study) if m in found.get("mm", {})]
+        solid = [m for m in trained_models.methods(study) if m in found.get("mm", {})]
         if solid:
             skin = study.face().regions["skin"] > 0
             shown = {m: np.where(skin, found["per_vertex"][m], np.nan) for m in solid}
             pictures.keep(study, "error_maps", plots.heat_maps(shown, study.face()))
             pictures.keep(study, "reconstructions", pictures.reconstructions(study, solid))
     for name, table in power.items():
-        label = notes.POWER[name].label
-        pictures.keep(study, notes.POWER[name].figure, pictures.power(table, label))
+        label = report_text.POWER[name].label
+        pictures.keep(study, report_text.POWER[name].figure, pictures.power(table, label))
     maps = results.maps(study, ("photo", "visible", *texture_power.MODELS))
     if "visible" in maps:
         pictures.keep(study, "textures", pictures.textures(study, maps))

@@ -4,7 +4,7 @@ import json
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.evaluation import expressiveness, tables
-from tf_nonlinear3dmm.studies import claims, notes, variants
+from tf_nonlinear3dmm.studies import claims, report_text, trained_models
 from tf_nonlinear3dmm.studies.document import Block
 
 
@@ -14,14 +14,17 @@ def blocks(study, numbers):
     made += [Block("text", text) for text in _setting(study, numbers)]
     made += _verdicts(numbers)
     if "alignment" in numbers:
-        made += [Block("heading", "Face alignment"), Block("text", notes.ALIGNMENT)]
-        made += [Block("text", notes.PAPER), _alignment(numbers["alignment"])]
+        made += [Block("heading", "Face alignment"), Block("text", report_text.ALIGNMENT)]
+        made += [Block("text", report_text.PAPER), _alignment(numbers["alignment"])]
         made += _figure(study, "cumulative", "Share of the test faces below an error.")
     if "aflw2000_3d" in numbers:
-        made += [Block("heading", "Face alignment on AFLW2000-3D"), Block("text", notes.ALIGNMENT)]
+        made += [
+            Block("heading", "Face alignment on AFLW2000-3D"),
+            Block("text", report_text.ALIGNMENT),
+        ]
         made += [_alignment(numbers["aflw2000_3d"])]
     if numbers.get("reconstruction"):
-        made += [Block("heading", "3D reconstruction"), Block("text", notes.RECONSTRUCTION)]
+        made += [Block("heading", "3D reconstruction"), Block("text", report_text.RECONSTRUCTION)]
         made += [_reconstruction(numbers["reconstruction"])]
         made += _figure(study, "error_maps", "Mean distance to the true vertex after alignment.")
         made += _figure(
@@ -82,7 +85,7 @@ def _alignment(table):
     rows = [["method", *heads, "paper, balanced mean on AFLW2000-3D"]]
     published = {name: row[3] for name, row in tables.PUBLISHED.items()}
     for method, row in table.items():
-        theirs = published.get(notes.PAPER_NAMES.get(method), "")
+        theirs = published.get(report_text.PAPER_NAMES.get(method), "")
         rows.append([method, *(tables.with_interval(row[b]) for b in bins), theirs])
     return Block("table", rows)
 
@@ -97,7 +100,7 @@ def _reconstruction(others):
 
 def _power(study, power):
     made = []
-    for name, (figure, _, factor, note) in notes.POWER.items():
+    for name, (figure, _, factor, note) in report_text.POWER.items():
         if name in power:
             made += [Block("heading", f"Representation power: {name}")]
             made += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
@@ -134,9 +137,9 @@ def _cost(study, numbers):
 def _methods(study, numbers):
     """What each method was trained on, for how long, and how fast it answers."""
     rows = [["method", "labels", "minutes of training", "ms per test face"]]
-    for method, run in variants.methods(study).items():
+    for method, run in trained_models.methods(study).items():
         if method in numbers["speed_ms"]:
-            names = [run or method, f"{run}{variants.PRETRAIN}"]
+            names = [run or method, f"{run}{trained_models.PRETRAIN}"]
             minutes = sum(numbers["seconds"].get(name, 0) for name in names) / 60
             labels = "teacher" if "teacher" in method else "truth"
             rows.append([method, labels, f"{minutes:.1f}", f"{numbers['speed_ms'][method]:.1f}"])
