@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.data.builders.synthetic_faces import people
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera
 
@@ -36,7 +36,7 @@ class Fit(NamedTuple):
 
 def scan_200(uv_size, modes=160, level=0):
     """Shape and texture `linear.Basis` of the embedded face's 200 scans; see the two below."""
-    scanned = people.Population(level, tuple(uv_size))
+    scanned = population.MakeHumanPeople(level, tuple(uv_size))
     return scan_shapes(scanned, modes), scan_textures(scanned)
 
 
@@ -44,12 +44,12 @@ def scan_shapes(scanned, modes=160):
     """The `linear.Basis` of 200 neutral scans and of 20 of these people with 20 expressions.
 
     Args:
-        scanned: `people.Population` or `people.LinearPeople`.
+        scanned: `population.MakeHumanPeople` or `population.LinearPeople`.
         modes: how many of the modes of largest variance to keep, of scans and expressions together.
     """
     scans = scanned.neutral([scanned.subject(random) for random in _streams(0, SCANS)])
     actors = np.repeat(scans[:ACTORS], EXPRESSIONS, axis=0)
-    offsets = scanned.act(actors, _streams(1, len(actors)))[0] - actors
+    offsets = scanned.apply_expression(actors, _streams(1, len(actors)))[0] - actors
     identity = _basis(scans, SCANS - 1, scans.mean(axis=0))
     expression = _basis(offsets, len(offsets), np.zeros_like(scans[0]))
     return linear.combine(identity, expression, modes)
@@ -58,7 +58,7 @@ def scan_shapes(scanned, modes=160):
 def scan_textures(scanned):
     """The `linear.Basis` of the albedo maps of the same people: 40 modes."""
     subjects = [scanned.subject(random, painted=True) for random in _streams(0, SCANS)]
-    maps = np.stack([subject.paint.reshape(*scanned.size, 3) for subject in subjects])
+    maps = np.stack([subject.albedo.reshape(*scanned.size, 3) for subject in subjects])
     return _basis(maps, TEXTURES, maps.mean(axis=0))
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces import people, teacher
+from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.networks import linear
 
 
 @pytest.fixture(scope="module")
 def scanned():
-    return people.Population(0, (24, 28))
+    return population.MakeHumanPeople(0, (24, 28))
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def model(scanned):
 def faces(scanned):
     randoms = [np.random.default_rng([5, i]) for i in range(40)]
     neutral = scanned.neutral([scanned.person(random) for random in randoms])
-    return scanned.act(neutral, randoms)[0]
+    return scanned.apply_expression(neutral, randoms)[0]
 
 
 def error(faces, fit):
