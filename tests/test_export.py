@@ -131,7 +131,6 @@ def test_the_public_names_exist():
 def script(monkeypatch, *flags):
     """Runs scripts/export.py; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["export.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
     try:
         runpy.run_path("scripts/export.py", run_name="__main__")
     except SystemExit as end:
