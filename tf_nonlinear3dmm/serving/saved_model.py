@@ -15,7 +15,6 @@ Signatures, all with a free batch size B; S is the model's image size:
 Without lighting (CVPR 2018) there is no illumination, and the albedo is the texture.
 """
 
-import contextlib
 import json
 import pathlib
 import shutil
@@ -50,7 +49,7 @@ def export(model, folder, version=1, name=NAME):
         ExportError: that version is there already, or the folder cannot be written.
     """
     path = pathlib.Path(folder) / str(version)
-    with writing(path):
+    with array_files.writing(path, ExportError):
         if path.exists():
             raise ExportError(f"{path} is there already: give another version or folder")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,16 +61,6 @@ def export(model, folder, version=1, name=NAME):
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return path
-
-
-@contextlib.contextmanager
-def writing(path):
-    """Turns what goes wrong when `path` is written into an `ExportError` that names it."""
-    try:
-        with array_files.writing(path):
-            yield
-    except array_files.SaveError as error:
-        raise ExportError(str(error)) from error
 
 
 def _write(part, model, name):
