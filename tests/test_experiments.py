@@ -410,7 +410,7 @@ def test_mirror_images_follow_their_landmarks():
     np.testing.assert_array_equal(points[:2], landmarks)
 
 
-def test_walks_follow_what_was_measured():
+def test_latent_traversals_follow_what_was_measured():
     rng = np.random.default_rng(0)
     vertices = rng.random((300, 68, 3)).astype(np.float32)
     lengths = expressiveness.measure(vertices, np.arange(68))
@@ -419,7 +419,7 @@ def test_walks_follow_what_was_measured():
     )
     codes_of = lengths @ np.diag([1.0, 3.0, 0.5]).astype(np.float32)
     part = directions.Part(lambda z: z / np.float32([1, 3, 0.5]), codes_of, lengths)
-    found = expressiveness.find({"shape": part}, lengths, list(expressiveness.MEASURED))
+    found = directions.fit({"shape": part}, lengths, expressiveness.LENGTHS, expressiveness.GROUPS)
     steps = np.stack([direction.step for direction in found])
     expected = np.diag(lengths.std(axis=0) * [1, 3, 0.5])
     np.testing.assert_allclose(steps, expected, atol=0.02)

@@ -118,8 +118,8 @@ class Module(tf.Module):
             input_signature=[tf.TensorSpec(s, name=n) for n, s in (geometry | light).items()]
         )
         def render(vertices, albedo, projection, illumination=None):
-            given = {"vertices": vertices, "albedo": albedo, "projection": projection}
-            _check(**given, **({"illumination": illumination} if config.lighting else {}))
+            parts = {"vertices": vertices, "albedo": albedo, "projection": projection}
+            _check(**parts, **({"illumination": illumination} if config.lighting else {}))
             return _picture(model.render(vertices, albedo, projection, illumination))
 
         self.whole, self.reconstruct, self.reconstruct_bytes = whole, reconstruct, reconstruct_bytes
