@@ -12,15 +12,19 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, training
-from tf_nonlinear3dmm.evaluation import directions, expressiveness
+from tf_nonlinear3dmm.evaluation import (
+    directions,
+    document,
+    errors,
+    expressiveness,
+    statistics,
+)
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies import (
-    alignment,
     autoencoder,
     baseline_training,
     claims,
     code_fitting,
-    document,
     paper,
     pictures,
     report,
@@ -130,7 +134,7 @@ def test_verdicts_follow_the_interval_of_the_paired_difference():
 
     def verdict(other):
         pairs = [(claims.SHAPE, "ours", other)]
-        rows = claims.judge(None, {claims.SHAPE: table}, pairs, claims.AGREES)
+        rows = claims.judge({}, {claims.SHAPE: table}, pairs, claims.AGREES)
         return rows[0][2] if rows else None
 
     assert verdict("worse") == "agrees"  # 8 is held against 6
@@ -144,15 +148,15 @@ def test_alignment_is_judged_by_the_balanced_mean():
     yaw = np.array([0.0] * 8 + [45.0, 75.0])
     ours = np.full(10, 3.0)
     worse = np.array([2.9] * 8 + [5.0, 6.0])  # better on most faces, worse in the balanced mean
-    found = {"yaw": yaw, "nme": {"a": ours, "b": worse}}
+    faces = {errors.YAW: yaw, (errors.NME, "a"): ours, (errors.NME, "b"): worse}
     pairs = [(claims.ALIGNMENT, "a", "b"), (claims.RECONSTRUCTION, "a", "b")]
-    rows = claims.judge(found, {}, pairs, claims.AGREES)
+    rows = claims.judge(faces, {}, pairs, claims.AGREES)
     assert len(rows) == 1 and "3.00 % against 4.63 %, gain +1.63" in rows[0][1]
 
 
 def test_every_model_that_is_judged_is_in_a_table(tmp_path):
     made = tiny(tmp_path)
-    known = {claims.ALIGNMENT: {*trained_models.methods(made), "mean face, predicted pose"}}
+    known = {claims.ALIGNMENT: {*trained_models.methods(made), errors.PREDICTED_POSE}}
     known[claims.RECONSTRUCTION] = known[claims.ALIGNMENT]
     known |= {name: {*models} for name, (_, models) in report.TABLES.items()}
     for kind, *pair in claims.CLAIMS + claims.QUESTIONS:
@@ -182,7 +186,7 @@ def test_a_report_says_the_same_in_markdown_and_html(tmp_path):
         document.Block("heading", "A < B"),
         document.Block("text", "by `name`"),
         document.Block("table", [["x", "y"], ["1", "2"]]),
-        document.Block("figure", ("dot", "A dot.")),
+        document.Block("figure", ("figures/dot.png", "A dot.")),
     ]
     text = document.to_markdown(blocks)
     assert text.startswith("# A < B\n") and "| 1 | 2 |" in text and "figures/dot.png" in text
@@ -194,8 +198,8 @@ def test_a_report_says_the_same_in_markdown_and_html(tmp_path):
 def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
     made = tiny(tmp_path)
     yaw = np.array([0.0, 40, 80, 10])
-    methods = ("Nonlinear, teacher, finetuned", "mean face, best pose")
-    found = {"nme": {m: np.arange(4.0) for m in methods}, "yaw": yaw}
+    methods = ("Nonlinear, teacher, finetuned", errors.BEST_POSE)
+    faces = {(errors.NME, m): np.arange(4.0) for m in methods} | {errors.YAW: yaw}
     numbers = {
         "command": made.command,
         "machine": "2 CPU cores",
@@ -203,7 +207,7 @@ def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
         "failed": {"b": "ValueError: no"},
         "claims": [],
         "questions": [],
-        "alignment": alignment.tables(found)[0],
+        "alignment": statistics.summarise(faces)["alignment"],
         "power": {claims.SHAPE: {"mean face": {"0": [1.0, 0.5, 2.0]}}},
         "speed_ms": {"Nonlinear, teacher, finetuned": 12.3},
         "seconds": {"nonlinear-teacher-6-pretrain": 60.0, "nonlinear-teacher-6": 120.0},
@@ -386,7 +390,7 @@ def test_mirror_images_follow_their_landmarks():
     np.testing.assert_array_equal(points[:2], landmarks)
 
 
-def test_walks_follow_what_was_measured():
+def test_latent_traversals_follow_what_was_measured():
     rng = np.random.default_rng(0)
     vertices = rng.random((300, 68, 3)).astype(np.float32)
     lengths = expressiveness.measure(vertices, np.arange(68))
@@ -395,7 +399,7 @@ def test_walks_follow_what_was_measured():
     )
     codes_of = lengths @ np.diag([1.0, 3.0, 0.5]).astype(np.float32)
     part = directions.Part(lambda z: z / np.float32([1, 3, 0.5]), codes_of, lengths)
-    found = expressiveness.find({"shape": part}, lengths, list(expressiveness.MEASURED))
+    found = directions.fit({"shape": part}, lengths, expressiveness.LENGTHS, expressiveness.GROUPS)
     steps = np.stack([direction.step for direction in found])
     expected = np.diag(lengths.std(axis=0) * [1, 3, 0.5])
     np.testing.assert_allclose(steps, expected, atol=0.02)
@@ -412,7 +416,7 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     assert lines == ["nothing is measured yet: no report"]
     assert paper.reproduce(made, say=lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
-    methods = [*trained_models.methods(made), "mean face, predicted pose", "mean face, best pose"]
+    methods = [*trained_models.methods(made), errors.PREDICTED_POSE, errors.BEST_POSE]
     assert list(numbers["alignment"]) == methods
     assert all(np.isfinite(row["mean"]).all() for row in numbers["alignment"].values())
     shape, photo = (numbers["power"][kind] for kind in (claims.SHAPE, claims.PHOTO))
@@ -433,4 +437,4 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     paper.write_report(made, lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
     assert "SDM" not in numbers["alignment"] and claims.PHOTO not in numbers["power"]
-    assert "mean face, predicted pose" not in numbers["alignment"]
+    assert errors.PREDICTED_POSE not in numbers["alignment"]

@@ -5,6 +5,7 @@ import scipy.spatial.transform
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.evaluation import statistics
 from tf_nonlinear3dmm.rendering import camera
 
 B, K, V = 4, 9, 11
@@ -48,7 +49,7 @@ def test_nme_refuses_other_shapes():
 
 def test_yaw_bins_are_closed_above_and_take_either_side():
     yaw = [0, -30, 30.1, 60, -60, -60.1, 95]
-    assert metrics.yaw_bin(yaw).tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert statistics.yaw_bin(yaw).tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_yaw_bins_are_closed_above_and_take_either_side():
 )
 def test_alignment_table_repeats_two_published_rows(bins, mean, std):
     yaw = np.repeat([10, 45, 80], [50, 30, 20])
-    table = metrics.alignment_table(np.repeat(bins, [50, 30, 20]), yaw)
+    table = statistics.alignment_table(np.repeat(bins, [50, 30, 20]), yaw)
     assert table["balanced mean"][0] == pytest.approx(mean, abs=5e-3)
     assert table["std"][0] == pytest.approx(std, abs=5e-3)
     assert table["mean"][0] == pytest.approx(np.dot(bins, [0.5, 0.3, 0.2]))
@@ -64,16 +65,16 @@ def test_alignment_table_repeats_two_published_rows(bins, mean, std):
 
 
 def test_alignment_table_lives_with_an_empty_bin():
-    table = metrics.alignment_table([2.0, 4.0, 6.0], [0, 5, 45])
-    assert [table[name][0] for name in metrics.YAW_BINS[:2]] == [3, 6]
+    table = statistics.alignment_table([2.0, 4.0, 6.0], [0, 5, 45])
+    assert [table[name][0] for name in statistics.YAW_BINS[:2]] == [3, 6]
     assert np.isnan(table["(60, 90]"]).all()
     assert table["balanced mean"][0] == 4.5
-    assert np.isnan(metrics.alignment_table([1.0], [0])["std"][0])
+    assert np.isnan(statistics.alignment_table([1.0], [0])["std"][0])
 
 
 def test_bootstrap_interval_is_that_of_the_normal_law():
     sample = np.random.default_rng(0).normal(size=2000)
-    low, high = metrics.bootstrap(lambda x: x.mean(-1, keepdims=True), sample)[0]
+    low, high = statistics.bootstrap(lambda x: x.mean(-1, keepdims=True), sample)[0]
     expected = 1.96 / np.sqrt(2000)
     assert low < sample.mean() < high
     assert high - low == pytest.approx(2 * expected, rel=0.1)
@@ -204,9 +205,9 @@ def test_best_pose_leaves_missing_points_out():
 
 
 def test_bins_of_the_real_benchmark(shared):
-    bins = metrics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D.pose.npy"))
+    bins = statistics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D.pose.npy"))
     assert np.bincount(bins).tolist() == [1312, 383, 305]
-    bins = metrics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D-new.pose.npy"))
+    bins = statistics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D-new.pose.npy"))
     assert np.bincount(bins).tolist() == [1306, 462, 232]
 
 

@@ -8,9 +8,9 @@ import json
 import numpy as np
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.evaluation import tables
-from tf_nonlinear3dmm.studies import alignment, document, pictures
-from tf_nonlinear3dmm.studies.document import Block
+from tf_nonlinear3dmm.evaluation import document, sections, statistics, tables
+from tf_nonlinear3dmm.evaluation.document import Block
+from tf_nonlinear3dmm.studies import pictures
 
 MEASURES = {  # of evaluation.measures -> (title, factor)
     "nme": ("NME (%)", 1),
@@ -20,6 +20,8 @@ MEASURES = {  # of evaluation.measures -> (title, factor)
     "albedo L1 up to colour gain": ("albedo up to gain x 100", 100),
     "image L1 on the visible face": ("image x 100", 100),
 }
+
+CAPTIONS = {"albedo": "Albedo of the first test faces, on the mean face."}
 
 
 def compare(errors, seed=0):
@@ -43,8 +45,8 @@ def compare(errors, seed=0):
             good = np.isfinite(own[measure]) & np.isfinite(full[measure])
             both = [factor * np.asarray(x)[good] for x in (own[measure], full[measure])]
             effects[row][title] = {
-                "mean": alignment.mean(both[0], seed),
-                "difference": alignment.mean(both[0] - both[1], seed),
+                "mean": statistics.mean(both[0], seed),
+                "difference": statistics.mean(both[0] - both[1], seed),
             }
     return effects
 
@@ -101,10 +103,10 @@ def write(study, errors, albedos, records, command):
         Block("table", effect_rows(effects)),
         Block("heading", "Errors"),
         Block("table", mean_rows(effects)),
-        Block("figure", ("albedo", "Albedo of the first test faces, on the mean face.")),
+        *sections.figures(["albedo"], captions=CAPTIONS),
         Block("heading", "What it cost"),
         Block("table", cost),
-        Block("code", json.dumps(configs.to_dict(study.config), indent=1)),
+        Block("json", json.dumps(configs.to_dict(study.config), indent=1)),
     ]
     numbers = {"rows": effects, "seconds": seconds, "config": configs.to_dict(study.config)}
     study.file("report.json").write_text(json.dumps(numbers, indent=1) + "\n")

@@ -1,6 +1,6 @@
-"""Landmarks and 3D shape on test faces: every method beside two controls.
+"""Landmarks and 3D shape that every method predicts on test faces, and their errors.
 
-Each method's answers are kept as arrays, so that tables and figures are made without running it
+The predictions are kept as arrays, so that tables and figures are made without running a method
 again.
 """
 
@@ -10,13 +10,14 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, metrics, training
+from tf_nonlinear3dmm import data, training
 from tf_nonlinear3dmm.baselines import sdm
-from tf_nonlinear3dmm.rendering import camera, lighting
+from tf_nonlinear3dmm.evaluation import measures
 from tf_nonlinear3dmm.studies import baseline_training
 
 BATCH = 32
-PREDICTED, BEST = "mean face, predicted pose", "mean face, best pose"
+LABELS = """landmarks projection vertices yaw_deg has_landmarks has_projection has_vertices
+    landmark_visible""".split()
 
 
 def predict(study, method, run=None, split=None, name="test"):
@@ -31,15 +32,15 @@ def predict(study, method, run=None, split=None, name="test"):
     """
     split = study.split("test") if split is None else split
     if method == "SDM":
-        found, seconds = _descend(sdm.load(study.file("sdm.npz")), study, split)
+        predicted, seconds = _descend(sdm.load(study.file("sdm.npz")), study, split)
     elif method == "3DDFA":
-        found, seconds = _run(baseline_training.load_threeddfa(study), study, split)
+        predicted, seconds = _run(baseline_training.load_threeddfa(study), study, split)
     else:
-        found, seconds = _run(training.load(study.run(run))[0], study, split)
+        predicted, seconds = _run(training.load(study.run(run))[0], study, split)
     target = path(study, method, name)
     whole = target.with_suffix(".part")
     with open(whole, "wb") as file:
-        np.savez(file, seconds=seconds / len(split.rows), **found)
+        np.savez(file, seconds=seconds / len(split.rows), **predicted)
     os.replace(whole, target)
 
 
@@ -65,10 +66,10 @@ def _run(model, study, split):
             call(batch["image"])  # the first call also traces
             started = time.monotonic()
         result = call(batch["image"])
-        for name, found in parts.items():
-            found.append(getattr(result, name).numpy())
+        for name, batches in parts.items():
+            batches.append(getattr(result, name).numpy())
     seconds = time.monotonic() - started
-    return {name: np.concatenate(found) for name, found in parts.items()}, seconds
+    return {name: np.concatenate(batches) for name, batches in parts.items()}, seconds
 
 
 def read(study, method, name="test"):
@@ -78,7 +79,7 @@ def read(study, method, name="test"):
 
 
 def errors(study, methods, pose_of, split=None, name="test"):
-    """Errors per face.
+    """Errors per face of methods that have predicted a split.
 
     Args:
         study: `Study`.
@@ -87,85 +88,25 @@ def errors(study, methods, pose_of, split=None, name="test"):
         split, name: as for `predict`.
 
     Returns:
-        dict of `yaw` `[N]` degrees, `nme`: method -> `[N]` percent, and where the split has
-        vertices `mm`, `eye` (percent of the eye distance), `normal` (degrees): likewise, and
-        `per_vertex`: method -> `[V]` mm; the controls among them.
+        `measures.Measures`.
     """
     split = study.split("test") if split is None else split
-    face = study.face()
-    size = study.config.model.image_size
-    offset = np.float32((split["image"].shape[1] - size) // 2)
-    true = split["landmarks"][split.rows] - offset
-    exists = face.landmarks >= 0
-    found = {method: read(study, method, name) for method in methods}
-    points = face.mean_vertices[np.maximum(face.landmarks, 0)]
-    shown = {method: f["landmarks"] for method, f in found.items()}
-    poses = {PREDICTED: found[pose_of]["projection"]} if pose_of in found else {}
-    poses[BEST] = metrics.best_pose(points, true, exists)
-    for method, projection in poses.items():
-        turned = camera.project(np.tile(points, [len(true), 1, 1]), np.float32(projection))
-        shown[method] = turned.numpy()[..., :2]
-    result = {"nme": {m: metrics.nme(p, true, exists).numpy() for m, p in shown.items()}}
-    result["yaw"] = _yaw(split)
-    if _labelled(split, "vertices"):
-        vertices = split["vertices"][split.rows]
-        solid = {m: f["vertices"] for m, f in found.items() if "vertices" in f}
-        solid["mean face"] = np.broadcast_to(face.mean_vertices, vertices.shape)
-        result |= _shape(face, solid, vertices)
-    return result
+    answers = {method: read(study, method, name) for method in methods}
+    measured = measures.Measures()
+    for start in range(0, len(split.rows), BATCH):
+        part = slice(start, start + BATCH)
+        landmarks, vertices, projections = (
+            {method: arrays[kind][part] for method, arrays in answers.items() if kind in arrays}
+            for kind in ("landmarks", "vertices", "projection")
+        )
+        labels = _labels(split, split.rows[part], study.config.model.image_size)
+        projection = projections.get(pose_of)
+        measured.add_geometry(study.face(), labels, landmarks, projection, vertices)
+    return measured
 
 
-def _yaw(split):
-    if "yaw_deg" in split:
-        return split["yaw_deg"][split.rows]
-    projection = tf.constant(split["projection"][split.rows])
-    return np.degrees(camera.decompose(projection)[0])
-
-
-def _labelled(split, name):
-    """Whether every record has the label."""
-    flag = f"has_{name}"
-    return name in split and (flag not in split or bool(split[flag][split.rows].all()))
-
-
-def _shape(face, solid, vertices):
-    """Errors of skin vertices after rigid alignment without scale."""
-    skin = face.regions["skin"]
-    weights = skin / skin.sum()
-    normals = _normals(face, vertices)
-    scale = 100 / metrics.eye_distance(vertices, face.landmarks)
-    result = {"mm": {}, "eye": {}, "normal": {}, "per_vertex": {}}
-    for method, predicted in solid.items():
-        distance, turn = metrics.vertex_error(predicted, vertices, skin)
-        own = _normals(face, predicted) @ turn.transpose(0, 2, 1)
-        result["mm"][method] = distance @ weights * face.units
-        result["eye"][method] = distance @ weights * scale
-        result["normal"][method] = metrics.normal_angle(own, normals) @ weights
-        result["per_vertex"][method] = distance.mean(axis=0) * face.units
-    return result
-
-
-def _normals(face, vertices):
-    parts = [
-        lighting.vertex_normals(part, face.triangles, face.normal_triangles).numpy()
-        for part in np.array_split(np.asarray(vertices, np.float32), -(-len(vertices) // 64))
-    ]
-    return np.concatenate(parts)
-
-
-def tables(found, seed=0):
-    """(method -> `metrics.alignment_table`, measure -> method -> (mean, low, high))."""
-    table = {m: metrics.alignment_table(v, found["yaw"], seed) for m, v in found["nme"].items()}
-    others = {
-        measure: {m: mean(values, seed) for m, values in found[measure].items()}
-        for measure in ("mm", "eye", "normal")
-        if measure in found
-    }
-    return table, others
-
-
-def mean(values, seed=0):
-    """(mean, low, high) with a 95 % bootstrap interval over faces."""
-    values = np.asarray(values, np.float64)
-    ends = metrics.bootstrap(lambda x: x.mean(-1, keepdims=True), values, seed=seed)[0]
-    return [float(values.mean()), float(ends[0]), float(ends[1])]
+def _labels(split, rows, image_size):
+    """What `errors` compares with, in pixels of the evaluation crop."""
+    labels = {name: split[name][rows] for name in LABELS if name in split}
+    offset = np.float32((split["image"].shape[1] - image_size) // 2)
+    return {**labels, "landmarks": labels["landmarks"] - offset}
