@@ -1,4 +1,4 @@
-"""Finds cameras that are off by 3 pixels and 3 degrees again, with soft outlines and without.
+"""Recovers cameras that are off by 3 pixels and 3 degrees, with and without antialiasing.
 
 nonlinear3dmm recover_pose
 """

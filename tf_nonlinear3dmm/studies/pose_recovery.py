@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, losses
+from tf_nonlinear3dmm import data, losses, metrics
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, renderer
 
@@ -63,9 +63,8 @@ def load(config, count):
     split = data.open_split(data.requests(config)[0][0], config, "validation")
     wanted = ["vertices", "albedo", "illumination"]
     labels = next(data.in_order(split, config.model.image_size, count, wanted))
-    skin = face.regions["skin"] / np.sum(face.regions["skin"])
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    return Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
+    skin = metrics.skin_weights(face)[:, np.newaxis].astype(np.float32)
+    return Faces(renderer.face_tensors(face, config.model.uv_size), labels, skin)
 
 
 def recover(faces, steps, say=lambda line: None):

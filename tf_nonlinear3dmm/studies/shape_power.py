@@ -37,8 +37,7 @@ def targets(study):
 def error(study, decoded, vertices):
     """`[N]` mean distance of skin vertices in percent of the eye distance."""
     face = study.face()
-    skin = face.regions["skin"]
-    distance = np.linalg.norm(decoded - vertices, axis=-1) @ (skin / skin.sum())
+    distance = np.linalg.norm(decoded - vertices, axis=-1) @ metrics.skin_weights(face)
     return 100 * distance / metrics.eye_distance(vertices, face.landmarks)
 
 
