@@ -20,18 +20,16 @@ from tf_nonlinear3dmm.evaluation import (
     statistics,
 )
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.studies import paper, pictures, runs, schedule, study
+from tf_nonlinear3dmm.studies.paper import (
     autoencoder,
     baseline_training,
     claims,
     code_fitting,
-    paper,
-    pictures,
+    figures,
     report,
     results,
-    schedule,
     sections,
-    study,
     texture_targets,
     trained_models,
 )
@@ -162,7 +160,7 @@ def test_every_model_that_is_judged_is_in_a_table(tmp_path):
     for kind, *pair in claims.CLAIMS + claims.QUESTIONS:
         assert {*pair} <= known[kind]
     for models in known.values():
-        assert all(pictures.style(model) for model in models)
+        assert all(figures.style(model) for model in models)
 
 
 def test_what_parts_kept_comes_back_in_one_table(tmp_path):
@@ -269,7 +267,7 @@ def test_a_run_forked_from_another_has_its_checkpoints(tmp_path):
     (source / "checkpoints").mkdir(parents=True)
     (source / "checkpoints" / "00000002.npz").write_bytes(b"x")
     config = configs.preset("tiny")
-    trained_models.fork(source, tmp_path / "b", config)
+    runs.fork(source, tmp_path / "b", config)
     assert (tmp_path / "b" / "checkpoints" / "00000002.npz").read_bytes() == b"x"
     held = configs.from_dict(json.loads((tmp_path / "b" / "config.json").read_text()))
     assert held == config
@@ -425,8 +423,8 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     assert len(numbers["claims"]) == len(claims.CLAIMS) and not numbers["missing"]
     text = (made.folder / "report.md").read_text()
     page = (made.folder / "report.html").read_text()
-    figures = list((made.folder / "figures").glob("*.png"))
-    assert len(figures) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
+    drawn = list((made.folder / "figures").glob("*.png"))
+    assert len(drawn) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
     before = len(lines)
     assert paper.reproduce(made, say=lines.append) and len(lines) == before + 1
 

@@ -10,7 +10,7 @@ import functools
 from tf_nonlinear3dmm import configs, data, training
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.evaluation import measures
-from tf_nonlinear3dmm.studies import ablation_report, schedule, trained_models
+from tf_nonlinear3dmm.studies import ablation_report, runs, schedule
 from tf_nonlinear3dmm.studies.schedule import Part
 from tf_nonlinear3dmm.studies.study import Study, change, with_steps
 
@@ -122,7 +122,7 @@ def _true_albedo(study):
 
 
 def _training(study, name, config, start=None):
-    run = functools.partial(trained_models.train_run, study, _file(name), config, start)
+    run = functools.partial(runs.train, study, _file(name), config, start)
     return Part(f"train {name}", run)
 
 

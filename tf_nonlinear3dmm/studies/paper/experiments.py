@@ -2,13 +2,13 @@
 
 import functools
 
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.studies import schedule
+from tf_nonlinear3dmm.studies.paper import (
     alignment,
     baseline_training,
+    figures,
     linear_models,
-    pictures,
     report,
-    schedule,
     shape_power,
     texture_power,
     trained_models,
@@ -38,7 +38,7 @@ def parts(study):
         _part(study, "bases: scan-200", linear_models.learn_scans),
         *methods("Nonlinear, truth"),
         *_power_of_run(study, "conv", study.code_size),
-        _part(study, "expressiveness", pictures.express),
+        _part(study, "expressiveness", figures.express),
         *methods("Linear scan-200, truth"),
         _part(study, "SDM", baseline_training.train_sdm),
         *methods("SDM"),

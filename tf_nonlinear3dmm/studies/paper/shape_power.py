@@ -10,8 +10,8 @@ import numpy as np
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import autoencoder, code_fitting, linear_models, results
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import change
 
 RATE = 0.05  # of Adam, in standard deviations of the code

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data, training
 from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.evaluation import measures
-from tf_nonlinear3dmm.studies import baseline_training
+from tf_nonlinear3dmm.studies.paper import baseline_training
 
 BATCH = 32
 LABELS = """landmarks projection vertices yaw_deg has_landmarks has_projection has_vertices

@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.evaluation import document, errors, measures, plots, statistics
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.studies import pictures
+from tf_nonlinear3dmm.studies.paper import (
     alignment,
     claims,
-    pictures,
+    figures,
     report_text,
     results,
     sections,
@@ -106,14 +107,14 @@ def _means(table):
 def _figures(study, faces, per_vertex, power):
     nme = {name[1]: values for name, values in faces.items() if name[0] == errors.NME}
     solid = {m: per_vertex[m] for m in trained_models.methods(study) if m in per_vertex}
-    styles = {method: pictures.style(method) for method in nme}
+    styles = {method: figures.style(method) for method in nme}
     for name, picture in plots.error_figures(nme, solid, study.face(), styles).items():
         pictures.keep(study, name, picture)
     if solid:
-        pictures.keep(study, "reconstructions", pictures.reconstructions(study, [*solid]))
+        pictures.keep(study, "reconstructions", figures.reconstructions(study, [*solid]))
     for name, table in power.items():
         label = report_text.POWER[name].label
-        pictures.keep(study, report_text.POWER[name].figure, pictures.power(table, label))
+        pictures.keep(study, report_text.POWER[name].figure, figures.power(table, label))
     maps = results.maps(study, ("photo", "visible", *texture_power.MODELS))
     if "visible" in maps:
         pictures.keep(study, "textures", pictures.textures(study, maps))

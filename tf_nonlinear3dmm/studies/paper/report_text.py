@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tf_nonlinear3dmm.studies import claims
+from tf_nonlinear3dmm.studies.paper import claims
 
 
 class Power(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies.autoencoder import as_float
+from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
 
 WORKING = 200  # linear codes that nonlinear decoders' encoders read
 COMPONENTS = 6  # subpopulations

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera, lighting, renderer
-from tf_nonlinear3dmm.studies import autoencoder
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper import autoencoder
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 
 ROUNDS = 6  # of light and code in turn
 

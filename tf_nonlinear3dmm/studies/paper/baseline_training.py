@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
 from tf_nonlinear3dmm.data import augment
-from tf_nonlinear3dmm.studies import linear_models
+from tf_nonlinear3dmm.studies.paper import linear_models
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
 

@@ -4,7 +4,7 @@ import json
 
 from tf_nonlinear3dmm.evaluation import expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
-from tf_nonlinear3dmm.studies import claims, report_text, trained_models
+from tf_nonlinear3dmm.studies.paper import claims, report_text, trained_models
 
 POWER = "Error against code size, with 95 % intervals."
 CAPTIONS = {

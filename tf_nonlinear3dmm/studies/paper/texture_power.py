@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.studies.paper import (
     autoencoder,
     code_fitting,
     linear_models,
@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.studies import (
     shape_power,
     texture_targets,
 )
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
