@@ -26,7 +26,7 @@ class Context(NamedTuple):
     uv_size: tuple[int, int]
     face_model: str
     people: population.MakeHumanPeople | population.LinearPeople
-    tensors: renderer.FaceTensors
+    layout: renderer.FaceTensors
     assets: SceneAssets
     scans: linear.Basis
 
@@ -42,7 +42,7 @@ def open_context(
 def _context(image_size, uv_size, seed, face_model):
     fineness = 4 if uv_size[0] < 48 else 2
     people = population.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
-    tensors = renderer.face_tensors(people.face, uv_size)
+    layout = renderer.face_tensors(people.face, uv_size)
     with one_blas_thread():
         scans = teacher.scan_shapes(people)
     return Context(
@@ -52,8 +52,8 @@ def _context(image_size, uv_size, seed, face_model):
         uv_size=uv_size,
         face_model=face_model,
         people=people,
-        tensors=tensors,
-        assets=people.scene_assets(tensors),
+        layout=layout,
+        assets=people.scene_assets(layout),
         scans=scans,
     )
 

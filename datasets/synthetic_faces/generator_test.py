@@ -105,7 +105,7 @@ def test_masks_keep_to_the_face(context, block):
     points = camera.project(
         tf.constant(column(block, "vertices")), tf.constant(column(block, "projection"))
     )
-    fragments = rasterizer.rasterize(points, context.tensors.triangles, (STORED, STORED))
+    fragments = rasterizer.rasterize(points, context.layout.triangles, (STORED, STORED))
     inside = fragments.triangle_id.numpy() >= 0
     outside = ~tf.nn.max_pool2d(inside[..., np.newaxis].astype(np.float32), 3, 1, "SAME").numpy()[
         ..., 0
@@ -146,7 +146,7 @@ def test_drawing_the_labels_gives_the_image(context, monkeypatch):
 
     def error(albedo, vertices, projection, illumination):
         drawn = renderer.render(
-            vertices, albedo, projection, illumination, context.face, (STORED, STORED)
+            vertices, albedo, projection, illumination, context.layout, (STORED, STORED)
         )
         return (np.abs(drawn.image - images) * mask).sum() / (3 * mask.sum())
 
@@ -186,12 +186,12 @@ def test_poses_are_those_of_photographs():
     assert 0.004 < np.mean(np.abs(roll) > 60) < 0.03
 
 
-def test_light_of_harmonics_is_the_directional_lights():
+def test_harmonics_hold_the_light_that_was_drawn():
     for number in range(60):
         drawn = light.sample(np.random.default_rng(number))
         level = light.VISIBLE @ (light.HARMONICS @ drawn.illumination)
-        low = min(way.level[0] for way in light.LIGHTINGS)
-        high = max(way.level[1] for way in light.LIGHTINGS)
+        low = min(setup.level[0] for setup in light.LIGHT_SETUPS)
+        high = max(setup.level[1] for setup in light.LIGHT_SETUPS)
         assert 0.9 * low < level.mean() < 1.1 * high and drawn.illumination.shape == (9, 3)
         np.testing.assert_allclose(np.linalg.norm(drawn.directions, axis=1), 1, rtol=1e-5)
 

@@ -37,7 +37,7 @@ def label(
         ("", vertices, projection),
         ("teacher_", fit.vertices, fit_projection),
     ):
-        texture, covered = _unwrap(image, shape, view, context.tensors, mask)
+        texture, covered = _unwrap(image, shape, view, context.layout, mask)
         labels[prefix + "vertices"] = shape
         labels[prefix + "projection"] = view
         labels[prefix + "landmarks"] = project(shape[:, ids], view) * known
@@ -47,8 +47,8 @@ def label(
 
 
 @tf.function
-def _unwrap(image, vertices, projection, tensors, mask):
-    return unwrapping.unwrap(image, vertices, projection, tensors, mask)
+def _unwrap(image, vertices, projection, layout, mask):
+    return unwrapping.unwrap(image, vertices, projection, layout, mask)
 
 
 def project(points: np.ndarray, projection: np.ndarray) -> np.ndarray:

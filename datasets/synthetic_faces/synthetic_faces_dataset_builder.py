@@ -51,7 +51,7 @@ READY = {
 }
 
 
-def named_config(name: str, **changes) -> SyntheticFacesConfig:
+def named_config(name: str, **changes: object) -> SyntheticFacesConfig:
     """The config of a size `name`; what differs from it becomes part of its name."""
     if name not in READY:
         raise ValueError(f"there is no config `{name}`; give one of {', '.join(READY)}")

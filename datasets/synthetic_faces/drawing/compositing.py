@@ -132,7 +132,7 @@ def _body(assets, normals, pixels, label, shot):
     face = np.flatnonzero(label < extension.SKULL)
     colour, gloss = np.empty_like(normals), np.zeros(len(label), np.float32)
     colour[:, face] = raster.bilinear(
-        shot.albedo, raster.interpolate(assets.tensors.uv, pixels.gather(face))
+        shot.albedo, raster.interpolate(assets.layout.uv, pixels.gather(face))
     )
     gloss[face] = 0.10 * person.oiliness
     if not assets.head:
@@ -154,7 +154,7 @@ def _body(assets, normals, pixels, label, shot):
 
 def _behind(assets, pixels, label, shot):
     """Colours `[3, N]` of skull, neck and clothes."""
-    tints = border.tints(assets.head, shot.albedo, assets.tensors.uv, shot.appearance)
+    tints = border.tints(assets.head, shot.albedo, assets.layout.uv, shot.appearance)
     interpolated = raster.interpolate(np.concatenate([tints, assets.rest], axis=1), pixels)
     colour, place = interpolated[:3], interpolated[3:]
     low = np.flatnonzero(label > extension.SKULL)

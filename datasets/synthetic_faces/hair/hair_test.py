@@ -58,9 +58,8 @@ def test_hair_follows_a_wider_head(context, name):
 
 def test_hair_follows_a_swollen_cheek_only_where_it_is_near(context):
     mean = context.assets.mean
-    swollen = mean + 0.2 * np.exp(
-        -np.sum((mean - mean[context.assets.contours[4]]) ** 2, 1) / 0.02
-    )[:, np.newaxis] * np.float32([-1, 0, 0])
+    away = np.sum((mean - mean[context.assets.contours[4]]) ** 2, axis=1)
+    swollen = mean + 0.2 * np.exp(-away / 0.02)[:, np.newaxis] * np.float32([-1, 0, 0])
     moved = worn(context.assets, swollen, style(kind="bob02")) - worn(
         context.assets, mean, style(kind="bob02")
     )

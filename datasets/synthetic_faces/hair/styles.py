@@ -106,15 +106,7 @@ def sample(
         child: whether a child.
     """
     draw, kind = random.uniform, _kind(random, male, years, african, child)
-    thickness, front, hang, opens, flare, ragged, wave = {
-        "short": (draw(0.02, 0.14), draw(-6, 4), 0.0, 180.0, 0.0, draw(1, 4), draw(0, 0.02)),
-        "curly": (draw(0.12, 0.42), draw(-3, 6), draw(0, 0.9), draw(70, 110), 0.1, 4.0, 0.04),
-        "fringe": (draw(0.06, 0.14), draw(12, 40), draw(0, 0.5), draw(62, 85), 0.03, 3.5, 0.01),
-        "bob": (draw(0.08, 0.16), draw(-4, 6), draw(0.5, 0.9), draw(58, 84), draw(0, 0.1), 3, 0.01),
-        "long": (draw(0.06, 0.15), draw(-4, 5), draw(1, 1.9), draw(58, 95), draw(0, 0.12), 3, 0.02),
-        "scarf": (0.09, draw(16, 34), 1.3, draw(46, 56), 0.02, 0.0, 0.01),
-        "hood": (0.14, draw(-4, 14), 1.3, draw(60, 75), 0.05, 0.0, 0.02),
-    }.get(kind, (0.03, 0.0, 0.0, 180.0, 0.0, 0.0, draw(0, 0.04)))
+    thickness, front, hang, opens, flare, ragged, wave = _proportions(random, kind)
     hat = ""
     if kind not in CLOTH and random.uniform() < 0.065:
         hat = HATS[random.choice(3, p=[0.35, 0.45, 0.2])]
@@ -167,3 +159,17 @@ def _kind(random, male, years, african, child):
         chance["none"] = 0.0
     weights = np.array(list(chance.values()))
     return list(chance)[random.choice(len(weights), p=weights / weights.sum())]
+
+
+def _proportions(random, kind):
+    """Thickness, front, hang, opens, flare, ragged and wave of a `Hairstyle` of this kind."""
+    draw = random.uniform
+    return {
+        "short": (draw(0.02, 0.14), draw(-6, 4), 0.0, 180.0, 0.0, draw(1, 4), draw(0, 0.02)),
+        "curly": (draw(0.12, 0.42), draw(-3, 6), draw(0, 0.9), draw(70, 110), 0.1, 4.0, 0.04),
+        "fringe": (draw(0.06, 0.14), draw(12, 40), draw(0, 0.5), draw(62, 85), 0.03, 3.5, 0.01),
+        "bob": (draw(0.08, 0.16), draw(-4, 6), draw(0.5, 0.9), draw(58, 84), draw(0, 0.1), 3, 0.01),
+        "long": (draw(0.06, 0.15), draw(-4, 5), draw(1, 1.9), draw(58, 95), draw(0, 0.12), 3, 0.02),
+        "scarf": (0.09, draw(16, 34), 1.3, draw(46, 56), 0.02, 0.0, 0.01),
+        "hood": (0.14, draw(-4, 14), 1.3, draw(60, 75), 0.05, 0.0, 0.02),
+    }.get(kind, (0.03, 0.0, 0.0, 180.0, 0.0, 0.0, draw(0, 0.04)))

@@ -39,7 +39,7 @@ class Appearance(NamedTuple):
     dark_circles: float
     hair: np.ndarray  # [3]
     scalp_cover: float  # cover on the scalp; 0: bald
-    hair_gloss: float
+    hair_gloss: float  # drawn and not used: the records of 2.0.0 stay
     hairline: np.ndarray  # [4] height, peak, temples, sideburn length
     brow: eyebrows.Eyebrow
     brow_colour: np.ndarray
@@ -121,32 +121,20 @@ def sample(random: np.random.Generator, identity: Identity) -> Appearance:
         teeth=random.beta(1.5, 3),
         noise_offset=int(random.integers(1 << 31)),
     )
-    return single(drawn)
+    return _single(drawn)
 
 
-def single(fields: tuple) -> tuple:
+def _single(fields):
     """A named tuple with its arrays in single precision and its numbers as Python's."""
 
     def convert(value):
         if isinstance(value, tuple):
-            return single(value)
+            return _single(value)
         if isinstance(value, np.ndarray):
             return value.astype(np.float32) if value.dtype.kind == "f" else value
         return float(value) if isinstance(value, np.floating) else value
 
     return type(fields)(*(convert(value) for value in fields))
-
-
-def plain(person: Appearance) -> Appearance:
-    """`person` without anything that differs from left to right or texel to texel."""
-    return person._replace(
-        skin_shares=np.zeros_like(person.skin_shares),
-        mottling=0.0,
-        freckles=0.0,
-        spots=0.0,
-        blemishes=0.0,
-        moles=np.zeros([0, 3]),
-    )
 
 
 def _scalp_cover(random, style):

@@ -21,10 +21,8 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import Ident
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import assets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo, noise, surface
-from tf_nonlinear3dmm.face import FaceModel, load_population, sample_shapes
+from tf_nonlinear3dmm.face import EMBEDDED, FaceModel, load_population, sample_shapes
 from tf_nonlinear3dmm.rendering import renderer
-
-EMBEDDED = ("makehuman", "makehuman-12k")
 
 
 class Person(NamedTuple):
@@ -32,8 +30,8 @@ class Person(NamedTuple):
 
     Attributes:
         shape: `Identity`, or neutral vertices `[V, 3]`.
-        appearance: `Appearance`; None where nobody looks.
-        albedo: `[N, 3]` of the skin over the texels of the fine map; None where nobody looks.
+        appearance: `Appearance`; None where it is not needed.
+        albedo: `[N, 3]` of the skin over the texels of the fine map; None where it is not needed.
     """
 
     shape: Identity | np.ndarray
@@ -58,7 +56,7 @@ class MakeHumanPeople:
     attribute_names = TRAITS + EXPRESSION
 
     def __init__(self, level: int, size: tuple[int, int]):
-        self.face = FaceModel.load(EMBEDDED[level])
+        self.face = FaceModel.load(list(EMBEDDED)[level])
         self.size = size
         self._population = load_population(level)
         self._basis = targets.face_basis(self._population)
@@ -66,9 +64,9 @@ class MakeHumanPeople:
         self._fields = surface.measure(self._population, self.face, size)
         self._tiles = noise.make_tiles(size)
 
-    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
+    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
         """The `SceneAssets` for faces drawn with these `renderer.FaceTensors`."""
-        return assets.load(self._population, tensors, self._tiles)
+        return assets.load(self._population, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
         """Draws a `Person`."""
@@ -133,12 +131,12 @@ class LinearPeople:
             face, shape_basis=none, shape_std=np.zeros([0], np.float32)
         )
         self._tiles = noise.make_tiles(size)
-        tensors = renderer.face_tensors(face, size)
+        layout = renderer.face_tensors(face, size)
         lips = face.regions.get("lips", np.zeros(len(face.mean_vertices), np.float32))
-        self._lips = np.sum(lips[tensors.texel_vertices] * tensors.texel_weights, axis=-1).ravel()
+        self._lips = np.sum(lips[layout.texel_vertices] * layout.texel_weights, axis=-1).ravel()
 
-    def scene_assets(self, tensors: renderer.FaceTensors) -> SceneAssets:
-        return assets.face_only(self.face, tensors, self._tiles)
+    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
+        return assets.face_only(self.face, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
         looks = appearance.sample(random, identity.sample(random, None))
@@ -181,7 +179,7 @@ def open_people(name: str, size: tuple[int, int]) -> MakeHumanPeople | LinearPeo
     """
     face = FaceModel.load(name)
     if face.name in EMBEDDED:
-        return MakeHumanPeople(EMBEDDED.index(face.name), size)
+        return MakeHumanPeople(EMBEDDED[face.name], size)
     if len(face.shape_basis) == 0:
         raise ValueError(
             f"face model `{name}` must have a shape basis to sample people from, got none"

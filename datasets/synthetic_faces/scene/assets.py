@@ -25,7 +25,7 @@ class SceneAssets(NamedTuple):
     """Meshes and fields that every image shares.
 
     Attributes:
-        tensors: `renderer.FaceTensors`; the face's vertices come first in the body.
+        layout: `renderer.FaceTensors`; the face's vertices come first in the body.
         mean: `[V, 3]` mean face.
         landmarks: `[68]` vertex ids.
         contours: `[68]` vertex ids of brows, lids and lips as they are seen, in the same order.
@@ -41,7 +41,7 @@ class SceneAssets(NamedTuple):
         tiles: `NoiseTiles`.
     """
 
-    tensors: renderer.FaceTensors
+    layout: renderer.FaceTensors
     mean: np.ndarray
     landmarks: np.ndarray
     contours: np.ndarray
@@ -56,17 +56,17 @@ class SceneAssets(NamedTuple):
     mouth: np.ndarray | None = None
 
 
-def load(population: Population, tensors: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
-    """The `SceneAssets` around a population's face; `tensors` are its `renderer.FaceTensors`."""
+def load(population: Population, layout: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
+    """The `SceneAssets` around a population's face; `layout` is its `renderer.FaceTensors`."""
     head, count = extension.design(population), len(population.mean)
     label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
     body = BodyMesh(
-        np.concatenate([tensors.triangles, head.triangles + count]),
+        np.concatenate([layout.triangles, head.triangles + count]),
         np.concatenate([label, head.labels]),
-        np.concatenate([tensors.normal_triangles, head.triangles + count]),
+        np.concatenate([layout.normal_triangles, head.triangles + count]),
     )
     return SceneAssets(
-        tensors=tensors,
+        layout=layout,
         mean=population.mean,
         landmarks=population.lm.astype(int),
         contours=population.contours.astype(int),
@@ -82,8 +82,8 @@ def load(population: Population, tensors: renderer.FaceTensors, tiles: NoiseTile
     )
 
 
-def face_only(face: FaceModel, tensors: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
+def face_only(face: FaceModel, layout: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
     """The `SceneAssets` of a `FaceModel` that head, hair and glasses do not fit."""
-    label = np.full(len(tensors.triangles), surface.SKIN)
-    body = BodyMesh(tensors.triangles, label, tensors.normal_triangles)
-    return SceneAssets(tensors, face.mean_vertices, face.landmarks, face.landmarks, tiles, body)
+    label = np.full(len(layout.triangles), surface.SKIN)
+    body = BodyMesh(layout.triangles, label, layout.normal_triangles)
+    return SceneAssets(layout, face.mean_vertices, face.landmarks, face.landmarks, tiles, body)

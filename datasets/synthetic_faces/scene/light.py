@@ -24,7 +24,7 @@ class Light(NamedTuple):
     background: float
 
 
-class Lighting(NamedTuple):
+class LightSetup(NamedTuple):
     """One way to light a face; pairs are ranges, angles in degrees.
 
     Attributes:
@@ -48,14 +48,14 @@ class Lighting(NamedTuple):
     background: tuple[float, float]
 
 
-LIGHTINGS = (
-    Lighting(0.45, (0.35, 0.95), 3, (0, 100), (-10, 80), 0.08, (0.80, 1.3), (0.6, 1.3)),  # usual
-    Lighting(0.18, (0.05, 0.35), 2, (50, 115), (-15, 50), 0.10, (0.55, 1.1), (0.2, 1.0)),  # side
-    Lighting(0.12, (0.10, 0.45), 2, (115, 180), (0, 60), 0.10, (0.22, 0.9), (0.7, 1.7)),  # back
-    Lighting(0.08, (0.05, 0.30), 1, (0, 15), (-5, 20), 0.08, (0.9, 1.5), (0.05, 0.6)),  # flash
-    Lighting(0.08, (0.10, 0.40), 1, (0, 50), (55, 85), 0.10, (0.7, 1.2), (0.4, 1.2)),  # noon
-    Lighting(0.04, (0.15, 0.50), 3, (0, 120), (-20, 60), 1.50, (0.5, 1.0), (0.1, 0.7)),  # theatre
-    Lighting(0.05, (0.15, 0.60), 2, (0, 110), (-20, 60), 0.18, (0.35, 0.7), (0.1, 0.6)),  # night
+LIGHT_SETUPS = (
+    LightSetup(0.45, (0.35, 0.95), 3, (0, 100), (-10, 80), 0.08, (0.80, 1.3), (0.6, 1.3)),  # usual
+    LightSetup(0.18, (0.05, 0.35), 2, (50, 115), (-15, 50), 0.10, (0.55, 1.1), (0.2, 1.0)),  # side
+    LightSetup(0.12, (0.10, 0.45), 2, (115, 180), (0, 60), 0.10, (0.22, 0.9), (0.7, 1.7)),  # back
+    LightSetup(0.08, (0.05, 0.30), 1, (0, 15), (-5, 20), 0.08, (0.9, 1.5), (0.05, 0.6)),  # flash
+    LightSetup(0.08, (0.10, 0.40), 1, (0, 50), (55, 85), 0.10, (0.7, 1.2), (0.4, 1.2)),  # noon
+    LightSetup(0.04, (0.15, 0.50), 3, (0, 120), (-20, 60), 1.50, (0.5, 1.0), (0.1, 0.7)),  # theatre
+    LightSetup(0.05, (0.15, 0.60), 2, (0, 110), (-20, 60), 0.18, (0.35, 0.7), (0.1, 0.6)),  # night
 )
 
 
@@ -74,30 +74,31 @@ VISIBLE = np.maximum(SPHERE[:, 2], 0) / np.maximum(SPHERE[:, 2], 0).sum()  # [12
 
 
 def sample(random: np.random.Generator) -> Light:
-    """Draws a `Light`: sky or room all around, and directional lights, as one of `LIGHTINGS`."""
-    way = LIGHTINGS[random.choice(len(LIGHTINGS), p=[way.chance for way in LIGHTINGS])]
-    sky = random.uniform(*way.ambient) * (1 + random.uniform(0, 0.5) * SPHERE[:, 1:2])
-    sky = sky * _tint(random, min(way.tint, 0.2))
+    """Draws a `Light`: sky or room all around, and directional lights, as one of `LIGHT_SETUPS`."""
+    chances = [setup.chance for setup in LIGHT_SETUPS]
+    setup = LIGHT_SETUPS[random.choice(len(LIGHT_SETUPS), p=chances)]
+    sky = random.uniform(*setup.ambient) * (1 + random.uniform(0, 0.5) * SPHERE[:, 1:2])
+    sky = sky * _tint(random, min(setup.tint, 0.2))
     directions, colours = [], []
-    for number in range(random.integers(1, way.count + 1)):
+    for number in range(random.integers(1, setup.count + 1)):
         turn, height = random.uniform(-130, 130), random.uniform(-20, 70)
         if number == 0:
-            turn = random.choice([-1, 1]) * random.uniform(*way.turn)
-            height = random.uniform(*way.height)
+            turn = random.choice([-1, 1]) * random.uniform(*setup.turn)
+            height = random.uniform(*setup.height)
         turn, height = np.radians(turn), np.radians(height)
         directions.append(
             [np.sin(turn) * np.cos(height), np.sin(height), np.cos(turn) * np.cos(height)]
         )
         power = random.uniform(0.35, 1.0) * (1.0 if number == 0 else 0.5)
-        colours.append(power * (_gel(random) if way.tint > 1 else _tint(random, way.tint)))
+        colours.append(power * (_gel(random) if setup.tint > 1 else _tint(random, setup.tint)))
     directions, colours = np.array(directions), np.array(colours)
     irradiance = sky + np.maximum(SPHERE @ directions.T, 0) @ colours
-    gain = random.uniform(*way.level) / (VISIBLE @ irradiance).mean()
+    gain = random.uniform(*setup.level) / (VISIBLE @ irradiance).mean()
     return Light(
         (TO_HARMONICS @ irradiance * gain).astype(np.float32),
         directions.astype(np.float32),
         (colours * np.minimum(gain, 2)).astype(np.float32),
-        random.uniform(*way.background),
+        random.uniform(*setup.background),
     )
 
 

@@ -53,9 +53,9 @@ def _same_place(face, size):
 
 
 def _positions(face, size):
-    tensors = renderer.face_tensors(face, size)
-    corners = face.mean_vertices[np.reshape(tensors.texel_vertices, [-1, 3])]
-    weights = np.reshape(tensors.texel_weights, [-1, 3])
+    layout = renderer.face_tensors(face, size)
+    corners = face.mean_vertices[np.reshape(layout.texel_vertices, [-1, 3])]
+    weights = np.reshape(layout.texel_weights, [-1, 3])
     return np.einsum("nk,nkc->nc", weights, corners)
 
 

@@ -1,6 +1,7 @@
 """Hair and make-up that lie on the skin: brows, lashes, beard, scalp, eye shadow, lipstick.
 
-Each function yields `Layer`s, from the skin upwards.
+Each function yields `Layer`s, from the skin upwards, over the N texels of `SkinFields`: `octaves`
+`[5, N]` and `streaks` `[N]` are the person's noise.
 """
 
 from collections.abc import Iterator
@@ -19,13 +20,14 @@ FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of t
 def lipstick(
     fields: SkinFields, octaves: np.ndarray, streaks: np.ndarray, person: Appearance
 ) -> Iterator[Layer]:
+    """Lipstick."""
     yield person.lipstick * fields.masks["lips"], person.lipstick_colour
 
 
 def around_eyes(
     fields: SkinFields, octaves: np.ndarray, streaks: np.ndarray, person: Appearance
 ) -> Iterator[Layer]:
-    """(cover `[N]`, colour) of eye shadow, brows, lashes and liner, from the skin upwards."""
+    """Eye shadow, brows, lashes and liner, from the skin upwards."""
     x, y = np.abs(fields.position[:, 0]), fields.position[:, 1]
     if person.eye_shadow:
         lid = bump(fields.upper_lid, 0.06) * (y > 0.17 + 0.02 * (x > 0.4))
@@ -83,7 +85,7 @@ def _hairs(along, across, inside, size, seed):
 def beard(
     fields: SkinFields, octaves: np.ndarray, streaks: np.ndarray, person: Appearance
 ) -> Iterator[Layer]:
-    """(cover `[N]`, colour) of the beard."""
+    """The beard."""
     if person.beard == "shaven":
         return
     fine = octaves[4]
@@ -110,7 +112,7 @@ def beard(
 def scalp(
     fields: SkinFields, octaves: np.ndarray, streaks: np.ndarray, person: Appearance
 ) -> Iterator[Layer]:
-    """(cover `[N]`, colour) of hair above the hairline and before and behind the ears."""
+    """Hair above the hairline and before and behind the ears."""
     x, y, z = np.abs(fields.position[:, 0]), fields.position[:, 1], fields.position[:, 2]
     height, peak, temples, burns = person.hairline
     level = y - (0.31 + 0.80 * (z - 0.10)) - height - 0.02 * octaves[2] - 0.012 * octaves[4]

@@ -27,19 +27,14 @@ UPPER_LID, LOWER_LID = (
 class SkinFields(NamedTuple):
     """Fields over the N texels of a UV map of `size`, in rows; lengths in decimetres.
 
-    All are left-right symmetric but for `position` x and `column`.
+    All are left-right symmetric but for x of `position` and the column of `mouth`.
     """
 
     size: tuple[int, int]
     position: np.ndarray  # [N, 3] on the mean face, face frame
     label: np.ndarray  # [N] 0 skin, 1 mouth, 2 and 3 left and right eye
-    uv: np.ndarray  # [N, 2]
-    masks: dict[
-        str, np.ndarray
-    ]  # name -> [N] in [0, 1]: lips, eyelids, ear, nostril, ao, and `_flush`
-    eye_direction: (
-        np.ndarray
-    )  # [N, 3] direction from the eyeball's centre, optical axis +z; 0 off the eyes
+    masks: dict[str, np.ndarray]  # name -> [N] in [0, 1]: lips, ear, nostril, ao, and `_flush`
+    eye_direction: np.ndarray  # [N, 3] from the eyeball's centre, optical axis +z; 0 off the eyes
     mouth: np.ndarray  # [N, 2] column -1..1 from the right to the left corner, row 0..1 downwards
     brow: np.ndarray  # [N, 2] place along the brow (0 inner, 1 outer), distance above its line
     upper_lid: np.ndarray  # [N] distance to the rim of the upper lid
@@ -49,16 +44,15 @@ class SkinFields(NamedTuple):
     bag: np.ndarray
     ageing: np.ndarray  # [N] what old skin's fine detail adds to the logarithm of albedo
     skins: complexion.Complexions
-    zones: dict[
-        str, tuple[np.ndarray, "SkinFields"]
-    ]  # name -> (texels `[M]` that eyes, beard or hair can reach, `SkinFields` of these)
+    # name -> (texels `[M]` that eyes, beard or hair can reach, the fields over these)
+    zones: dict[str, tuple[np.ndarray, "SkinFields"]]
 
 
 def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> SkinFields:
     """The `SkinFields` of a population's mean face over a UV map of `size` (height, width)."""
-    tensors = renderer.face_tensors(face, size)
-    corners = np.reshape(tensors.texel_vertices, [-1, 3])
-    weights = np.reshape(tensors.texel_weights, [-1, 3]).astype(np.float32)
+    layout = renderer.face_tensors(face, size)
+    corners = np.reshape(layout.texel_vertices, [-1, 3])
+    weights = np.reshape(layout.texel_weights, [-1, 3]).astype(np.float32)
 
     def at_texels(values):
         return np.einsum("nk,nk...->n...", weights, values[corners].astype(np.float32))
@@ -68,17 +62,16 @@ def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> S
     marks = population.mean[population.contours]
     masks = {
         name: at_texels(population.arrays[f"mask_{name}"]) / 255
-        for name in ("lips", "eyelids", "ear", "nostril", "ao")
+        for name in ("lips", "ear", "nostril", "ao")
     }
     masks["lips"] = smoothstep(masks["lips"], 0.25, 0.65)  # a clear border
     bag = curves.distance(half, BAG)
     masks |= _flush(half, bag)
-    label, skins = texel_labels(population, tensors), complexion.on_map(face, size)
+    label, skins = texel_labels(population, layout), complexion.on_map(face, size)
     fields = SkinFields(
         size=size,
         position=position,
         label=label,
-        uv=at_texels(population.uv),
         masks=masks,
         eye_direction=at_texels(eye_directions(population, population.mean)),
         mouth=at_texels(mouth_coordinates(population)),
@@ -129,10 +122,10 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population: Population, tensors: renderer.FaceTensors) -> np.ndarray:
+def texel_labels(population: Population, layout: renderer.FaceTensors) -> np.ndarray:
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
-    triangle = np.reshape(tensors.texel_triangle, -1)
-    ids = np.sort(np.reshape(tensors.texel_vertices, [-1, 3]), axis=1)
+    triangle = np.reshape(layout.texel_triangle, -1)
+    ids = np.sort(np.reshape(layout.texel_vertices, [-1, 3]), axis=1)
     keys = np.sort(population.tri.astype(np.int64), axis=1) @ [1 << 40, 1 << 20, 1]
     order = np.argsort(keys)
     skin_triangle = order[
