@@ -10,6 +10,7 @@ from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
+from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import renderer
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
@@ -27,7 +28,7 @@ class Context(NamedTuple):
     people: population.MakeHumanPeople | population.LinearPeople
     layout: renderer.FaceTensors
     assets: SceneAssets
-    fitter: teacher.Fitter
+    scans: linear.Basis
 
 
 def open_context(
@@ -43,7 +44,7 @@ def _context(image_size, uv_size, seed, face_model):
     people = population.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
     layout = renderer.face_tensors(people.face, uv_size)
     with one_blas_thread():
-        fitter = teacher.fitter(teacher.scan_shapes(people), people.face.units)
+        scans = teacher.scan_shapes(people)
     return Context(
         seed=seed,
         image_size=image_size,
@@ -53,7 +54,7 @@ def _context(image_size, uv_size, seed, face_model):
         people=people,
         layout=layout,
         assets=people.scene_assets(layout),
-        fitter=fitter,
+        scans=scans,
     )
 
 

@@ -26,7 +26,7 @@ def label(
         masks: bool `[B, S, S, 1]`, the visible face.
         randoms: a generator for each image.
     """
-    fit = teacher.fit(vertices, context.fitter)
+    fit = teacher.fit(vertices, context.scans, context.people.face.units)
     fit_projection = teacher.project(fit, projection, randoms, context.image_size)
     image = np.stack([tf.io.decode_jpeg(photo).numpy() for photo in photos])
     image, mask = tf.constant(image, tf.float32) / 255, tf.constant(masks, tf.float32)

@@ -1,12 +1,12 @@
-"""A camera that is off by 3 pixels and 3 degrees, found again from a photo: with soft outlines and
-without.
+"""A camera that is off by 3 pixels and 3 degrees, recovered from a photo: with antialiased
+silhouettes and without.
 
-Shape is known and stays. Three kinds of photo, from what only outlines can tell to what is usual:
+The shape is known and fixed. Three kinds of photo, from what only silhouettes tell to the usual:
 
     one colour    a face of one colour without light, over another photo
-    drawn         the true face under its light, over another photo; seen with the mean albedo and
-                  a light that is found along with the camera
-    photo         a picture of the data set; seen likewise, where its mask shows the face
+    drawn         the true face under its light, over another photo; fitted with the mean albedo
+                  and a light that is optimised along with the camera
+    photo         a picture of the data set; fitted likewise, where its mask shows the face
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, losses
+from tf_nonlinear3dmm import data, losses, metrics
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, renderer
 
@@ -26,14 +26,14 @@ WHITE = 2.8  # the first harmonic of a light that leaves the albedo about as it 
 
 
 class Case(NamedTuple):
-    """What is looked for, and by what; see the module.
+    """What is fitted, and with what; see the module.
 
     Attributes:
         name: of the kind.
         photo: `[N, S, S, 3]`.
         mask: `[N, S, S, 1]`, 1 where the photo shows the face, or None: unknown.
         albedo: `[N, Hu, Wu, 3]`.
-        fit_light: whether the light is looked for; it is white at first.
+        fit_light: whether the light is optimised; it is white at first.
     """
 
     name: str
@@ -63,13 +63,12 @@ def load(config, count):
     split = data.open_split(data.requests(config)[0][0], config, "validation")
     wanted = ["vertices", "albedo", "illumination"]
     labels = next(data.in_order(split, config.model.image_size, count, wanted))
-    skin = face.regions["skin"] / np.sum(face.regions["skin"])
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    return Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
+    skin = metrics.skin_weights(face)[:, np.newaxis].astype(np.float32)
+    return Faces(renderer.face_tensors(face, config.model.uv_size), labels, skin)
 
 
 def recover(faces, steps, say=lambda line: None):
-    """How far the skin lies from where it truly is, in pixels: at the start and once found.
+    """How far the skin lies from where it truly is, in pixels: at the start and when recovered.
 
     Args:
         faces: `Faces`.
@@ -77,17 +76,17 @@ def recover(faces, steps, say=lambda line: None):
         say: called with a line per result.
 
     Returns:
-        dict from (case, "start", "hard" or "soft") to `[N]` mean distances.
+        dict from (case, "start", "hard" or "antialiased") to `[N]` mean distances.
     """
     start = perturbed(faces.labels["projection"])
-    found = {}
+    errors = {}
     for case in cases(faces):
-        found[case.name, "start"] = distance(faces, camera.compose(*start))
-        for name, soft in (("hard", False), ("soft", True)):
-            projection = find(case, faces, start, soft, steps)
-            found[case.name, name] = distance(faces, projection)
-            say(f"{case.name}, {name}: {np.mean(found[case.name, name]):.2f} px")
-    return found
+        errors[case.name, "start"] = distance(faces, camera.compose(*start))
+        for name, antialiased in (("hard", False), ("antialiased", True)):
+            projection = fit(case, faces, start, antialiased, steps)
+            errors[case.name, name] = distance(faces, projection)
+            say(f"{case.name}, {name}: {np.mean(errors[case.name, name]):.2f} px")
+    return errors
 
 
 def cases(faces):
@@ -125,20 +124,20 @@ def perturbed(projection, seed=0):
     return [tf.constant(k, tf.float32) for k in pose]
 
 
-def find(case, faces, start, soft, steps, rate=0.3):
+def fit(case, faces, start, antialiased, steps, rate=0.3):
     """Projections `[N, 2, 4]` by Adam on camera and light, its rate falling to 0.
 
     Args:
         case: `Case`.
         faces: `Faces`.
         start: what `perturbed` returns.
-        soft: whether outlines are.
+        antialiased: whether silhouettes are.
         steps, rate: of Adam; the rate in `UNITS`.
     """
     moved = [tf.Variable(tf.zeros_like(k)) for k in start]
     light = tf.Variable(tf.zeros_like(_white(len(start[0]))), trainable=case.fit_light)
     variables = moved + ([light] if case.fit_light else [])
-    optimizer = keras.optimizers.Adam(rate)
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
     optimizer.build(variables)
 
     def projection():
@@ -151,38 +150,37 @@ def find(case, faces, start, soft, steps, rate=0.3):
     def step():
         with tf.GradientTape() as tape:
             white = _white(len(start[0])) + LIGHT_UNIT * light
-            drawn = _render(faces, case.albedo, projection(), white, soft)
+            drawn = _render(faces, case.albedo, projection(), white, antialiased)
             mask = drawn.mask if case.mask is None else drawn.mask * case.mask
             loss = losses.reconstruction(drawn.image, case.photo, mask)
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
     step = tf.function(step).get_concrete_function()
-    for i in range(steps):
-        optimizer.learning_rate.assign(rate * 0.5 * (1 + np.cos(np.pi * i / steps)))
+    for _ in range(steps):
         step()
     return projection()
 
 
-def _render(faces, albedo, projection, illumination, soft):
-    size = faces.labels["image"].shape[1:3]
-    vertices = faces.labels["vertices"]
-    return renderer.render(vertices, albedo, projection, illumination, faces.face, size, soft)
+def _render(faces, albedo, projection, illumination, antialiased):
+    size, vertices = faces.labels["image"].shape[1:3], faces.labels["vertices"]
+    arguments = vertices, albedo, projection, illumination, faces.face, size
+    return renderer.render(*arguments, antialiased)
 
 
 def distance(faces, projection):
     """How far the skin's vertices lie from their true places, `[N]` pixels."""
     vertices = faces.labels["vertices"]
-    found, true = (
+    points, true = (
         camera.project(vertices, p)[..., :2] for p in (projection, faces.labels["projection"])
     )
-    return (tf.norm(found - true, axis=-1) @ faces.skin)[:, 0].numpy()
+    return (tf.norm(points - true, axis=-1) @ faces.skin)[:, 0].numpy()
 
 
-def table(found):
+def table(errors):
     """Markdown: a row per case; mean and median."""
-    rows = ["| | at the start | found, hard outlines | found, soft outlines |", "|---|---|---|---|"]
-    for name in dict.fromkeys(case for case, _ in found):
-        cells = [found[name, kind] for kind in ("start", "hard", "soft")]
+    rows = ["| | at the start | hard silhouettes | antialiased silhouettes |", "|---|---|---|---|"]
+    for name in dict.fromkeys(case for case, _ in errors):
+        cells = [errors[name, kind] for kind in ("start", "hard", "antialiased")]
         cells = [f"{np.mean(k):.2f} ({np.median(k):.2f})" for k in cells]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)

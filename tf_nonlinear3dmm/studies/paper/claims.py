@@ -5,8 +5,8 @@ Every comparison is paired: the interval is that of the difference on the same f
 
 import numpy as np
 
-from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.studies.alignment import mean
+from tf_nonlinear3dmm.evaluation import errors
+from tf_nonlinear3dmm.evaluation.statistics import alignment_table, mean
 
 ALIGNMENT, RECONSTRUCTION = "alignment", "reconstruction"
 SHAPE, ALBEDO, PHOTO = "shape", "texture (albedo)", "texture (photo)"
@@ -44,11 +44,11 @@ AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
 ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
 
 
-def judge(found, tables, pairs, words):
-    """Rows (question, what is seen here, verdict), of those that the numbers can answer.
+def judge(faces, tables, pairs, words):
+    """Rows (question, what is measured here, verdict), of those that the numbers can answer.
 
     Args:
-        found: `alignment.errors`, or None.
+        faces: (measure, method) -> `[N]`, as `Measures.per_face` gives them; may be empty.
         tables: `SHAPE`, `ALBEDO`, `PHOTO` -> model -> code size -> errors `[N]`.
         pairs: `CLAIMS` or `QUESTIONS`.
         words: `AGREES` or `ANSWERS`.
@@ -56,13 +56,13 @@ def judge(found, tables, pairs, words):
     rows = []
     for kind, better, worse in pairs:
         if kind in (ALIGNMENT, RECONSTRUCTION):
-            answer = _faces(found, kind, better, worse)
+            answer = _faces(faces, kind, better, worse)
         else:
             answer = _power(tables.get(kind, {}), better, worse)
         if answer:
-            seen, signs = answer
+            text, signs = answer
             verdict = words[signs[0]] if len({*signs}) == 1 else "differs by code size"
-            rows.append([f"{kind}: `{better}` is better than `{worse}`", seen, verdict])
+            rows.append([f"{kind}: `{better}` is better than `{worse}`", text, verdict])
     return rows
 
 
@@ -71,14 +71,15 @@ def _sign(low, high):
     return int(low > 0) - int(high < 0)
 
 
-def _faces(found, kind, better, worse):
+def _faces(faces, kind, better, worse):
     """The balanced mean is linear in the errors, so that of the differences is the difference."""
-    errors = (found or {}).get("nme" if kind == ALIGNMENT else "mm", {})
-    if better not in errors or worse not in errors:
+    measure = errors.NME if kind == ALIGNMENT else errors.VERTEX_MM
+    if not {(measure, better), (measure, worse)} <= {*faces}:
         return None
-    rows = [errors[better], errors[worse], errors[worse] - errors[better]]
+    ours, theirs = faces[measure, better], faces[measure, worse]
+    rows = [ours, theirs, theirs - ours]
     if kind == ALIGNMENT:
-        rows = [metrics.alignment_table(r, found["yaw"])["balanced mean"] for r in rows]
+        rows = [alignment_table(r, faces[errors.YAW])["balanced mean"] for r in rows]
         name, unit = "balanced NME ", " %"
     else:
         rows, name, unit = [mean(r) for r in rows], "", " mm"

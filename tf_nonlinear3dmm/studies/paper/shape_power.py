@@ -10,8 +10,8 @@ import numpy as np
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import autoencoder, bases, codes, results
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
@@ -37,8 +37,7 @@ def targets(study):
 def error(study, decoded, vertices):
     """`[N]` mean distance of skin vertices in percent of the eye distance."""
     face = study.face()
-    skin = face.regions["skin"]
-    distance = np.linalg.norm(decoded - vertices, axis=-1) @ (skin / skin.sum())
+    distance = np.linalg.norm(decoded - vertices, axis=-1) @ metrics.skin_weights(face)
     return 100 * distance / metrics.eye_distance(vertices, face.landmarks)
 
 
@@ -46,16 +45,16 @@ def measure_linear(study):
     """The mean face and the linear models, at every code size."""
     vertices, skin = targets(study)
     rows = {"mean face": {0: error(study, study.face().mean_vertices, vertices)}}
-    mixture = bases.read(study, "mixture-shape")
+    mixture = linear_models.read(study, "mixture-shape")
     for size in study.shape_codes:
         for model, name in LINEAR.items():
-            basis = linear.truncate(bases.read(study, f"{name}-shape"), size)
+            basis = linear.truncate(linear_models.read(study, f"{name}-shape"), size)
             decoded = linear.decode(basis, linear.project(basis, vertices, skin))
             rows.setdefault(model, {})[len(basis.modes)] = error(study, decoded, vertices)
         basis = gmm_prior.truncate(mixture, size)
         decoded = gmm_prior.project(basis, vertices, skin)[2]
-        found = error(study, decoded, vertices)
-        rows.setdefault("Gaussian mixture", {})[len(basis.modes)] = found
+        errors = error(study, decoded, vertices)
+        rows.setdefault("Gaussian mixture", {})[len(basis.modes)] = errors
     results.keep(study, "shape/linear", rows)
 
 
@@ -64,7 +63,7 @@ def measure_decoder(study, kind, size):
 
     A fit starts at the code that the decoder's own encoder gives.
     """
-    split, oracle = study.split("train"), bases.read(study, "oracle-shape")
+    split, oracle = study.split("train"), linear_models.read(study, "oracle-shape")
     vertices = split["vertices"][split.rows]
     skin = study.face().regions["skin"][:, np.newaxis]
     config = change(study.config, "model", shape_decoder=kind, shape_code_size=size).model
@@ -100,17 +99,19 @@ def statistics(study, model, name, count=256):
     """
     split = study.split("train")
     size = study.config.model.image_size
-    found = [
+    codes = [
         getattr(model.encode(batch["image"]), name).numpy()
         for batch in data.in_order(split, size, BATCH, ["image"], split.rows[:count])
     ]
-    found = np.concatenate(found)
-    deviation = found.std(axis=0)
-    return found.mean(axis=0), np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)
+    codes = np.concatenate(codes)
+    deviation = codes.std(axis=0)
+    return codes.mean(axis=0), np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)
 
 
 def _fitted(study, decode, start, scale):
     vertices, skin = targets(study)
     start = start[: len(vertices)]
-    _, decoded = codes.fit(decode, vertices, skin, start, scale, study.fit_steps, RATE, BATCH)
+    _, decoded = code_fitting.fit(
+        decode, vertices, skin, start, scale, study.fit_steps, RATE, BATCH
+    )
     return error(study, decoded, vertices)

@@ -7,18 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.evaluation import plots, tables
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.evaluation import document, errors, measures, plots, statistics
+from tf_nonlinear3dmm.studies import pictures
+from tf_nonlinear3dmm.studies.paper import (
     alignment,
     claims,
-    document,
-    notes,
-    pictures,
+    figures,
+    report_text,
     results,
     sections,
     shape_power,
     texture_power,
-    variants,
+    trained_models,
 )
 from tf_nonlinear3dmm.studies.study import change
 
@@ -46,73 +46,75 @@ def write(study, parts):
     Returns:
         Whether there was anything to report.
     """
-    found = _errors(study)
+    measured = _errors(study)
+    faces = measured.per_face()
     power = {name: results.table(study, *kind) for name, kind in TABLES.items()}
-    if not found and not any(power.values()):
+    if not faces and not any(power.values()):
         return False
     numbers = {
         "command": study.command,
         "missing": [name for name, record in parts.items() if not record.get("done")],
         "failed": {name: record["error"] for name, record in parts.items() if "error" in record},
-        "claims": claims.judge(found, power, claims.CLAIMS, claims.AGREES),
-        "questions": claims.judge(found, power, claims.QUESTIONS, claims.ANSWERS),
-        **_tables(study, found),
+        "claims": claims.judge(faces, power, claims.CLAIMS, claims.AGREES),
+        "questions": claims.judge(faces, power, claims.QUESTIONS, claims.ANSWERS),
+        **_tables(study, faces),
         "power": {name: _means(table) for name, table in power.items() if table},
         "seconds": {name: record["seconds"] for name, record in parts.items() if record},
         "config": configs.to_dict(study.config),
         "machine": f"{os.cpu_count()} CPU cores, TensorFlow {tf.__version__}",
     }
-    _figures(study, found, numbers["power"])
+    _figures(study, faces, measured.per_vertex(), numbers["power"])
     blocks = sections.blocks(study, numbers)
-    study.file("report.json").write_text(json.dumps(tables.finite(numbers), indent=1) + "\n")
+    study.file("report.json").write_text(json.dumps(statistics.finite(numbers), indent=1) + "\n")
     study.file("report.md").write_text(document.to_markdown(blocks))
     study.file("report.html").write_text(document.to_html(blocks, study.folder))
     return True
 
 
 def _errors(study, split=None, name="test"):
-    """`alignment.errors` of the methods that have predicted the faces of a split, or None."""
-    methods = [m for m in variants.methods(study) if alignment.path(study, m, name).exists()]
-    return alignment.errors(study, methods, POSE_OF, split, name) if methods else None
+    """`alignment.errors` of the methods that have predicted the faces of a split."""
+    methods = [m for m in trained_models.methods(study) if alignment.path(study, m, name).exists()]
+    if not methods:
+        return measures.Measures()
+    return alignment.errors(study, methods, POSE_OF, split, name)
 
 
-def _tables(study, found):
+def _tables(study, faces):
     """The tables of alignment and reconstruction, and how long a face takes."""
-    if not found:
+    if not faces:
         return {}
-    seed, methods = study.config.train.seed, [*variants.methods(study)]
-    table, others = alignment.tables(found, seed)
-    answered = [m for m in methods if m in table]
+    seed, methods = study.config.train.seed, [*trained_models.methods(study)]
+    summary = statistics.summarise(faces, seed)
+    answered = [m for m in methods if m in summary["alignment"]]
     speed = {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in answered}
-    numbers = {"alignment": table, "reconstruction": others, "speed_ms": speed}
+    numbers = {"alignment": summary["alignment"], "reconstruction": summary["measures"]}
+    numbers["speed_ms"] = speed
     if study.aflw:
-        real = _errors(study, aflw_split(study), "aflw2000_3d")
-        if real:
-            numbers["aflw2000_3d"] = alignment.tables(real, seed)[0]
+        photos = _errors(study, aflw_split(study), "aflw2000_3d").per_face()
+        if photos:
+            numbers["aflw2000_3d"] = statistics.summarise(photos, seed)["alignment"]
     return numbers
 
 
 def _means(table):
     """Model -> code size -> (mean, low, high) of errors."""
     return {
-        model: {size: alignment.mean(v[np.isfinite(v)]) for size, v in by_size.items()}
+        model: {size: statistics.mean(v[np.isfinite(v)]) for size, v in by_size.items()}
         for model, by_size in table.items()
     }
 
 
-def _figures(study, found, power):
-    if found:
-        styles = {m: pictures.style(m) for m in found["nme"]}
-        pictures.keep(study, "cumulative", plots.cumulative(found["nme"], styles=styles))
-        solid = [m for m in variants.methods(study) if m in found.get("mm", {})]
-        if solid:
-            skin = study.face().regions["skin"] > 0
-            shown = {m: np.where(skin, found["per_vertex"][m], np.nan) for m in solid}
-            pictures.keep(study, "error_maps", plots.heat_maps(shown, study.face()))
-            pictures.keep(study, "reconstructions", pictures.reconstructions(study, solid))
+def _figures(study, faces, per_vertex, power):
+    nme = {name[1]: values for name, values in faces.items() if name[0] == errors.NME}
+    solid = {m: per_vertex[m] for m in trained_models.methods(study) if m in per_vertex}
+    styles = {method: figures.style(method) for method in nme}
+    for name, picture in plots.error_figures(nme, solid, study.face(), styles).items():
+        pictures.keep(study, name, picture)
+    if solid:
+        pictures.keep(study, "reconstructions", figures.reconstructions(study, [*solid]))
     for name, table in power.items():
-        label = notes.POWER[name].label
-        pictures.keep(study, notes.POWER[name].figure, pictures.power(table, label))
+        label = report_text.POWER[name].label
+        pictures.keep(study, report_text.POWER[name].figure, figures.power(table, label))
     maps = results.maps(study, ("photo", "visible", *texture_power.MODELS))
     if "visible" in maps:
         pictures.keep(study, "textures", pictures.textures(study, maps))

@@ -77,7 +77,7 @@ def train(build, code_size, samples, linear_codes, weights, steps, batch=32, rat
     decode, layer = build()
     encode = _encoder(linear_codes.shape[1], code_size)
     variables = encode.trainable_variables + layer.trainable_variables
-    optimizer = keras.optimizers.Adam(rate)
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
     weight = tf.constant(weights / weights.mean(), tf.float32)
     some = as_float(samples[:: max(1, len(samples) // 200)])
     deviation = float(some.std(axis=0).mean())
@@ -94,7 +94,6 @@ def train(build, code_size, samples, linear_codes, weights, steps, batch=32, rat
     for i in range(steps):
         rows = np.sort(rng.choice(len(samples), batch, replace=False))
         target = as_float(samples[rows])
-        optimizer.learning_rate.assign(rate * 0.5 * (1 + np.cos(np.pi * i / steps)))
         loss = step(tf.constant(linear_codes[rows]), tf.constant(target))
         if not np.isfinite(loss):
             raise FloatingPointError(f"step {i}: the loss is not finite")

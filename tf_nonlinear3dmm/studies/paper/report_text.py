@@ -1,8 +1,8 @@
-"""The report's words."""
+"""The report's text: what each table shows and how it was measured."""
 
 from typing import NamedTuple
 
-from tf_nonlinear3dmm.studies import claims
+from tf_nonlinear3dmm.studies.paper import claims
 
 
 class Power(NamedTuple):
@@ -48,8 +48,8 @@ ALIGNMENT = (
     "Mean distance of the 68 points over the size of their box (NME, percent) by true yaw; "
     "brackets are 95 % bootstrap intervals over faces. The balanced mean is that of the three "
     "bins, as the paper reports it. `truth` and `teacher` say which labels a model was trained "
-    "on: true ones, or the fits of the linear model of 200 scans, as in the paper; SDM and 3DDFA "
-    "had true ones. The two mean faces are controls: what a pose alone brings."
+    "on: the ground truth, or the fits of the linear model of 200 scans, as in the paper; SDM and "
+    "3DDFA had the ground truth. The two mean faces are controls: what a pose alone brings."
 )
 PAPER = (
     "The last column is the paper's own number, measured on AFLW2000-3D and not on these faces: "

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies.autoencoder import as_float
+from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
 
 WORKING = 200  # linear codes that nonlinear decoders' encoders read
 COMPONENTS = 6  # subpopulations
@@ -17,7 +17,7 @@ COMPONENTS = 6  # subpopulations
 
 def learn_scans(study):
     """Learns the model of 200 scans and writes bases/scan-200-*.npz."""
-    shape, texture = study.scan_bases()
+    shape, texture = study.scans(study.config.model.uv_size, max(study.shape_codes))
     _save(study, "scan-200-shape", shape)
     _save(study, "scan-200-albedo", texture)
 
@@ -38,9 +38,9 @@ def _learn(study, what, samples, count):
     oracle = linear.pca(samples, min(WORKING, len(samples) - 1))
     _save(study, f"oracle-{what}", oracle)
     working = linear.truncate(oracle, max(1, len(samples) // 4))  # fewer than there are faces
-    found = linear.project(working, samples)
+    codes = linear.project(working, samples)
     components = min(COMPONENTS, max(1, len(samples) // 20))
-    _save(study, f"mixture-{what}", gmm_prior.learn(working, found, components, count))
+    _save(study, f"mixture-{what}", gmm_prior.learn(working, codes, components, count))
 
 
 def load(study, source, count):

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera, lighting, renderer
-from tf_nonlinear3dmm.studies import autoencoder
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper import autoencoder
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 
 ROUNDS = 6  # of light and code in turn
 
@@ -53,8 +53,8 @@ def best_light(targets, albedo):
     for photo, visible, harmonics, colour in zip(
         targets.photo, targets.visible, targets.harmonics, albedo, strict=True
     ):
-        seen = visible[..., 0] > 0
-        design, goal, own = harmonics[seen], photo[seen], colour[seen]
+        mask = visible[..., 0] > 0
+        design, goal, own = harmonics[mask], photo[mask], colour[mask]
         channels = []
         for c in range(3):
             columns = design * own[:, c : c + 1]
@@ -70,7 +70,7 @@ def linear_photo(targets, basis, rounds=ROUNDS):
     for _ in range(rounds):
         light = best_light(targets, albedo)
         shading = np.einsum("nhwk,nkc->nhwc", targets.harmonics, light)
-        found = [
+        codes = [
             linear.project(
                 linear.Basis(basis.mean * shade, basis.modes * shade, basis.std),
                 photo[np.newaxis],
@@ -79,5 +79,5 @@ def linear_photo(targets, basis, rounds=ROUNDS):
             )
             for shade, photo, visible in zip(shading, targets.photo, targets.visible, strict=True)
         ]
-        albedo = linear.decode(basis, np.concatenate(found))
+        albedo = linear.decode(basis, np.concatenate(codes))
     return albedo * shading

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
 from tf_nonlinear3dmm.data import augment
-from tf_nonlinear3dmm.studies import bases
+from tf_nonlinear3dmm.studies.paper import linear_models
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
 
@@ -46,14 +46,14 @@ def train_sdm(study, say=print):
 
 def make_cascade(study, statistics):
     """An untrained 3DDFA on the linear model of 200 scans."""
-    shape, _ = bases.load(study, "scan-200", study.code_size)
+    shape, _ = linear_models.load(study, "scan-200", study.code_size)
     return threeddfa.Cascade(
         study.config.model, shape, *statistics, study.face(), iterations=study.cascade
     )
 
 
 def train_threeddfa(study, say=print):
-    """Trains 3DDFA, network after network, or goes on; whether it is finished.
+    """Trains 3DDFA, network after network, or resumes it; whether it is finished.
 
     Each network takes as many steps as the nonlinear model.
     """
@@ -72,8 +72,7 @@ def train_threeddfa(study, say=print):
     with Stopper() as stopper:
         for batch in batches.dataset(step, total):
             number = step // each
-            fall = 0.5 * (1 + np.cos(np.pi * (step % each) / each))
-            cost = trainer.step(number, batch, config.pretrain.learning_rate * fall)
+            cost = trainer.step(number, batch)
             if not np.isfinite(cost):
                 raise FloatingPointError(f"3DDFA, step {step}: the cost is not finite")
             step += 1
@@ -101,16 +100,17 @@ class _Trainer:
     def __init__(self, cascade, config):
         self.cascade = cascade
         self.optimizers, self.functions = [], {}
+        steps = stages(config)[-1][-1]
+        rate = keras.optimizers.schedules.CosineDecay(config.pretrain.learning_rate, steps)
         for network in cascade.networks:
-            optimizer = keras.optimizers.Adam(config.pretrain.learning_rate, beta_1=0.5)
+            optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
             optimizer.build(network.trainable_variables)
             self.optimizers.append(optimizer)
 
-    def step(self, number, batch, rate):
+    def step(self, number, batch):
         """One step of network `number`; the cost."""
         if number not in self.functions:
             self.functions[number] = tf.function(functools.partial(self._step, number))
-        self.optimizers[number].learning_rate.assign(rate)
         labels = batch["image"], batch["projection"], batch["vertices"]
         return float(self.functions[number](*labels))
 
@@ -118,9 +118,9 @@ class _Trainer:
         cascade, network = self.cascade, self.cascade.networks[number]
         goal = cascade.encode(projection, vertices, RIDGE)
         before = tf.stop_gradient(cascade.fit(images, number))
-        seen = cascade.look(images, before)
+        inputs = cascade.look(images, before)
         with tf.GradientTape() as tape:
-            cost = cascade.cost(before + network(seen, training=True), goal)
+            cost = cascade.cost(before + network(inputs, training=True), goal)
         variables = network.trainable_variables
         gradients = tape.gradient(cost, variables)
         self.optimizers[number].apply_gradients(zip(gradients, variables, strict=True))

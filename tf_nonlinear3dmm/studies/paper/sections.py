@@ -2,10 +2,17 @@
 
 import json
 
-from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.evaluation import expressiveness, tables
-from tf_nonlinear3dmm.studies import claims, notes, variants
-from tf_nonlinear3dmm.studies.document import Block
+from tf_nonlinear3dmm.evaluation import expressiveness, sections, tables
+from tf_nonlinear3dmm.evaluation.document import Block
+from tf_nonlinear3dmm.studies.paper import claims, report_text, trained_models
+
+POWER = "Error against code size, with 95 % intervals."
+CAPTIONS = {
+    **sections.CAPTIONS,
+    "reconstructions": "Input, ground truth and each method's shape, aligned, in the true pose.",
+    "textures": "Photos unwrapped, and what each model makes of them; grey is out of sight.",
+    **dict.fromkeys((table.figure for table in report_text.POWER.values()), POWER),
+}
 
 
 def blocks(study, numbers):
@@ -14,25 +21,23 @@ def blocks(study, numbers):
     made += [Block("text", text) for text in _setting(study, numbers)]
     made += _verdicts(numbers)
     if "alignment" in numbers:
-        made += [Block("heading", "Face alignment"), Block("text", notes.ALIGNMENT)]
-        made += [Block("text", notes.PAPER), _alignment(numbers["alignment"])]
-        made += _figure(study, "cumulative", "Share of the test faces below an error.")
+        made += [Block("heading", "Face alignment"), Block("text", report_text.ALIGNMENT)]
+        made += [Block("text", report_text.PAPER), _alignment(numbers["alignment"])]
+        made += _figures(study, "cumulative")
     if "aflw2000_3d" in numbers:
-        made += [Block("heading", "Face alignment on AFLW2000-3D"), Block("text", notes.ALIGNMENT)]
+        made += [
+            Block("heading", "Face alignment on AFLW2000-3D"),
+            Block("text", report_text.ALIGNMENT),
+        ]
         made += [_alignment(numbers["aflw2000_3d"])]
     if numbers.get("reconstruction"):
-        made += [Block("heading", "3D reconstruction"), Block("text", notes.RECONSTRUCTION)]
-        made += [_reconstruction(numbers["reconstruction"])]
-        made += _figure(study, "error_maps", "Mean distance to the true vertex after alignment.")
-        made += _figure(
-            study,
-            "reconstructions",
-            "Input, truth and each method's shape, aligned, in the true pose.",
-        )
+        made += [Block("heading", "3D reconstruction"), Block("text", report_text.RECONSTRUCTION)]
+        rows = tables.measures(numbers["reconstruction"])
+        made += [Block("table", [*zip(*rows, strict=True)])]  # one row per method
+        made += _figures(study, "error_maps", "reconstructions")
     made += _power(study, numbers["power"])
-    captions = expressiveness.CAPTIONS.items()
-    pictures = [block for name, text in captions for block in _figure(study, name, text)]
-    made += [Block("heading", "Expressiveness"), *pictures] if pictures else []
+    drawn = _figures(study, *expressiveness.CAPTIONS)
+    made += [Block("heading", "Expressiveness"), *drawn] if drawn else []
     return made + _cost(study, numbers)
 
 
@@ -69,43 +74,31 @@ def _verdicts(numbers):
     return made
 
 
-def _figure(study, name, text):
-    exists = (study.folder / f"figures/{name}.png").exists()
-    return [Block("figure", (name, text))] if exists else []
+def _figures(study, *names):
+    """Those of the figures that are drawn."""
+    drawn = [name for name in names if (study.folder / f"figures/{name}.png").exists()]
+    return sections.figures(drawn, captions=CAPTIONS)
 
 
 def _alignment(table):
-    bins = [*metrics.YAW_BINS, "balanced mean", "mean", "std"]
-    counts = next(iter(table.values()))["n"]
-    heads = [f"{b} (n = {n})" for b, n in zip(bins[:3], counts[1:], strict=True)]
-    heads += ["balanced mean", f"mean (n = {counts[0]})", "std of bins"]
-    rows = [["method", *heads, "paper, balanced mean on AFLW2000-3D"]]
+    """The alignment table, and the paper's own balanced mean."""
+    titles, *rows = tables.alignment(table)
     published = {name: row[3] for name, row in tables.PUBLISHED.items()}
-    for method, row in table.items():
-        theirs = published.get(notes.PAPER_NAMES.get(method), "")
-        rows.append([method, *(tables.with_interval(row[b]) for b in bins), theirs])
-    return Block("table", rows)
-
-
-def _reconstruction(others):
-    heads = {"mm": "vertex error (mm)", "eye": "% of eye distance", "normal": "normals (degrees)"}
-    rows = [["method", *(heads[m] for m in others)]]
-    for method in next(iter(others.values())):
-        rows.append([method, *(tables.with_interval(others[m][method]) for m in others)])
-    return Block("table", rows)
+    theirs = [published.get(report_text.PAPER_NAMES.get(method), "") for method in table]
+    rows = [[*row, number] for row, number in zip(rows, theirs, strict=True)]
+    return Block("table", [[*titles, "paper, balanced mean on AFLW2000-3D"], *rows])
 
 
 def _power(study, power):
     made = []
-    for name, (figure, _, factor, note) in notes.POWER.items():
+    for name, (figure, _, factor, note) in report_text.POWER.items():
         if name in power:
             made += [Block("heading", f"Representation power: {name}")]
             made += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
             made += [Block("table", _by_size(power[name], factor))]
-            made += _figure(study, figure, "Error against code size, with 95 % intervals.")
+            made += _figures(study, figure)
         if name == claims.PHOTO:
-            caption = "Photos unwrapped, and what each model makes of them; grey is out of sight."
-            made += _figure(study, "textures", caption)
+            made += _figures(study, "textures")
     return made
 
 
@@ -128,15 +121,15 @@ def _cost(study, numbers):
     if "speed_ms" in numbers:
         made += [Block("table", _methods(study, numbers))]
     made += [Block("table", [*parts, ["all", f"{total / 60:.1f}"]])]
-    return made + [Block("code", json.dumps(numbers["config"], indent=1))]
+    return made + [Block("json", json.dumps(numbers["config"], indent=1))]
 
 
 def _methods(study, numbers):
     """What each method was trained on, for how long, and how fast it answers."""
     rows = [["method", "labels", "minutes of training", "ms per test face"]]
-    for method, run in variants.methods(study).items():
+    for method, run in trained_models.methods(study).items():
         if method in numbers["speed_ms"]:
-            names = [run or method, f"{run}{variants.PRETRAIN}"]
+            names = [run or method, f"{run}{trained_models.PRETRAIN}"]
             minutes = sum(numbers["seconds"].get(name, 0) for name in names) / 60
             labels = "teacher" if "teacher" in method else "truth"
             rows.append([method, labels, f"{minutes:.1f}", f"{numbers['speed_ms'][method]:.1f}"])

@@ -8,9 +8,9 @@ import json
 import numpy as np
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.evaluation import tables
-from tf_nonlinear3dmm.studies import alignment, document, pictures
-from tf_nonlinear3dmm.studies.document import Block
+from tf_nonlinear3dmm.evaluation import document, sections, statistics, tables
+from tf_nonlinear3dmm.evaluation.document import Block
+from tf_nonlinear3dmm.studies import pictures
 
 MEASURES = {  # of evaluation.measures -> (title, factor)
     "nme": ("NME (%)", 1),
@@ -20,6 +20,8 @@ MEASURES = {  # of evaluation.measures -> (title, factor)
     "albedo L1 up to colour gain": ("albedo up to gain x 100", 100),
     "image L1 on the visible face": ("image x 100", 100),
 }
+
+CAPTIONS = {"albedo": "Albedo of the first test faces, on the mean face."}
 
 
 def compare(errors, seed=0):
@@ -34,26 +36,26 @@ def compare(errors, seed=0):
         the row is worse.
     """
     full = next(iter(errors.values()))
-    found = {}
+    effects = {}
     for row, own in errors.items():
-        found[row] = {}
+        effects[row] = {}
         for measure, (title, factor) in MEASURES.items():
             if measure not in own:
                 continue
             good = np.isfinite(own[measure]) & np.isfinite(full[measure])
             both = [factor * np.asarray(x)[good] for x in (own[measure], full[measure])]
-            found[row][title] = {
-                "mean": alignment.mean(both[0], seed),
-                "difference": alignment.mean(both[0] - both[1], seed),
+            effects[row][title] = {
+                "mean": statistics.mean(both[0], seed),
+                "difference": statistics.mean(both[0] - both[1], seed),
             }
-    return found
+    return effects
 
 
-def effect_rows(found):
+def effect_rows(effects):
     """The table for the docs: the full model's errors, and below how far each row is from them."""
-    titles = [*next(iter(found.values()))]
+    titles = [*next(iter(effects.values()))]
     rows = [["", *titles]]
-    for i, (row, measured) in enumerate(found.items()):
+    for i, (row, measured) in enumerate(effects.items()):
         cells = [measured[title] for title in titles]
         show = _change if i else lambda cell: tables.with_interval(cell["mean"])
         rows.append([row, *map(show, cells)])
@@ -66,12 +68,12 @@ def _change(cell):
     return f"**{text}**" if low > 0 or high < 0 else text
 
 
-def mean_rows(found):
+def mean_rows(effects):
     """The table of errors themselves."""
-    titles = [*next(iter(found.values()))]
+    titles = [*next(iter(effects.values()))]
     cells = {
         row: [tables.with_interval(m[title]["mean"]) for title in titles]
-        for row, m in found.items()
+        for row, m in effects.items()
     }
     return [["", *titles], *([row, *values] for row, values in cells.items())]
 
@@ -86,7 +88,7 @@ def write(study, errors, albedos, records, command):
         records: part -> its record, see `schedule.records`.
         command: that repeats the study.
     """
-    found = compare(errors, study.config.train.seed)
+    effects = compare(errors, study.config.train.seed)
     everywhere = np.ones_like(next(iter(albedos.values()))[..., :1])
     shown = pictures.textures(study, {**albedos, "visible": everywhere})
     pictures.keep(study, "albedo", shown)
@@ -98,15 +100,15 @@ def write(study, errors, albedos, records, command):
         Block("text", _setting(study.config, command)),
         Block("heading", "Difference to the full model"),
         Block("text", NOTE),
-        Block("table", effect_rows(found)),
+        Block("table", effect_rows(effects)),
         Block("heading", "Errors"),
-        Block("table", mean_rows(found)),
-        Block("figure", ("albedo", "Albedo of the first test faces, on the mean face.")),
+        Block("table", mean_rows(effects)),
+        *sections.figures(["albedo"], captions=CAPTIONS),
         Block("heading", "What it cost"),
         Block("table", cost),
-        Block("code", json.dumps(configs.to_dict(study.config), indent=1)),
+        Block("json", json.dumps(configs.to_dict(study.config), indent=1)),
     ]
-    numbers = {"rows": found, "seconds": seconds, "config": configs.to_dict(study.config)}
+    numbers = {"rows": effects, "seconds": seconds, "config": configs.to_dict(study.config)}
     study.file("report.json").write_text(json.dumps(numbers, indent=1) + "\n")
     study.file("report.md").write_text(document.to_markdown(blocks))
 

@@ -1,11 +1,9 @@
 """The models that are trained on images, by name: all alike but for what the name says."""
 
 import dataclasses
-import json
-import shutil
 
-from tf_nonlinear3dmm import configs, training
-from tf_nonlinear3dmm.studies import bases
+from tf_nonlinear3dmm.studies import runs
+from tf_nonlinear3dmm.studies.paper import linear_models
 from tf_nonlinear3dmm.studies.study import change
 
 PRETRAIN = "-pretrain"  # at the end of a name: finetuning is left out
@@ -59,7 +57,7 @@ def _weak(config):
 
 def _linear(study, config, source):
     """The linear 3DMM of the same encoder and losses."""
-    shape, albedo = bases.load(study, source, study.code_size)
+    shape, albedo = linear_models.load(study, source, study.code_size)
     face = study.face()
     decoder = dict(shape_decoder="linear", albedo_decoder="linear")
     sizes = dict(shape_code_size=len(shape.modes), albedo_code_size=len(albedo.modes))
@@ -72,7 +70,7 @@ def _linear(study, config, source):
 
 
 def train(study, name):
-    """Trains one model, or goes on with it; one that was pretrained alone begins from there.
+    """Trains one model, or resumes it; one that was pretrained alone begins from there.
 
     Args:
         study: `Study`.
@@ -82,35 +80,4 @@ def train(study, name):
         Whether it is finished.
     """
     config, arrays = configure(study, name)
-    return go_on(study, name, config, name + PRETRAIN, arrays)
-
-
-def go_on(study, name, config, start=None, arrays=None):
-    """Trains the run `name` of a `Config`, from the start or from where it stopped.
-
-    Args:
-        study: `Study`.
-        name: of the run.
-        config: `Config`.
-        start: name of a run whose last checkpoint this one begins from, if there is one.
-        arrays: bases of linear decoders.
-
-    Returns:
-        Whether it is finished.
-    """
-    folder = study.run(name)
-    if start and study.run(start).exists() and not (folder / "checkpoints").exists():
-        begin(study.run(start), folder, config)
-    return training.train(config, folder, bases=arrays).finished
-
-
-def begin(source, folder, config):
-    """Makes a run of `config` that goes on where the run in `source` stands."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(source / "checkpoints", part / "checkpoints")
-    if (source / "metrics.jsonl").exists():
-        shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
-    (part / "config.json").write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    return runs.train(study, name, config, name + PRETRAIN, arrays)

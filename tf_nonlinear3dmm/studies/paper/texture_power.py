@@ -10,15 +10,15 @@ import tensorflow as tf
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import (
+from tf_nonlinear3dmm.studies.paper import (
     autoencoder,
-    bases,
-    codes,
+    code_fitting,
+    linear_models,
     results,
     shape_power,
     texture_targets,
 )
-from tf_nonlinear3dmm.studies.alignment import BATCH
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
@@ -64,18 +64,18 @@ def measure_linear(study):
     rows = Rows(study, targets)
     for size in study.texture_codes:
         for model, name in shape_power.LINEAR.items():
-            basis = linear.truncate(bases.read(study, f"{name}-albedo"), size)
+            basis = linear.truncate(linear_models.read(study, f"{name}-albedo"), size)
             if len(basis.modes) in rows.tables["albedo"].get(model, {}):
                 continue  # it has no more modes than at the size before
-            found = linear.project(basis, targets.albedo, targets.layout)
+            codes = linear.project(basis, targets.albedo, targets.layout)
             photo = texture_targets.linear_photo(targets, basis)
-            rows.enter(model, len(basis.modes), linear.decode(basis, found), photo)
-        basis = gmm_prior.truncate(bases.read(study, "mixture-albedo"), size)
-        found = gmm_prior.project(basis, targets.albedo, targets.layout)[2]
-        rows.enter("Gaussian mixture", len(basis.modes), albedo=found)
-        basis = linear.truncate(bases.read(study, "wild-texture"), size)
-        found = linear.project(basis, targets.photo, targets.visible, ridge=1e-3)
-        rows.enter("Linear in the wild", len(basis.modes), photo=linear.decode(basis, found))
+            rows.enter(model, len(basis.modes), linear.decode(basis, codes), photo)
+        basis = gmm_prior.truncate(linear_models.read(study, "mixture-albedo"), size)
+        albedo = gmm_prior.project(basis, targets.albedo, targets.layout)[2]
+        rows.enter("Gaussian mixture", len(basis.modes), albedo=albedo)
+        basis = linear.truncate(linear_models.read(study, "wild-texture"), size)
+        codes = linear.project(basis, targets.photo, targets.visible, ridge=1e-3)
+        rows.enter("Linear in the wild", len(basis.modes), photo=linear.decode(basis, codes))
     results.keep_maps(study, "photo", 0, targets.photo[:SHOWN])
     results.keep_maps(study, "visible", 0, targets.visible[:SHOWN])
     rows.keep("linear")
@@ -83,7 +83,7 @@ def measure_linear(study):
 
 def measure_decoder(study, size):
     """Trains an albedo decoder on true albedos, and fits it to the test faces."""
-    split, oracle = study.split("train"), bases.read(study, "oracle-albedo")
+    split, oracle = study.split("train"), linear_models.read(study, "oracle-albedo")
     albedo = split["albedo"][split.rows]
     parts = np.array_split(albedo, -(-len(albedo) // 500))
     linear_codes = [linear.project(oracle, autoencoder.as_float(part)) for part in parts]
@@ -97,10 +97,10 @@ def measure_decoder(study, size):
         study.decoder_steps,
     )
     normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
-    found = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
+    codes = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
     targets = texture_targets.Targets(study)
     rows = Rows(study, targets)
-    fits = gradient(study, targets, trained.decode, found.mean(axis=0), found.std(axis=0))
+    fits = gradient(study, targets, trained.decode, codes.mean(axis=0), codes.std(axis=0))
     rows.enter("Nonlinear, trained in 3D", size, *fits)
     rows.keep(f"3d-{size}")
 
@@ -114,12 +114,12 @@ def measure_run(study, size):
     fits = gradient(study, targets, model.decode_albedo, mean, std)
     rows.enter("Nonlinear, by gradient", size, *fits)
     image_size, split = config.model.image_size, study.split("test")
-    found = [
+    reconstructions = [
         model(batch["image"])
         for batch in data.in_order(split, image_size, BATCH, ["image"], targets.rows)
     ]
     albedo, texture = (
-        np.concatenate([getattr(part, field).numpy() for part in found])
+        np.concatenate([getattr(part, field).numpy() for part in reconstructions])
         for field in ("albedo_map", "texture")
     )
     gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
@@ -135,7 +135,7 @@ def gradient(study, targets, decode, mean, std):
     budget = (study.fit_steps, RATE, BATCH)
     start = np.repeat(mean[np.newaxis], len(targets.rows), axis=0)
     goal = targets.albedo, targets.layout
-    _, albedo = codes.fit(lambda z, rows: decode(z), *goal, start, std, *budget)
+    _, albedo = code_fitting.fit(lambda z, rows: decode(z), *goal, start, std, *budget)
     light = texture_targets.best_light(targets, np.asarray(decode(tf.constant(start))))
     harmonics = targets.harmonics
 
@@ -147,5 +147,5 @@ def gradient(study, targets, decode, mean, std):
 
     both = np.concatenate([start, light.reshape(len(light), 27)], axis=1)
     scale = np.concatenate([std, np.full(27, LIGHT_STD, np.float32)])
-    _, photo = codes.fit(lit, targets.photo, targets.visible, both, scale, *budget)
+    _, photo = code_fitting.fit(lit, targets.photo, targets.visible, both, scale, *budget)
     return albedo, photo

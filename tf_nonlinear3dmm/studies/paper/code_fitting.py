@@ -30,7 +30,7 @@ def fit(decode, targets, weights, start, scale, steps=300, rate=0.05, batch=32):
     moved = tf.Variable(tf.zeros_like(start[:batch]))
     origin = tf.Variable(start[:batch], trainable=False)
     scale = tf.constant(scale, tf.float32)
-    optimizer = keras.optimizers.Adam(rate)
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
     optimizer.build([moved])
     initial = [np.asarray(v) for v in optimizer.variables]
 
@@ -41,7 +41,7 @@ def fit(decode, targets, weights, start, scale, steps=300, rate=0.05, batch=32):
             loss = tf.reduce_sum(error) / (tf.reduce_sum(weight) + 1e-9) * target.shape[0]
         optimizer.apply_gradients([(tape.gradient(loss, moved), moved)])
 
-    found, decoded = [], []
+    fitted, decoded = [], []
     for first in range(0, count, batch):
         rows = np.minimum(np.arange(first, first + batch), count - 1)  # the last batch repeats
         for variable, value in zip(optimizer.variables, initial, strict=True):
@@ -51,11 +51,10 @@ def fit(decode, targets, weights, start, scale, steps=300, rate=0.05, batch=32):
         target = tf.constant(np.asarray(targets[rows], np.float32))
         weight = weights if len(weights) == 1 else weights[rows]
         weight = tf.constant(np.broadcast_to(weight, target.shape), tf.float32)
-        for i in range(steps):
-            optimizer.learning_rate.assign(rate * 0.5 * (1 + np.cos(np.pi * i / steps)))
+        for _ in range(steps):
             step(tf.constant(rows), target, weight)
         real = min(batch, count - first)
         codes = origin + scale * moved
-        found.append(codes.numpy()[:real])
+        fitted.append(codes.numpy()[:real])
         decoded.append(np.asarray(decode(codes, tf.constant(rows)))[:real])
-    return np.concatenate(found), np.concatenate(decoded)
+    return np.concatenate(fitted), np.concatenate(decoded)

@@ -1,7 +1,6 @@
 """What parts have measured, kept until the report is written: whatever is there can be reported."""
 
 import json
-import os
 
 import numpy as np
 
@@ -18,10 +17,7 @@ def keep(study, part, rows):
         model: {str(size): np.asarray(errors).tolist() for size, errors in by_size.items()}
         for model, by_size in rows.items()
     }
-    path = study.file(f"results/{part}.json")
-    whole = path.with_suffix(".part")
-    whole.write_text(json.dumps(lists) + "\n")
-    os.replace(whole, path)
+    study.write_json(f"results/{part}.json", lists)
 
 
 def table(study, kind, models):
@@ -29,14 +25,14 @@ def table(study, kind, models):
 
     `models` says which rows come in which order; those that nothing has measured are left out.
     """
-    found = {}
+    rows = {}
     for path in sorted((study.folder / "results" / kind).glob("*.json")):
         for model, by_size in json.loads(path.read_text()).items():
-            found.setdefault(model, {}).update(by_size)
+            rows.setdefault(model, {}).update(by_size)
     return {
-        model: {size: np.array(found[model][size]) for size in sorted(found[model], key=int)}
+        model: {size: np.array(rows[model][size]) for size in sorted(rows[model], key=int)}
         for model in models
-        if model in found
+        if model in rows
     }
 
 
@@ -48,5 +44,5 @@ def keep_maps(study, model, size, maps):
 
 def maps(study, models):
     """Model -> what `keep_maps` kept at its largest code size, of those that have some."""
-    found = {m: sorted((study.folder / "results/maps" / m).glob("*.npy")) for m in models}
-    return {m: np.load(paths[-1]).astype(np.float32) for m, paths in found.items() if paths}
+    files = {m: sorted((study.folder / "results/maps" / m).glob("*.npy")) for m in models}
+    return {m: np.load(paths[-1]).astype(np.float32) for m, paths in files.items() if paths}
