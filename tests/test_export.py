@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import tf_nonlinear3dmm as n3
 from tf_nonlinear3dmm import configs, serving
+from tf_nonlinear3dmm import weights as weights_lib
 from tf_nonlinear3dmm.core import command_line
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
