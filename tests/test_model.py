@@ -81,7 +81,7 @@ def test_images_with_a_value_that_is_not_in_range_are_refused(model, bad):
         model.reconstruct(images)
 
 
-def test_silhouette_gradient_makes_outlines_soft():
+def test_silhouette_gradient_antialiases():
     hard, soft = make(), make()
     soft.set_weights(hard.get_weights())
     soft.config = dataclasses.replace(TINY, silhouette_gradient=True)
@@ -150,8 +150,8 @@ def test_offsets_per_vertex_are_spread_over_the_shape_map():
     model = make("cvpr18")
     shape_map, vertices = model.decode_shape(np.random.rand(1, 16).astype(np.float32))
     offsets = vertices[0].numpy() - model.face.mean_vertices
-    corners = offsets[model.tensors.texel_vertices]
-    expected = np.einsum("hwk,hwkc->hwc", model.tensors.texel_weights, corners)
+    corners = offsets[model.uv_layout.texel_vertices]
+    expected = np.einsum("hwk,hwkc->hwc", model.uv_layout.texel_weights, corners)
     np.testing.assert_allclose(shape_map[0], expected, atol=1e-6)
 
 

@@ -5,12 +5,12 @@ import scenes
 import tensorflow as tf
 
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 B, H, W, HU, WU = 2, 9, 11, 6, 8
 SIZE = (H, W)
 PATCH = scenes.patch()
-FACE = renderer.face_tensors(PATCH, (HU, WU))
+FACE = uv_layout.build(PATCH, (HU, WU))
 
 
 def random_scene(seed=0, dtype=np.float64):
@@ -25,11 +25,11 @@ def random_scene(seed=0, dtype=np.float64):
 
 
 def head(size, uv_size, yaw=0.0):
-    """The embedded face from the front: `FaceTensors`, vertices, projection."""
+    """The embedded face from the front: `UVLayout`, vertices, projection."""
     face = FaceModel.load("makehuman")
     pose = (np.array([k], np.float32) for k in (yaw, 0, 0, size * 0.4))
     projection = camera.compose(*pose, np.full([1, 2], (size - 1) / 2, np.float32))
-    return renderer.face_tensors(face, uv_size), face.mean_vertices[np.newaxis], projection
+    return uv_layout.build(face, uv_size), face.mean_vertices[np.newaxis], projection
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -50,9 +50,8 @@ def test_render_agrees_with_a_loop(dtype):
 def test_a_flat_square_by_hand():
     # Four vertices at the pixels (1, 1) to (3, 3): the 3 x 3 texture lands on the pixels.
     uv = np.float32([[0, 0], [0, 1], [1, 1], [1, 0]])
-    face = renderer.FaceTensors(
-        *[np.int32([[0, 1, 2], [0, 2, 3]])] * 2, uv, *[np.zeros([3, 3, 3], np.int32)] * 2,
-        np.zeros([3, 3], np.int32), None,
+    face = uv_layout.UVLayout(
+        *[np.int32([[0, 1, 2], [0, 2, 3]])] * 3, uv, np.zeros([3, 3], np.int32), *[None] * 4,
     )  # fmt: skip
     vertices = np.array([[[-1.0, 1, 0], [-1, -1, 0], [1, -1, 0], [1, 1, 0]]])
     projection = np.array([[[1.0, 0, 0, 2], [0, -1.0, 0, 2]]])
@@ -67,14 +66,14 @@ def test_a_flat_square_by_hand():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_soft_outlines_keep_the_colour_and_thin_the_mask(dtype):
+def test_antialiased_silhouettes_keep_the_colour_and_thin_the_mask(dtype):
     scene = random_scene(dtype=dtype)
-    hard, soft = (renderer.render(*scene, FACE, SIZE, soft_outlines=k) for k in (False, True))
+    hard, soft = (renderer.render(*scene, FACE, SIZE, antialiased=k) for k in (False, True))
     for b in range(B):
         seen = hard.fragments.triangle_id[b].numpy(), hard.fragments.depth[b].numpy()
         points = hard.image_points[b].numpy().astype(float)
         layers = np.concatenate([hard.image[b], hard.mask[b]], axis=-1).astype(float)
-        expected = reference.soften(layers, *seen, points, PATCH.triangles)
+        expected = reference.antialias(layers, *seen, points, PATCH.triangles)
         covered = soft.image[b] * soft.mask[b]
         np.testing.assert_allclose(covered, expected[..., :3], atol=2e-5)
         np.testing.assert_allclose(soft.mask[b], expected[..., 3:], atol=2e-5)
@@ -119,15 +118,15 @@ def test_the_image_follows_a_crop():
     np.testing.assert_allclose(part, wide[:, 1:, 2:], atol=1e-9)
 
 
-def test_face_tensors_fill_the_map():
+def test_the_layout_fills_the_map():
     face, vertices, _ = head(32, (24, 28))
     covered = face.texel_triangle >= 0
     assert 0.7 < covered.mean() <= 1
     np.testing.assert_allclose(face.texel_weights.sum(axis=-1), 1, atol=1e-5)
-    uv = renderer.to_texels(face.uv[np.newaxis], face)[0].numpy()
+    uv = uv_layout.to_texels(face.uv[np.newaxis], face)[0].numpy()
     x, y = np.meshgrid(np.linspace(0, 1, 28), np.linspace(0, 1, 24))
     np.testing.assert_allclose(uv[covered], np.stack([x, y], axis=-1)[covered], atol=1e-5)
-    assert np.isfinite(renderer.to_texels(vertices, face)).all()
+    assert np.isfinite(uv_layout.to_texels(vertices, face)).all()
 
 
 def test_the_mirrored_head_under_a_mirrored_texture_is_the_mirrored_image():
@@ -156,7 +155,7 @@ def test_degenerate_faces_have_finite_gradients():
     vertices[1, :, 2], vertices[1, :, 0] = 0, 0  # on a line
 
     def run(*scene):
-        found = renderer.render(*scene, FACE, SIZE, soft_outlines=True)
+        found = renderer.render(*scene, FACE, SIZE, antialiased=True)
         return found.image, found.mask, found.texture
 
     for gradient in scenes.gradients(run, vertices, albedo, projection, illumination):
@@ -191,4 +190,4 @@ def test_refusals():
     with pytest.raises(ValueError, match=r"`projection` must have shape \[B, 2, 4\].* got"):
         renderer.render(vertices, albedo, projection[:, :, :3], illumination, FACE, SIZE)
     with pytest.raises(ValueError, match=r"`attributes` must have shape \[B, V, C\], got"):
-        renderer.to_texels(vertices[0], FACE)
+        uv_layout.to_texels(vertices[0], FACE)

@@ -16,7 +16,7 @@ from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.networks.encoder import Encoder
-from tf_nonlinear3dmm.rendering import rasterizer, renderer, sampling
+from tf_nonlinear3dmm.rendering import rasterizer, renderer, sampling, uv_layout
 
 
 class Reconstruction(NamedTuple):
@@ -92,7 +92,7 @@ class Nonlinear3DMM(keras.Model):
 
     Attributes:
         face: the `FaceModel`.
-        tensors: its `renderer.FaceTensors` for `config.uv_size`.
+        uv_layout: its `uv_layout.UVLayout` for `config.uv_size`.
         encoder, shape_decoder, albedo_decoder: the three networks.
     """
 
@@ -109,7 +109,7 @@ class Nonlinear3DMM(keras.Model):
         super().__init__(name="nonlinear_3dmm")
         self.config = config
         self.face = FaceModel.load(config.face_model) if face is None else face
-        self.tensors = renderer.face_tensors(self.face, config.uv_size)
+        self.uv_layout = uv_layout.build(self.face, config.uv_size)
         self.encoder = Encoder(config, projection_mean, projection_std)
         self.shape_decoder = _shape_decoder(config, len(self.face.mean_vertices), linear_shape)
         self.albedo_decoder = _albedo_decoder(config, linear_albedo)
@@ -164,12 +164,12 @@ class Nonlinear3DMM(keras.Model):
         """
         offsets = self.face.shape_scale * self.shape_decoder(shape_code, training=training)
         if self.config.shape_decoder == "conv":
-            points = sampling.texels(self.tensors.uv, self.config.uv_size)
+            points = sampling.texels(self.uv_layout.uv, self.config.uv_size)
             batch = tf.shape(offsets)[0]
             points = tf.tile(points[tf.newaxis], [batch, 1, 1])
             shape_map, offsets = offsets, sampling.bilinear(offsets, points)
         else:
-            shape_map = renderer.to_texels(offsets, self.tensors)
+            shape_map = uv_layout.to_texels(offsets, self.uv_layout)
         return shape_map, self.face.mean_vertices + offsets
 
     def decode_albedo(self, albedo_code, training=False):
@@ -179,7 +179,7 @@ class Nonlinear3DMM(keras.Model):
     def offset_maps(self, vertices):
         """Vertices `[B, V, 3]` as what the shape decoder gives, over `shape_scale`."""
         offsets = (vertices - self.face.mean_vertices) / self.face.shape_scale
-        return renderer.to_texels(offsets, self.tensors)
+        return uv_layout.to_texels(offsets, self.uv_layout)
 
     def label_codes(self, vertices, albedo_map):
         """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`; needs `linear_part`."""
@@ -200,7 +200,7 @@ class Nonlinear3DMM(keras.Model):
             albedo_map,
             projection,
             illumination,
-            self.tensors,
+            self.uv_layout,
             image_size,
             self.config.silhouette_gradient,
         )
@@ -225,7 +225,7 @@ class Nonlinear3DMM(keras.Model):
             albedo_map,
             codes.projection,
             codes.illumination,
-            self.tensors,
+            self.uv_layout,
             (size, size) if draw else None,
             self.config.silhouette_gradient,
         )

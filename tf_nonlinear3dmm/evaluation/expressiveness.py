@@ -110,8 +110,8 @@ def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
     albedo = model.decode_albedo(tf.constant(albedo_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
     if not model.config.lighting:  # its texture has the light in it
-        fragments = visualize.see(vertices, projection, model.tensors, TILE)
-        return visualize.to_uint8(visualize.paint(albedo, fragments, model.tensors))
+        fragments = visualize.see(vertices, projection, model.uv_layout, TILE)
+        return visualize.to_uint8(visualize.paint(albedo, fragments, model.uv_layout))
     light = np.repeat(lamp([0]), len(shape_code), 0) if light is None else light
     fine, size = camera.crop(projection, 0.0, 0.0, float(visualize.FINE)), visualize.FINE * TILE
     rendering = model.render(vertices, albedo, fine, tf.constant(light), (size, size))
@@ -123,7 +123,7 @@ def clay(model, shape_code, yaw_deg=-15.0):
     """uint8 pictures of bare shapes."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
-    return visualize.mesh(vertices, projection, model.tensors, TILE)
+    return visualize.mesh(vertices, projection, model.uv_layout, TILE)
 
 
 def walks(model, chosen, people):

@@ -152,11 +152,11 @@ def _appearance(model, result, labels):
     }
     if "albedo" in labels and model.config.lighting:
         albedo, true = result.albedo_map.numpy(), labels["albedo"]
-        layout = (np.asarray(model.tensors.texel_triangle) >= 0)[None, :, :, None]
-        gain = metrics.best_gain(albedo, true, layout)
-        numbers["albedo L1", MODEL] = metrics.masked_l1(albedo, true, layout)
+        covered = (np.asarray(model.uv_layout.texel_triangle) >= 0)[None, :, :, None]
+        gain = metrics.best_gain(albedo, true, covered)
+        numbers["albedo L1", MODEL] = metrics.masked_l1(albedo, true, covered)
         numbers["albedo L1 up to colour gain", MODEL] = metrics.masked_l1(
-            gain * albedo, true, layout
+            gain * albedo, true, covered
         )
     if "illumination" in labels and model.config.lighting:
         error = metrics.light_error(result.illumination, labels["illumination"])

@@ -54,15 +54,15 @@ def vertex_normals(vertices, triangles, normal_triangles=None):
     a, b, c = tf.unstack(triangles, axis=1)
 
     def edge(start, end):  # [T, B] in x, y and z
-        pairs = sparse.Int64.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
+        pairs = sparse.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
         weights = tf.concat([one, -one], axis=0)
-        edges = sparse.spread(pairs, weights, by_vertex, count)
+        edges = sparse.matmul(pairs, weights, by_vertex, count)
         return tf.unstack(tf.reshape(edges, [count, 3, -1]), axis=1)
 
     (ux, uy, uz), (vx, vy, vz) = edge(a, b), edge(a, c)
     areas = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]
-    pairs = sparse.Int64.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
-    normals = sparse.spread(
+    pairs = sparse.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
+    normals = sparse.matmul(
         pairs, tf.tile(one, [3]), tf.reshape(tf.stack(areas, axis=1), [count, -1]), shape[1]
     )
     normals = tf.transpose(tf.reshape(normals, [shape[1], 3, -1]), [2, 0, 1])
@@ -114,10 +114,10 @@ def shade(albedo, normals, illumination):
 
 
 def directional(towards, strength=1.0):
-    """Illumination by a far lamp: about `strength` where a surface faces it, about 0 behind.
+    """Illumination by a distant light: about `strength` where a surface faces it, about 0 behind.
 
     Args:
-        towards: `[B, 3]` directions to the lamp in the camera frame, of any length.
+        towards: `[B, 3]` directions to the light in the camera frame, of any length.
         strength: number, or `[B, 1]` or `[B, 3]` colours.
 
     Returns:
@@ -125,8 +125,8 @@ def directional(towards, strength=1.0):
     """
     towards = _unit(tf.convert_to_tensor(towards))
     shapes.check(towards=(towards, "B 3"))
-    # A lamp is the harmonics at its direction; the basis carries Lambert's convolution beside them
-    # (pi, 2 pi / 3, pi / 4), but for pi at the first.
+    # Such a light is the harmonics at its direction; the basis carries Lambert's convolution beside
+    # them (pi, 2 pi / 3, pi / 4), but for pi at the first.
     factors = [1 / math.pi] + [2 * math.pi / 3] * 3 + [math.pi / 4] * 5
     coefficients = sh_basis(towards) / tf.constant(factors, towards.dtype)
     colours = tf.ones_like(towards) * strength

@@ -23,7 +23,7 @@ from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Reconstruction
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer, unwrap, upsampling, visualize
+from tf_nonlinear3dmm.rendering import camera, lighting, unwrap, upsampling, uv_layout, visualize
 from tf_nonlinear3dmm.serving import names
 
 TEXTURES = ("photo", "albedo", "lit")
@@ -181,17 +181,17 @@ def texture_map(portrait, photo, model, texture):
     lit = _lit(portrait.result, model)
     if texture == "lit":
         return lit[0].numpy()
-    tensors = upsampling.tensors(model)
-    size = int(2 * max(tensors.texel_triangle.shape))
+    layout = upsampling.fine_layout(model)
+    size = int(2 * max(layout.texel_triangle.shape))
     square = crop.grow(portrait.square, AROUND)
     photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
     projection = crop.projection(portrait.projection[np.newaxis], square, size)
     vertices = portrait.result.vertices
-    colours, seen = unwrap.unwrap(image, vertices, projection, tensors)
-    normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
+    colours, seen = unwrap.unwrap(image, vertices, projection, layout)
+    normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     towards = tf.matmul(normals, camera.rotation(projection), transpose_b=True)[..., 2:]
-    weight = _feather(seen[0].numpy(), renderer.to_texels(towards, tensors)[0].numpy())
+    weight = _feather(seen[0].numpy(), uv_layout.to_texels(towards, layout)[0].numpy())
     fallback = _matched(lit[0].numpy(), colours[0].numpy(), weight)
     return weight * colours[0].numpy() + (1 - weight) * fallback
 
@@ -230,13 +230,13 @@ def overview(faces, model):
 
 def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
-    face, result = upsampling.tensors(model), portrait.result
+    layout, result = upsampling.fine_layout(model), portrait.result
     k = PICTURE / model.config.image_size
     photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
     image = image.numpy()
     projection = camera.crop(result.projection, 0.0, 0.0, k)
-    seen = visualize.see(result.vertices, projection, face, PICTURE)
+    seen = visualize.see(result.vertices, projection, layout, PICTURE)
     light = None
     if result.illumination is not None:
         lamp = lighting.directional(tf.constant([LAMP]))
@@ -245,13 +245,13 @@ def _row(portrait, photo, model):
         light = 1.3 * strength * (lamp + ambient)
     relit = upsampling.texture(model, result.albedo_map, result.vertices, projection, light)
     front = visualize.frontal(result.vertices, PICTURE)
-    ahead = visualize.see(result.vertices, front, face, PICTURE)
+    ahead = visualize.see(result.vertices, front, layout, PICTURE)
     columns = [
         image,
         visualize.overlay(image, result.landmarks, k=k),
-        visualize.paint(_lit(result, model), seen, face, image),
-        visualize.mesh(result.vertices, projection, face, PICTURE, fragments=seen),
-        visualize.paint(result.albedo_map, ahead, model.tensors),
-        visualize.paint(relit, seen, face),
+        visualize.paint(_lit(result, model), seen, layout, image),
+        visualize.mesh(result.vertices, projection, layout, PICTURE, fragments=seen),
+        visualize.paint(result.albedo_map, ahead, model.uv_layout),
+        visualize.paint(relit, seen, layout),
     ]
     return np.stack([visualize.to_uint8(c) for c in columns], axis=1)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import keras_state
 from tf_nonlinear3dmm.networks import decoders
-from tf_nonlinear3dmm.rendering import renderer, sampling
+from tf_nonlinear3dmm.rendering import sampling, uv_layout
 
 HIDDEN = 256
 
@@ -128,5 +128,5 @@ def _encoder(inputs, code_size):
 
 def texel_weights(face, uv_size):
     """`[Hu, Wu, 1]`: 1 where the UV layout covers the map."""
-    tensors = renderer.face_tensors(face, uv_size)
-    return (np.asarray(tensors.texel_triangle) >= 0).astype(np.float32)[..., np.newaxis]
+    layout = uv_layout.build(face, uv_size)
+    return (np.asarray(layout.texel_triangle) >= 0).astype(np.float32)[..., np.newaxis]
