@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from tf_nonlinear3dmm.face import ASSET, load_population, load_skins
+from tf_nonlinear3dmm.face import ASSET, load_population, load_skins, normals
 from tf_nonlinear3dmm.face import skins as stored_skins
 from tf_nonlinear3dmm.face.build import (
     assemble,
@@ -97,8 +97,8 @@ def test_per_vertex_facts_follow_from_the_stored_face(people):
 @pytest.mark.slow
 def test_ambient_occlusion_follows_from_the_stored_face(people):
     points, triangles = people.mean.astype(float), people.tri.astype(int)
-    normals = features.vertex_normals(points, triangles[people.face_label < 4])
-    seen = features.ambient_occlusion(points, triangles, normals)
+    outward = normals.vertex_normals(points, triangles[people.face_label < 4])
+    seen = features.ambient_occlusion(points, triangles, outward)
     seen = (seen + seen[people.mirror]) / 2
     np.testing.assert_allclose(seen, people.mask_ao / 255, atol=0.03)
 
@@ -150,7 +150,9 @@ def cube():
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
     faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     mirror = np.array([4, 5, 6, 7, 0, 1, 2, 3])
-    mesh = polygons.Mesh(scipy.sparse.eye(8).tocsr(), faces, np.zeros(6, int), mirror, np.arange(8))
+    mesh = polygons.PolygonMesh(
+        scipy.sparse.eye(8).tocsr(), faces, np.zeros(6, int), mirror, np.arange(8)
+    )
     return mesh, corners
 
 

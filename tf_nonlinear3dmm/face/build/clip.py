@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from tf_nonlinear3dmm.face.build.polygons import (
-    Mesh,
+    PolygonMesh,
     border_loops,
     edges_of,
     keep_vertices,
@@ -56,7 +56,7 @@ def clip(mesh, points):
     of_edge = {edge: count + i for i, edge in enumerate(crossing)}
     flip = mesh.mirror
     cut_mirror = [of_edge[int(flip[a]), int(flip[b])] for a, b in crossing]
-    result = Mesh(
+    result = PolygonMesh(
         scipy.sparse.vstack([mesh.operator, cut]).tocsr(),
         polygons,
         np.array(labels),

@@ -58,15 +58,6 @@ def texture_mask(base, island, operator, image):
     return np.clip(value, 0, 1) * (operator @ known > 1 - 1e-6)
 
 
-def vertex_normals(points, triangles):
-    """Unit normals `[V, 3]`, weighted by area."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], np.cross(b - a, c - a))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def ambient_occlusion(points, triangles, normals, directions=160, size=256):
     """The part of cosine-weighted sky that each vertex sees, `[V]`, by depth images."""
     points = points - points.mean(axis=0)

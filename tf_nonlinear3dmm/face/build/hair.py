@@ -26,7 +26,7 @@ SKULL = (33, 64)  # rows of polar angle from +y, columns of turn from +z towards
 
 
 def build(tarball, wheel_path):
-    """All arrays of the asset, as a dict; see `face_model.hair` for their meaning.
+    """All arrays of the asset, as a dict; see `face.hair` for their meaning.
 
     Args:
         tarball: path of `assets_package.TARBALL`.

@@ -6,7 +6,7 @@ Labels: 0 skin, 1 mouth sheet, 2 left eye, 3 right eye.
 import numpy as np
 import scipy.sparse
 
-from tf_nonlinear3dmm.face.build.polygons import Mesh, keep_vertices, rows_to_operator
+from tf_nonlinear3dmm.face.build.polygons import PolygonMesh, keep_vertices, rows_to_operator
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = range(4)
 EYE_BASE = {LEFT_EYE: 14598, RIGHT_EYE: 14670}
@@ -37,7 +37,7 @@ def face_parts(base):
     operator = scipy.sparse.vstack([hm08, rows]).tocsr()
     mirror = np.concatenate([base.mirror, sheet_mirror])
     original = np.append(np.arange(len(base.vertices)), np.full(len(sheet_mirror), -1))
-    mesh = Mesh(operator, polygons, np.array(labels), mirror, original)
+    mesh = PolygonMesh(operator, polygons, np.array(labels), mirror, original)
     return keep_vertices(mesh, np.unique(np.concatenate([np.array(p) for p in polygons])))
 
 
