@@ -2,7 +2,7 @@
 
 python tests/few_steps.py PRESET STEPS REPLICAS OUT.npz
 
-PRESET+soft is the preset with soft outlines.
+PRESET+soft is the preset with antialiased silhouettes.
 """
 
 import dataclasses

@@ -196,7 +196,7 @@ def test_the_linear_part_draws_the_maps_it_was_set_to(make, low, high):
     assert codes.shape == (40, TINY.shape_code_size)
     np.testing.assert_allclose(np.std(codes[:, :5], axis=0, ddof=1), 1, atol=1e-3)
     others = smooth_maps(10, low, high, seed=1)
-    bound = 0.02 * (high - low)  # `BOUND` and the clipping of large codes
+    bound = 0.02 * (high - low)  # `uv_decoder._BOUND` and the clipping of large codes
     for some in (maps, others):
         drawn = decoder(decoder.encode(some))
         assert np.abs(drawn - some).mean() < bound / 4 and np.abs(drawn - some).max() < bound

@@ -78,7 +78,7 @@ def test_unequal_parts_of_a_batch_draw_what_one_does(monkeypatch):
 
     assert len(rasterizer._part_ends(points, H * W)) == 1
     whole = draw()
-    monkeypatch.setattr(rasterizer, "LEAST_PART", 1)
+    monkeypatch.setattr(rasterizer, "_LEAST_PART", 1)
     assert rasterizer._part_ends(points, H * W) == [(0, 2), (2, 4), (4, 7)]
     assert_alike(draw(), whole)
 

@@ -8,14 +8,14 @@ from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.networks.layers import BatchNorm, block, deconvolution, dense
 
-BOUND = 0.99  # of tanh, so that its inverse stays small
-SEED = 10  # channels of the smallest map, in multiples of `width`
+_BOUND = 0.99  # of tanh, so that its inverse stays small
+_SEED = 10  # channels of the smallest map, in multiples of `width`
 # Channels in multiples of `width` after each transposed convolution, one row per scale; the first
 # of a row doubles the map. FConv52 ... FConv12 of the paper; FConv11 makes the three outputs.
-FULL = ((5, 8), (8, 4, 6), (6, 3, 4), (4, 2, 2), (2, 1))
+_FULL = ((5, 8), (8, 4, 6), (6, 3, 4), (4, 2, 2), (2, 1))
 # For CPUs: two transposed convolutions per scale, one at the two largest, where they cost most; a
 # small map uses the last rows only.
-LIGHT = ((8, 8), (6, 6), (4, 4), (2,), (1,))
+_LIGHT = ((8, 8), (6, 6), (4, 4), (2,), (1,))
 
 
 def sizes(uv_size):
@@ -24,7 +24,7 @@ def sizes(uv_size):
     The smallest has 6 to 11 texels on its shorter side, unless five doublings are not enough.
     """
     maps = [tuple(uv_size)]
-    while min(maps[0]) >= 12 and len(maps) <= len(FULL):
+    while min(maps[0]) >= 12 and len(maps) <= len(_FULL):
         height, width = maps[0]
         maps.insert(0, ((height + 1) // 2, (width + 1) // 2))
     return maps
@@ -34,9 +34,9 @@ def plan(config):
     """The transposed convolutions but the last: a list of (channels, size of the map after it)."""
     maps = sizes(config.uv_size)
     if config.plan == "full":
-        stages, maps = FULL, [maps[0]] * (len(FULL) + 1 - len(maps)) + maps
+        stages, maps = _FULL, [maps[0]] * (len(_FULL) + 1 - len(maps)) + maps
     else:
-        stages = LIGHT[len(LIGHT) + 1 - len(maps) :]
+        stages = _LIGHT[len(_LIGHT) + 1 - len(maps) :]
     steps = zip(stages, maps[1:], strict=True)
     return [(m * config.width, size) for stage, size in steps for m in stage]
 
@@ -61,7 +61,7 @@ class UVDecoder(keras.layers.Layer):
     def __init__(self, config, code_size, name):
         super().__init__(name=name)
         self.code_size = code_size
-        self.seed_shape = [-1, *sizes(config.uv_size)[0], SEED * config.width]
+        self.seed_shape = [-1, *sizes(config.uv_size)[0], _SEED * config.width]
         # A code that is small beside the biases that training adds would hardly matter after the
         # normalisation: the light plan starts with a seed of variance 1.
         std = 0.02 if config.plan == "full" else code_size**-0.5
@@ -140,14 +140,14 @@ class UVDecoder(keras.layers.Layer):
         return self.scale**2 * tf.reduce_mean(tf.square(self.linear_modes.value), axis=[1, 2, 3])
 
     def _before_tanh(self, maps):
-        return before_tanh((maps - self.shift) / self.scale)
+        return _before_tanh((maps - self.shift) / self.scale)
 
 
-def before_tanh(maps):
+def _before_tanh(maps):
     """The inverse of tanh for maps in [-1, 1], finite at the ends and beyond; NumPy or TensorFlow.
 
     Few labels are beyond: a wide open mouth on an extreme face.
     """
     if isinstance(maps, np.ndarray):
-        return np.arctanh(BOUND * np.clip(maps, -1, 1), dtype=np.float32)
-    return tf.atanh(BOUND * tf.clip_by_value(maps, -1.0, 1.0))
+        return np.arctanh(_BOUND * np.clip(maps, -1, 1), dtype=np.float32)
+    return tf.atanh(_BOUND * tf.clip_by_value(maps, -1.0, 1.0))

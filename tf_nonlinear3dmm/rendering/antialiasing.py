@@ -28,10 +28,10 @@ import tensorflow as tf
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import scanlines, sparse
 
-INT64 = False  # see `sparse`; silhouette edges are few, and int64 gains nothing
+_INT64 = False  # see `sparse`; silhouette edges are few, and int64 gains nothing
 
 
-class Crossings(NamedTuple):
+class _Crossings(NamedTuple):
     """Where outlines pass between two neighbouring pixels; `[N]` each.
 
     Attributes:
@@ -127,7 +127,7 @@ def _outlines(points, triangles, neighbours):
 
 
 def _crossings(points, image, start, end, fragments, axis):
-    """`Crossings` of the outlines with rows of pixels, `axis` 0, or with columns, 1."""
+    """`_Crossings` of the outlines with rows of pixels, `axis` 0, or with columns, 1."""
     shape = tf.shape(fragments.triangle_id)
     height, width = (tf.cast(size, points.dtype) for size in tf.unstack(shape[1:]))
     lowest, highest, length = ((0, height - 1, width), (1 - width, 0, height))[axis]
@@ -140,7 +140,7 @@ def _crossings(points, image, start, end, fragments, axis):
 
     edge = tf.range(tf.size(count))
     start_edge = sparse.pairs(tf.zeros_like(edge), edge)
-    place, edge = tf.unstack(sparse.ranges(start_edge, count, INT64), axis=1)
+    place, edge = tf.unstack(sparse.ranges(start_edge, count, _INT64), axis=1)
     across = sparse.gather(first, edge) + tf.cast(place - 1, points.dtype)
     image, start, end = (sparse.gather(k, edge) for k in (image, start, end))
     step = -tf.sign(sparse.gather(rise, edge))
@@ -150,13 +150,13 @@ def _crossings(points, image, start, end, fragments, axis):
     along = tf.where(step > 0, tf.floor(where), tf.math.ceil(where))
     within = (tf.minimum(along, along + step) >= 0) & (tf.maximum(along, along + step) < length)
     near, far = _pixels(image, along, across, step, shape, axis)
-    crossings = Crossings(near, far, start, end, along, across, step)
+    crossings = _Crossings(near, far, start, end, along, across, step)
     crossings = _select(crossings, sparse.flatnonzero(within))
     return _outermost(_visible(crossings, points, fragments, axis), points, axis)
 
 
 def _select(crossings, rows):
-    return Crossings(*(sparse.gather(field, rows) for field in crossings))
+    return _Crossings(*(sparse.gather(field, rows) for field in crossings))
 
 
 def _pixels(image, along, across, step, shape, axis):
@@ -184,7 +184,7 @@ def _outermost(crossings, points, axis):
     distinct, segment = tf.unique(pair)
     rank = tf.cast(-_share(crossings, points, axis) * 2.0**24, tf.int32)
     ranked = sparse.pairs(tf.range(tf.size(rank)), rank)
-    return _select(crossings, sparse.segment_argmin(ranked, segment, tf.size(distinct), INT64))
+    return _select(crossings, sparse.segment_argmin(ranked, segment, tf.size(distinct), _INT64))
 
 
 def _blend(colours, points, crossings, axis):

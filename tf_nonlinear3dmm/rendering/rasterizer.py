@@ -19,8 +19,8 @@ from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import scanlines, sparse, visibility
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
-MOST_PARTS = 8  # of a batch
-LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
+_MOST_PARTS = 8  # of a batch
+_LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
 
 
 class Fragments(NamedTuple):
@@ -151,7 +151,7 @@ def _part_ends(images, pixels):
     batch = images.shape[0]
     count = 2
     if batch is not None:
-        count = max(1, min(MOST_PARTS, batch // 2, batch * pixels // LEAST_PART))
+        count = max(1, min(_MOST_PARTS, batch // 2, batch * pixels // _LEAST_PART))
     batch = batch or tf.shape(images)[0]
     return [*itertools.pairwise(batch * part // count for part in range(count + 1))]
 

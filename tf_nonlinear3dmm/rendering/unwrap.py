@@ -38,24 +38,24 @@ def unwrap(image, vertices, projection, layout, face_mask=None, tolerance=0.01):
     texels = tf.reshape(uv_layout.to_texels(points, layout), [*flat, 3])
 
     facing, slope = _facing(points, layout)
-    wanted = facing & tf.reshape(layout.texel_triangle >= 0, [1, -1])
+    candidates = facing & tf.reshape(layout.texel_triangle >= 0, [1, -1])
     shown = fragments.triangle_id >= 0
     if face_mask is not None:
         shown &= face_mask[..., 0] > 0.999
     hidden = fragments.depth.dtype.max / 8  # so near that nothing behind it counts as seen
     nearest = tf.where(shown, fragments.depth, hidden) - tolerance * max(height, width)
-    pixels, weights = _visible(texels, slope, wanted, nearest)
+    pixels, weights = _visible(texels, slope, candidates, nearest)
     # Whole rows are chosen, so that what is not shown does not reach a sum, whatever it is.
     image = tf.reshape(image, [-1, 3])
     image = tf.raw_ops.Select(condition=tf.reshape(shown, [-1]), x=image, y=tf.zeros_like(image))
-    colours, seen = _mean(image, pixels, tf.cast(weights, image.dtype))
+    colours, mask = _mean(image, pixels, tf.cast(weights, image.dtype))
     return (
         tf.reshape(colours, [-1, rows, columns, 3]),
-        tf.reshape(seen, [-1, rows, columns, 1]),
+        tf.reshape(mask, [-1, rows, columns, 1]),
     )
 
 
-def _visible(texels, slope, wanted, nearest):
+def _visible(texels, slope, candidates, nearest):
     """The pixels around texels, and their bilinear weights, 0 for those that do not see the texel.
 
     A pixel sees it where nothing is nearer: the texel's triangle is continued as a plane to the
@@ -64,7 +64,7 @@ def _visible(texels, slope, wanted, nearest):
     Args:
         texels: `[B, N, 3]` image points.
         slope: `[B, N, 2]` depth of the texel's triangle per pixel in x and y.
-        wanted: `[B, N]` bool; the others, and those outside the image, have no pixel.
+        candidates: `[B, N]` bool; the others, and those outside the image, have no pixel.
         nearest: `[B, H, W]` depth from which on a pixel sees.
 
     Returns:
@@ -73,14 +73,15 @@ def _visible(texels, slope, wanted, nearest):
     (_, height, width), (batch, count, _) = nearest.shape, tf.unstack(tf.shape(texels))
     x, y, depth = tf.unstack(tf.reshape(texels, [-1, 3]), axis=1)
     slope_x, slope_y = tf.unstack(tf.reshape(slope, [-1, 2]), axis=1)
-    wanted = tf.reshape(wanted, [-1]) & (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    candidates = tf.reshape(candidates, [-1]) & inside
     first, nearest = tf.repeat(tf.range(batch) * (height * width), count), tf.reshape(nearest, [-1])
     pixels, weights = [], []
     for row, down, by_y in _neighbours(y, height):
         for column, across, by_x in _neighbours(x, width):
             pixels.append(first + row * width + column)
             own = depth + (slope_x * by_x + slope_y * by_y)
-            visible = wanted & (own >= tf.gather(nearest, pixels[-1]))
+            visible = candidates & (own >= tf.gather(nearest, pixels[-1]))
             weights.append(tf.where(visible, across * down, tf.zeros_like(own)))
     return tf.stack(pixels), tf.stack(weights)
 

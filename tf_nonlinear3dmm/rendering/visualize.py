@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer
 
 COLUMNS = ("input", "render", "landmarks", "albedo", "shading", "mesh")
-PREDICTED, GROUND_TRUTH = (255, 70, 60), (90, 230, 255)  # colours of landmarks
+_PREDICTED, _GROUND_TRUTH = (255, 70, 60), (90, 230, 255)  # colours of landmarks
 # Polylines through the 68 landmarks: jaw, brows, nose, eyes, lips; (first, last, closed).
-LINES = ((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False))
-LINES += ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True))
-CLAY, PAPER = (0.80, 0.76, 0.72), 1.0
+_LINES = ((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False))
+_LINES += ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True))
+_CLAY, _PAPER = (0.80, 0.76, 0.72), 1.0
 FINE = 2  # geometry is drawn at this many times the size, then averaged: no steps at edges
 
 
@@ -49,15 +49,15 @@ def panel(images, reconstruction, batch, layout, tile=168):
     background = enlarge(images, size)
     vertices = tf.convert_to_tensor(reconstruction.vertices)
     projection = camera.crop(tf.convert_to_tensor(reconstruction.projection), 0.0, 0.0, float(k))
-    seen = see(vertices, projection, layout, size)
+    fragments = see(vertices, projection, layout, size)
     front = see(vertices, frontal(vertices, size), layout, size)
     columns = [
         background,
-        paint(reconstruction.texture, seen, layout, background),
+        paint(reconstruction.texture, fragments, layout, background),
         overlay(background, reconstruction.landmarks, batch, k),
         paint(reconstruction.albedo_map, front, layout),
-        paint(reconstruction.shading * 0.5, seen, layout),
-        mesh(vertices, projection, layout, size, fragments=seen),
+        paint(reconstruction.shading * 0.5, fragments, layout),
+        mesh(vertices, projection, layout, size, fragments=fragments),
     ]
     rows = np.stack([to_uint8(column) for column in columns], axis=1)  # [B, columns, size, size, 3]
     return grid(rows, COLUMNS)
@@ -106,8 +106,8 @@ def overlay(images, predicted, batch=None, k=1):
         if ground_truth is not None and np.all(
             batch.get("has_landmarks", [True] * len(ground_truth))[i]
         ):
-            _draw_points(picture, ground_truth[i], GROUND_TRUTH, k)
-        _draw_points(picture, np.asarray(predicted)[i], PREDICTED, k)
+            _draw_points(picture, ground_truth[i], _GROUND_TRUTH, k)
+        _draw_points(picture, np.asarray(predicted)[i], _PREDICTED, k)
     return np.stack([np.asarray(picture) for picture in pictures])
 
 
@@ -118,7 +118,7 @@ def _draw_points(picture, points, colour, k):
     at = np.round(4 * k * (points + 0.5) - 0.5)
     at = [tuple(p) for p in at if np.isfinite(p).all()]
     if len(at) == 68:
-        for first, last, closed in LINES:
+        for first, last, closed in _LINES:
             line = at[first : last + 1] + [at[first]] * closed
             pen.line(line, fill=tuple(int(0.75 * c) for c in colour), width=4)
     for x, y in at:
@@ -133,13 +133,13 @@ def see(vertices, projection, layout, size):
     return rasterizer.rasterize(points, layout.triangles, (FINE * size, FINE * size))
 
 
-def paint(texture, fragments, layout, background=PAPER):
+def paint(texture, fragments, layout, background=_PAPER):
     """Texture maps `[B, Hu, Wu, 3]` on faces seen by `see`, over a background in [0, 1]."""
     image, mask = renderer.draw(texture, fragments, layout)
     return _flatten(tf.clip_by_value(image, 0, 1), mask, background)
 
 
-def _flatten(image, mask, background=PAPER):
+def _flatten(image, mask, background=_PAPER):
     image, mask = (tf.nn.avg_pool2d(x, FINE, FINE, "VALID") for x in (image * mask, mask))
     return image + background * (1 - mask)
 
@@ -183,7 +183,7 @@ def mesh(vertices, projection, layout, size, colours=None, fragments=None):
     normals = lighting.vertex_normals(vertices, counted)
     normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
     shadow = 0.22 if colours is None else 0.6  # a map of colours must stay legible
-    colours = tf.ones_like(vertices) * CLAY if colours is None else tf.cast(colours, tf.float32)
+    colours = tf.ones_like(vertices) * _CLAY if colours is None else tf.cast(colours, tf.float32)
     if fragments is None:
         fragments = see(vertices, projection, layout, size)
     attributes = tf.concat([normals, colours], axis=-1)

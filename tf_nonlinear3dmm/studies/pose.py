@@ -1,5 +1,4 @@
-"""A camera that is off by 3 pixels and 3 degrees, found again from a photo: with soft outlines and
-without.
+"""A camera off by 3 pixels and 3 degrees, recovered with antialiased silhouettes and without.
 
 Shape is known and stays. Three kinds of photo, from what only outlines can tell to what is usual:
 
@@ -180,7 +179,7 @@ def distance(faces, projection):
 
 def table(found):
     """Markdown: a row per case; mean and median."""
-    rows = ["| | at the start | found, hard outlines | found, soft outlines |", "|---|---|---|---|"]
+    rows = ["| | at the start | recovered, aliased | recovered, antialiased |", "|---|---|---|---|"]
     for name in dict.fromkeys(case for case, _ in found):
         cells = [found[name, kind] for kind in ("start", "hard", "soft")]
         cells = [f"{np.mean(k):.2f} ({np.median(k):.2f})" for k in cells]

