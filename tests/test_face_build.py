@@ -14,6 +14,7 @@ from tf_nonlinear3dmm.face.build import (
     assemble,
     clip,
     features,
+    inpainting,
     polygons,
     population,
     relaxation,
@@ -278,7 +279,7 @@ def test_texels_find_their_place_on_the_map(people):
     cover = texels.cover(people, size)
     seen = cover.triangle >= 0
     rows, columns = np.indices(size)
-    place = texels.spread(cover, people.uv) * [size[1] - 1, size[0] - 1]
+    place = texels.interpolate(cover, people.uv) * [size[1] - 1, size[0] - 1]
     assert 0.7 < seen.mean() < 1
     np.testing.assert_allclose(place[seen], np.stack([columns, rows], -1)[seen], atol=1e-4)
     np.testing.assert_allclose(cover.weights.sum(axis=-1), 1)
@@ -295,7 +296,7 @@ def test_holes_are_filled_from_around():
     image = np.linspace(0, 1, 40)[:, np.newaxis, np.newaxis] + np.zeros([40, 50, 1])
     known = np.ones([40, 50], bool)
     known[10:30, 15:35] = False
-    filled = skins.fill(np.where(known[..., np.newaxis], image, 99.0), known)
+    filled = inpainting.fill(np.where(known[..., np.newaxis], image, 99.0), known)
     np.testing.assert_array_equal(filled[known], image[known])
     assert np.abs(filled - image).max() < 0.25
     assert (np.diff(filled[::5, 25, 0]) > 0).all()

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import scipy.sparse
 
-from tf_nonlinear3dmm.face import npz, zone
+from tf_nonlinear3dmm.face import constancy, npz
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "makehuman.npz"
 EMBEDDED = {"makehuman": 0, "makehuman-12k": 1}
@@ -119,7 +119,7 @@ def _regions(people):
     regions["skin"] = touched(0)
     regions["mouth"] = touched(1) * (1 - touched(0))
     regions["eyes"] = touched(2, 3)
-    bare = touched(0) * (1 - touched(1, 4, 5)) * zone.slow_albedo(people.mean, people.contours)
+    bare = touched(0) * (1 - touched(1, 4, 5)) * constancy.region(people.mean, people.contours)
     for name in ("lips", "brows", "nostril"):
         bare = bare * (1 - regions[name])
     regions["constancy"] = bare

@@ -11,7 +11,7 @@ import PIL.Image
 import scipy.ndimage
 
 from tf_nonlinear3dmm.face import load_population, skins
-from tf_nonlinear3dmm.face.build import assets_package, region, source, texels
+from tf_nonlinear3dmm.face.build import assets_package, inpainting, region, source, texels
 
 SIZE = (384, 448)
 ETHNICITIES = ("african", "asian", "caucasian")
@@ -111,17 +111,17 @@ class _Layout:
 
     def __init__(self, people, base):
         uv, known = _texture_coordinates(people, base)
-        fine = texels.spread(texels.cover(people, (2 * SIZE[0], 2 * SIZE[1])), uv)
+        fine = texels.interpolate(texels.cover(people, (2 * SIZE[0], 2 * SIZE[1])), uv)
         self.place = np.stack([1 - fine[..., 1], fine[..., 0]])
         cover = texels.cover(people, SIZE)
-        self.position = texels.spread(cover, people.mean)
-        lips = texels.spread(cover, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
-        ear = texels.spread(cover, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
+        self.position = texels.interpolate(cover, people.mean)
+        lips = texels.interpolate(cover, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
+        ear = texels.interpolate(cover, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
         self.ear, self.lips = ear, lips
         label = people.face_label[np.maximum(cover.triangle, 0)]
         on_face = cover.triangle >= 0
         self.skin = on_face & (label == region.SKIN)
-        self.skin &= texels.spread(cover, known[:, np.newaxis])[..., 0] > 1 - 1e-4
+        self.skin &= texels.interpolate(cover, known[:, np.newaxis])[..., 0] > 1 - 1e-4
         self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & on_face, iterations=4)
         self.brow = _near_brows(self.position, people.mean[people.contours[22:27]])
         x, y, z = np.moveaxis(self.position, -1, 0)
@@ -146,9 +146,9 @@ class _Layout:
         tone = np.median(image[self.reference], axis=0)
         image = image - tone
         plain = self.skin & ~self._hair(image) & (self.ear == 0)
-        share = _inside(plain)
+        share = inpainting.feather(plain)
         image = np.where(self.skin[..., np.newaxis], image, 0)
-        bare = share * image + (1 - share) * fill(image, plain)
+        bare = share * image + (1 - share) * inpainting.fill(image, plain)
         even = _even(bare, self.skin)
         ear = np.clip(2 * self.ear * self.skin, 0, 1)[..., np.newaxis]
         image = even + ear * (np.maximum(image, _DARKEST_EAR) - even)
@@ -190,48 +190,6 @@ def _near_brows(position, line, reach=0.075):
     for point in points:
         nearest = np.minimum(nearest, np.linalg.norm(half - point, axis=-1))
     return nearest < reach
-
-
-def fill(image, known):
-    """`image` `[H, W, C]` with unknown texels from the known ones around, coarse from afar."""
-    if known.all():
-        return image
-    weight = known[..., np.newaxis].astype(np.float64)
-    levels = [(image * weight, weight)]
-    while min(levels[-1][0].shape[:2]) > 2:
-        levels.append(tuple(_halve(part) for part in levels[-1]))
-    result = None
-    for total, weight in reversed(levels):
-        mean = total / np.maximum(weight, 1e-12)
-        if result is None:
-            result = mean
-            continue
-        above = _double(result, total.shape[:2])
-        share = np.clip(weight, 0, 1)
-        result = share * mean + (1 - share) * above
-    return np.where(known[..., np.newaxis], image, result)
-
-
-def _inside(mask, width=4):
-    """`[H, W, 1]` 0 outside `mask` `[H, W]`, growing to 1 at `width` texels inside."""
-    return np.clip(scipy.ndimage.distance_transform_edt(mask) / width, 0, 1)[..., np.newaxis]
-
-
-def _halve(image):
-    height, width = image.shape[:2]
-    padded = np.pad(image, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
-    smooth = scipy.ndimage.gaussian_filter(padded, (1, 1, 0), mode="nearest")
-    return (smooth[::2, ::2] + smooth[1::2, ::2] + smooth[::2, 1::2] + smooth[1::2, 1::2]) / 4
-
-
-def _double(image, size):
-    rows = np.clip((np.arange(size[0]) - 0.5) / 2, 0, image.shape[0] - 1)
-    columns = np.clip((np.arange(size[1]) - 0.5) / 2, 0, image.shape[1] - 1)
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    channels = np.moveaxis(image, -1, 0)
-    return np.stack(
-        [scipy.ndimage.map_coordinates(c, grid, order=1, mode="nearest") for c in channels], -1
-    )
 
 
 def _even(image, skin):

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.spatial
 
-from tf_nonlinear3dmm.face import FaceModel, zone
+from tf_nonlinear3dmm.face import FaceModel, constancy
 from tf_nonlinear3dmm.face.build import relaxation
 from tf_nonlinear3dmm.face.formats import maps
 
@@ -114,7 +114,7 @@ def _map(source, mean, triangles, kind, path):
 
 def _constancy(mean, landmarks):
     """`[V]`: 1 on forehead, nose and cheeks, without the eyes and brows of the landmarks."""
-    bare = zone.slow_albedo(mean, landmarks).astype(float)
+    bare = constancy.region(mean, landmarks).astype(float)
     if np.any(landmarks[17:60] < 0):
         return bare
     marks = mean[landmarks]

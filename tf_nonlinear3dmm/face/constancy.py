@@ -1,11 +1,11 @@
-"""Where on a face the albedo varies slowly: forehead, nose and cheeks."""
+"""The region `constancy`: where the albedo varies slowly, on forehead, nose and cheeks."""
 
 import numpy as np
 
 _ABOVE_BROWS, _BESIDE_EYES, _BEHIND_EYES = 0.6, 0.15, 0.1  # in distances between the eyes
 
 
-def slow_albedo(mean, landmarks):
+def region(mean, landmarks):
     """Forehead, nose and cheeks, where beards and hairlines do not reach.
 
     Args:
