@@ -144,9 +144,8 @@ def _crossings(points, image, start, end, fragments, axis):
     across = sparse.gather(first, edge) + tf.cast(place - 1, points.dtype)
     image, start, end = (sparse.gather(k, edge) for k in (image, start, end))
     step = -tf.sign(sparse.gather(rise, edge))
-    where = sparse.gather(u, edge) + (across - sparse.gather(v, edge)) * sparse.gather(
-        run / rise, edge
-    )
+    slope = sparse.gather(run / rise, edge)
+    where = sparse.gather(u, edge) + (across - sparse.gather(v, edge)) * slope
     along = tf.where(step > 0, tf.floor(where), tf.math.ceil(where))
     within = (tf.minimum(along, along + step) >= 0) & (tf.maximum(along, along + step) < length)
     near, far = _pixels(image, along, across, step, shape, axis)
@@ -160,7 +159,7 @@ def _select(crossings, rows):
 
 
 def _pixels(image, along, across, step, shape, axis):
-    """The numbers of the near and the far pixel."""
+    """The near and the far pixel, counted through the batch."""
     along, across, step = (tf.cast(k, tf.int32) for k in (along, across, step))
     row, column = ((across, along), (along, -across))[axis]
     near = (image * shape[1] + row) * shape[2] + column

@@ -162,61 +162,14 @@ def _rasterize(points, candidates, triangles, image_size, int64):
     triangle_id, matrix = visibility.depth_test(
         tf.stop_gradient(points), triangles, candidates, image_size, int64
     )
-    flat = tf.reshape(points, [-1, 3])
+    flat, size = tf.reshape(points, [-1, 3]), tf.size(triangle_id)
+    barycentric = visibility.barycentric(flat, matrix, size)
+    depth = visibility.depth(flat, matrix, size)
     return (
         tf.reshape(triangle_id, shape),
-        tf.reshape(_barycentric(flat, matrix, tf.size(triangle_id)), tf.concat([shape, [3]], 0)),
-        tf.reshape(_depth(flat, matrix, tf.size(triangle_id)), shape),
+        tf.reshape(barycentric, tf.concat([shape, [3]], axis=0)),
+        tf.reshape(depth, shape),
     )
-
-
-def _barycentric(points, matrix, size):
-    """Barycentrics of all pixels, `[size, 3]`; the `PixelMatrix` is that of `points` `[B V, 3]`."""
-
-    @tf.custom_gradient
-    def run(points):
-        def backward(upstream):
-            count = tf.size(matrix.depth)
-            upstream = sparse.matmul_adjoint_a(matrix.indices, matrix.weights, upstream, count)
-            a, b, c = tf.unstack(upstream, axis=1)
-            return _point_gradient(points, matrix, b - a, c - a, tf.zeros_like(a))
-
-        columns = matrix.barycentric
-        return sparse.matmul_adjoint_b(matrix.indices, matrix.weights, columns, size), backward
-
-    return run(points)
-
-
-def _depth(points, matrix, size):
-    """Depths of all pixels, `[size, 1]`; the `PixelMatrix` is that of `points` `[B V, 3]`."""
-
-    @tf.custom_gradient
-    def run(points):
-        def backward(upstream):
-            count = tf.size(matrix.depth)
-            upstream = sparse.matmul_adjoint_a(matrix.indices, matrix.weights, upstream, count)
-            upstream = upstream[:, 0]
-            a, b, c = tf.unstack(sparse.gather(points[:, 2], matrix.vertices) * upstream)
-            return _point_gradient(points, matrix, b - a, c - a, upstream)
-
-        values = matrix.depth[:, tf.newaxis]
-        return sparse.matmul(matrix.indices, matrix.weights, values, size), backward
-
-    return run(points)
-
-
-def _point_gradient(points, matrix, b, c, depth):
-    """Gradient `[B V, 3]` of the points, given that of the matrix's barycentrics b, c and depth.
-
-    A corner that moves by d moves all that lies at a pixel by its barycentric times d, which is as
-    if the pixel moved as far the other way. `b`, `c` and `depth` are `[L]`.
-    """
-    b_x, c_x, b_y, c_y = tf.unstack(matrix.slopes)
-    moves = tf.stack([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
-    row = tf.broadcast_to(tf.range(tf.size(b)), tf.shape(matrix.vertices))
-    indices = tf.reshape(sparse.pairs(matrix.vertices, row), [-1, 2])
-    weights = tf.reshape(matrix.barycentric, [-1])
-    return sparse.matmul_adjoint_b(indices, weights, moves, tf.shape(points)[0])
 
 
 @tf.custom_gradient
