@@ -9,7 +9,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.data import crop, records
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 SIZE, UV = 112, (96, 112)
 
@@ -158,11 +158,11 @@ def test_unwrapping_a_drawn_face_gives_back_its_texture(yaw_deg):
     face = FaceModel.load("makehuman")
     texture, side = basel.smooth_map(UV, seed=1), crop.stored_size(SIZE)
     vertices, projection = face.mean_vertices[np.newaxis], basel.pose(yaw_deg, side)
-    tensors = renderer.face_tensors(face, UV)
-    drawn = renderer.render(vertices, texture, projection, None, tensors, (side, side))
+    layout = uv_layout.build(face, UV)
+    drawn = renderer.render(vertices, texture, projection, None, layout, (side, side))
     image = tf.cast(tf.round(255 * tf.clip_by_value(drawn.image, 0, 1)), tf.uint8)
     pairs = tf.data.Dataset.from_tensors((image, vertices, projection)).map(
-        lambda *labels: records.textures(*labels, tensors)
+        lambda *labels: records.textures(*labels, layout)
     )
     found, mask = next(iter(pairs))
     kept = mask[0, ..., 0].numpy() > 0

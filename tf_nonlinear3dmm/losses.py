@@ -50,11 +50,11 @@ class Constants(NamedTuple):
     image_size: int
 
 
-def constants(face, tensors, projection_std, image_size):
-    """`Constants` of a `FaceModel`, its `renderer.FaceTensors`, the model's `[8]` statistic."""
-    coverage = (tensors.texel_triangle >= 0).astype(np.float32)
-    skin = np.asarray(face.regions["constancy"], np.float32)[tensors.texel_vertices]
-    skin = np.sum(skin * tensors.texel_weights, axis=-1) * coverage
+def constants(face, layout, projection_std, image_size):
+    """`Constants` of a `FaceModel`, its `UVLayout`, the model's `[8]` statistic."""
+    coverage = (layout.texel_triangle >= 0).astype(np.float32)
+    skin = np.asarray(face.regions["constancy"], np.float32)[layout.texel_vertices]
+    skin = np.sum(skin * layout.texel_weights, axis=-1) * coverage
     return Constants(
         projection_std=projection_std,
         units=float(face.units),

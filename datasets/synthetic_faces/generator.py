@@ -25,8 +25,8 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces import (
     stage,
     teacher,
 )
-from tf_nonlinear3dmm.rendering import renderer
 from tf_nonlinear3dmm.rendering import unwrap as unwrapping
+from tf_nonlinear3dmm.rendering import uv_layout
 
 BLOCK = 16  # records that are made together
 BLOCKS = 8  # that are worth starting another process for
@@ -46,7 +46,7 @@ class Studio(NamedTuple):
     uv_size: tuple
     face_model: str
     people: people.Population | people.LinearPeople
-    face: renderer.FaceTensors
+    face: uv_layout.UVLayout
     stage: stage.Stage
     fitter: teacher.Fitter
 
@@ -60,7 +60,7 @@ def make_studio(image_size, uv_size, seed=0, face_model="makehuman"):
 def _studio(image_size, uv_size, seed, face_model):
     fineness = 4 if uv_size[0] < 48 else 2
     cast = people.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
-    face = renderer.face_tensors(cast.face, uv_size)
+    face = uv_layout.build(cast.face, uv_size)
     with one_blas_thread():
         fitter = teacher.fitter(teacher.scan_shapes(cast), cast.face.units)
     return Studio(

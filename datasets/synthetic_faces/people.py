@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces import (
     surface,
 )
 from tf_nonlinear3dmm.face import FaceModel, load_population, sample_shapes
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 EMBEDDED = ("makehuman", "makehuman-12k")
 
@@ -63,9 +63,9 @@ class Population:
         self._surface = surface.measure(self._population, self.face, size)
         self._noise = albedo.make_noise(size)
 
-    def stage(self, tensors):
-        """The `stage.Stage` for faces drawn with these `renderer.FaceTensors`."""
-        return stage.make_stage(self._population, tensors, self._noise)
+    def stage(self, layout):
+        """The `stage.Stage` for faces drawn with this `UVLayout`."""
+        return stage.make_stage(self._population, layout, self._noise)
 
     def person(self, random):
         """Draws a `Person`."""
@@ -128,12 +128,12 @@ class LinearPeople:
             face, shape_basis=none, shape_std=np.zeros([0], np.float32)
         )
         self._noise = albedo.make_noise(size)
-        tensors = renderer.face_tensors(face, size)
+        layout = uv_layout.build(face, size)
         lips = face.regions.get("lips", np.zeros(len(face.mean_vertices), np.float32))
-        self._lips = np.sum(lips[tensors.texel_vertices] * tensors.texel_weights, axis=-1).ravel()
+        self._lips = np.sum(lips[layout.texel_vertices] * layout.texel_weights, axis=-1).ravel()
 
-    def stage(self, tensors):
-        return stage.bare_stage(self.face, tensors, self._noise)
+    def stage(self, layout):
+        return stage.bare_stage(self.face, layout, self._noise)
 
     def person(self, random):
         seen = look.bald(look.bare(look.sample(random, identity.sample(random, None))))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_nonlinear3dmm.data.builders.synthetic_faces import albedo, head, locks, surface, wig
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 
 class Mesh(NamedTuple):
@@ -20,7 +20,7 @@ class Stage(NamedTuple):
     """Meshes and fields that every picture shares.
 
     Attributes:
-        face: `renderer.FaceTensors`; the face's vertices come first in the body.
+        face: `uv_layout.UVLayout`; the face's vertices come first in the body.
         mean: `[V, 3]` mean face.
         landmarks: `[68]` vertex ids.
         contours: `[68]` vertex ids of brows, lids and lips as they are seen, in the same order.
@@ -36,7 +36,7 @@ class Stage(NamedTuple):
         noise: `albedo.Noise`.
     """
 
-    face: renderer.FaceTensors
+    face: uv_layout.UVLayout
     mean: np.ndarray
     landmarks: np.ndarray
     contours: np.ndarray
@@ -51,17 +51,17 @@ class Stage(NamedTuple):
     sheet: np.ndarray | None = None
 
 
-def make_stage(population, tensors, noise):
-    """The `Stage` around a population's face; `tensors` are its `renderer.FaceTensors`."""
+def make_stage(population, layout, noise):
+    """The `Stage` around a population's face; `layout` is its `UVLayout`."""
     behind, count = head.design(population), len(population.mean)
     label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
     body = Mesh(
-        np.concatenate([tensors.triangles, behind.triangles + count]),
+        np.concatenate([layout.triangles, behind.triangles + count]),
         np.concatenate([label, behind.labels]),
-        np.concatenate([tensors.normal_triangles, behind.triangles + count]),
+        np.concatenate([layout.normal_triangles, behind.triangles + count]),
     )
     return Stage(
-        face=tensors,
+        face=layout,
         mean=population.mean,
         landmarks=population.lm.astype(int),
         contours=population.contours.astype(int),
@@ -77,8 +77,8 @@ def make_stage(population, tensors, noise):
     )
 
 
-def bare_stage(face, tensors, noise):
+def bare_stage(face, layout, noise):
     """The `Stage` of a `FaceModel` that head, hair and glasses do not fit."""
-    label = np.full(len(tensors.triangles), surface.SKIN)
-    body = Mesh(tensors.triangles, label, tensors.normal_triangles)
-    return Stage(tensors, face.mean_vertices, face.landmarks, face.landmarks, noise, body)
+    label = np.full(len(layout.triangles), surface.SKIN)
+    body = Mesh(layout.triangles, label, layout.normal_triangles)
+    return Stage(layout, face.mean_vertices, face.landmarks, face.landmarks, noise, body)

@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_nonlinear3dmm.data.builders.synthetic_faces import complexion, head
 from tf_nonlinear3dmm.data.builders.synthetic_faces.fade import bump, step
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 # Half-face curves on the mean face (dm), right half by mirror symmetry.
@@ -48,9 +48,9 @@ class Surface(NamedTuple):
 
 def measure(population, face, size):
     """The `Surface` of a population's mean face over a UV map of `size` (height, width)."""
-    tensors = renderer.face_tensors(face, size)
-    corners = np.reshape(tensors.texel_vertices, [-1, 3])
-    weights = np.reshape(tensors.texel_weights, [-1, 3]).astype(np.float32)
+    layout = uv_layout.build(face, size)
+    corners = np.reshape(layout.texel_vertices, [-1, 3])
+    weights = np.reshape(layout.texel_weights, [-1, 3]).astype(np.float32)
 
     def spread(values):
         return np.einsum("nk,nk...->n...", weights, values[corners].astype(np.float32))
@@ -65,7 +65,7 @@ def measure(population, face, size):
     masks["lips"] = step(masks["lips"], 0.25, 0.65)  # a clear border
     bag = distance(half, BAG)
     masks |= _flush(half, bag)
-    label, skins = texel_labels(population, tensors), complexion.on_map(face, size)
+    label, skins = texel_labels(population, layout), complexion.on_map(face, size)
     fields = Surface(
         size=size,
         position=position,
@@ -121,10 +121,10 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population, tensors):
+def texel_labels(population, layout):
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
-    triangle = np.reshape(tensors.texel_triangle, -1)
-    ids = np.sort(np.reshape(tensors.texel_vertices, [-1, 3]), axis=1)
+    triangle = np.reshape(layout.texel_triangle, -1)
+    ids = np.sort(np.reshape(layout.texel_vertices, [-1, 3]), axis=1)
     keys = np.sort(population.tri.astype(np.int64), axis=1) @ [1 << 40, 1 << 20, 1]
     order = np.argsort(keys)
     found = order[np.searchsorted(keys[order], ids.astype(np.int64) @ [1 << 40, 1 << 20, 1])]

@@ -118,5 +118,5 @@ def _panel(subject, rows):
     size = subject.config.model.image_size
     batch = next(iter(data.in_order(subject.split, size, len(rows), features, rows)))
     return visualize.panel(
-        batch["image"], subject.model(batch["image"]), batch, subject.model.tensors
+        batch["image"], subject.model(batch["image"]), batch, subject.model.uv_layout
     )

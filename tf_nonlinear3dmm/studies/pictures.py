@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.evaluation import expressiveness, plots
-from tf_nonlinear3dmm.rendering import camera, renderer, visualize
+from tf_nonlinear3dmm.rendering import camera, uv_layout, visualize
 from tf_nonlinear3dmm.studies import alignment
 
 TILE = 128
@@ -87,15 +87,15 @@ def textures(study, maps):
     """
     visible = maps["visible"]
     face = study.face()
-    tensors = renderer.face_tensors(face, study.config.model.uv_size)
+    layout = uv_layout.build(face, study.config.model.uv_size)
     count = len(visible)
     vertices = tf.tile(tf.constant(face.mean_vertices)[tf.newaxis], [count, 1, 1])
     projection = visualize.frontal(vertices, TILE)
-    fragments = visualize.see(vertices, projection, tensors, TILE)
+    fragments = visualize.see(vertices, projection, layout, TILE)
     rows, names = [], [name for name in maps if name != "visible"]
     for name in names:
         shown = maps[name] * visible + 0.75 * (1 - visible)
-        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, tensors)
+        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, layout)
         head = plots.caption(name, TILE)[np.newaxis]
         rows.append(np.concatenate([head, visualize.to_uint8(painted)]))
     return visualize.grid(np.stack(rows), [])

@@ -1,5 +1,4 @@
-"""A camera that is off by 3 pixels and 3 degrees, found again from a photo: with soft outlines and
-without.
+"""A camera off by 3 pixels and 3 degrees, recovered with antialiased silhouettes and without.
 
 Shape is known and stays. Three kinds of photo, from what only outlines can tell to what is usual:
 
@@ -17,7 +16,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, losses
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 PIXELS, DEGREES = 3, 3
 UNITS = (0.02, 0.02, 0.02, 0.01, 1.0)  # of a step: yaw, pitch, roll, log of scale, translation
@@ -47,12 +46,12 @@ class Faces(NamedTuple):
     """`N` faces whose camera is known.
 
     Attributes:
-        face: `renderer.FaceTensors`.
+        layout: `UVLayout`.
         labels: the batch.
         skin: `[V, 1]`, what a vertex counts; sums to 1.
     """
 
-    face: renderer.FaceTensors
+    layout: uv_layout.UVLayout
     labels: dict
     skin: np.ndarray
 
@@ -64,8 +63,8 @@ def load(config, count):
     wanted = ["vertices", "albedo", "illumination"]
     labels = next(data.in_order(split, config.model.image_size, count, wanted))
     skin = face.regions["skin"] / np.sum(face.regions["skin"])
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    return Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
+    layout = uv_layout.build(face, config.model.uv_size)
+    return Faces(layout, labels, skin[:, np.newaxis].astype(np.float32))
 
 
 def recover(faces, steps, say=lambda line: None):
@@ -166,7 +165,7 @@ def find(case, faces, start, soft, steps, rate=0.3):
 def _render(faces, albedo, projection, illumination, soft):
     size = faces.labels["image"].shape[1:3]
     vertices = faces.labels["vertices"]
-    return renderer.render(vertices, albedo, projection, illumination, faces.face, size, soft)
+    return renderer.render(vertices, albedo, projection, illumination, faces.layout, size, soft)
 
 
 def distance(faces, projection):
@@ -180,7 +179,7 @@ def distance(faces, projection):
 
 def table(found):
     """Markdown: a row per case; mean and median."""
-    rows = ["| | at the start | found, hard outlines | found, soft outlines |", "|---|---|---|---|"]
+    rows = ["| | at the start | recovered, aliased | recovered, antialiased |", "|---|---|---|---|"]
     for name in dict.fromkeys(case for case, _ in found):
         cells = [found[name, kind] for kind in ("start", "hard", "soft")]
         cells = [f"{np.mean(k):.2f} ({np.median(k):.2f})" for k in cells]

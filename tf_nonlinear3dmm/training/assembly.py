@@ -6,7 +6,7 @@ from tf_nonlinear3dmm import data, losses
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.perceptual import Features
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 from tf_nonlinear3dmm.training.adversary import Adversary
 from tf_nonlinear3dmm.training.objective import Objective
 from tf_nonlinear3dmm.training.updates import Updates
@@ -41,8 +41,8 @@ def assemble(config, strategy, bases=None):
             features = _features(terms)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from error
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    constants = losses.constants(face, tensors, statistics[1], config.model.image_size)
+    layout = uv_layout.build(face, config.model.uv_size)
+    constants = losses.constants(face, layout, statistics[1], config.model.image_size)
     objective = Objective(constants, features)
 
     def model():
@@ -58,7 +58,7 @@ def assemble(config, strategy, bases=None):
     make_adversary = adversary if history else None
     updates = Updates(strategy, model, objective, config.train, make_adversary, kinds)
     batches = {name: _stage_batches(batches, config, stage) for name, stage in stages}
-    return batches, updates, Validation(updates.model, face, tensors, split, config)
+    return batches, updates, Validation(updates.model, face, layout, split, config)
 
 
 def _stage_batches(batches, config, stage):

@@ -64,7 +64,7 @@ class Objective:
         result = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
         if config.texture and codes.illumination is not None:
             shading = renderer.shading_map(
-                batch["vertices"], batch["projection"], codes.illumination, model.tensors
+                batch["vertices"], batch["projection"], codes.illumination, model.uv_layout
             )
             result = result._replace(texture=batch["albedo"] * shading, shading=shading)
         return result, {**batch, "label_codes": label_codes}

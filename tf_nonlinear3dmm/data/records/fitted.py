@@ -8,7 +8,7 @@ from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data import crop, mat_labels
 from tf_nonlinear3dmm.data.records import reading
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import renderer, unwrap
+from tf_nonlinear3dmm.rendering import unwrap, uv_layout
 
 WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
 
@@ -91,7 +91,7 @@ class Fitted:
         self.face = FaceModel.load(config.face_model)
         self.exact = mat_labels.has_bases(self.face)
         if self.exact:
-            self.tensors = renderer.face_tensors(self.face, config.uv_size)
+            self.uv_layout = uv_layout.build(self.face, config.uv_size)
 
     def labels(self, image, parameters, landmarks, name, **points):
         """What a stored example knows.
@@ -116,7 +116,7 @@ class Fitted:
         if vertices is not None:
             stored = (found[key][np.newaxis] for key in ("image", "projection"))
             image, projection = stored
-            texture, mask = textures(image, vertices, projection, self.tensors)
+            texture, mask = textures(image, vertices, projection, self.uv_layout)
             found |= {"texture": texture[0].numpy(), "texture_mask": mask[0].numpy()}
         return found
 
@@ -144,20 +144,20 @@ class Fitted:
 
 
 @tf.function
-def textures(images, vertices, projections, tensors):
+def textures(images, vertices, projections, layout):
     """Pseudo ground truth: textures unwrapped from images by the labels' geometry.
 
     Args:
         images: `[B, R, R, 3]` uint8, stored crops.
         vertices: `[B, V, 3]`.
         projections: `[B, 2, 4]` to pixels of `images`.
-        tensors: `renderer.FaceTensors`.
+        layout: `UVLayout`.
 
     Returns:
         `[B, Hu, Wu, 3]` and `[B, Hu, Wu, 1]` uint8; mask 255 where the image shows the texel.
     """
     colours = tf.cast(images, tf.float32) / 255.0
-    texture, mask = unwrap.unwrap(colours, vertices, projections, tensors)
+    texture, mask = unwrap.unwrap(colours, vertices, projections, layout)
     return _as_bytes(255.0 * texture), _as_bytes(255.0 * mask)
 
 

@@ -85,8 +85,8 @@ def weigh_outputs(model, trains, config, batch, seed, critic=None):
     """An objective of the networks' outputs alone."""
     codes = model.encode(batch["image"], training=True)
     outputs = [codes.projection, codes.illumination]
-    outputs += [model.shape_decoder(codes.shape_code, training=True)]
-    outputs += [model.albedo_decoder(codes.albedo_code, training=True)]
+    outputs += [model.decode_shape(codes.shape_code, training=True)[0]]
+    outputs += [model.decode_albedo(codes.albedo_code, training=True)]
     terms = [tf.reduce_mean(output**2) for output in outputs if output is not None]
     return tf.reduce_sum(tf.stack(terms)), {}, None
 
