@@ -14,11 +14,10 @@ import shutil
 import time
 from typing import NamedTuple
 
-import filelock
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import arrays, batches, freshness
+from tf_nonlinear3dmm.core import filenames, locks
+from tf_nonlinear3dmm.data import batches, camera_statistics, freshness, schema, splits
 
 BUILDERS = "tf_nonlinear3dmm.data.builders"
 
@@ -65,19 +64,24 @@ def prepare(config, say=print):
 
 
 def open_split(request, config, split):
-    """The `arrays.Split` of a source, prepared first where it is not."""
-    return arrays.Split(builder(request, config), split, config.data.strict)
+    """The `splits.Split` of a source, prepared first where it is not."""
+    return splits.Split(builder(request, config), split, config.data.strict)
+
+
+def open_first(config, split):
+    """The `splits.Split` of a run's first source, which it is validated and tested on."""
+    return open_split(requests(config)[0][0], config, split)
 
 
 def open_training(config, face):
     """`Batches` of the training split of every source, and the projections' mean and deviation."""
     wanted, weights = requests(config)
-    layout = batches.layout(config.model, face)
+    layout = schema.training(config.model, face)
     sources = [
-        batches.Source(open_split(request, config, "train"), layout, config.data.labels, face)
+        splits.Source(open_split(request, config, "train"), layout, config.data.labels, face)
         for request in wanted
     ]
-    statistics = batches.projection_statistics(
+    statistics = camera_statistics.of_projections(
         sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
     )
     return batches.Batches(sources, weights, config, face), statistics
@@ -98,7 +102,7 @@ def builder(request, config, say=print):
         return made
     if not place.exists():
         _check_files(request, made, folder / "downloads" / "manual")
-    with _alone(folder):  # of the processes that want it, one makes it
+    with locks.alone(folder):  # of the processes that want it, one makes it
         if place.exists() and not (differs := freshness.changes(place, found)):
             return _builder_from_code(request, config, folder)  # which reads what is there now
         if place.exists():
@@ -143,12 +147,6 @@ def _check_files(request, made, place):
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
             + " ".join(wanted.split())
         )
-
-
-def _alone(folder):
-    """A lock that one process holds while others wait; the system drops that of a killed one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / ".lock")
 
 
 def _sweep(place):

@@ -12,7 +12,7 @@ from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, plots, tables
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.rendering import visualize
-from tf_nonlinear3dmm.training import records as log
+from tf_nonlinear3dmm.training import log
 
 SHOWN = 4  # faces in each panel
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.rendering import camera, lighting
 from tf_nonlinear3dmm.studies import landmarkers
 
@@ -94,8 +95,7 @@ def errors(study, methods, pose_of, split=None, name="test"):
     split = study.split("test") if split is None else split
     face = study.face()
     size = study.config.model.image_size
-    offset = np.float32((split["image"].shape[1] - size) // 2)
-    true = split["landmarks"][split.rows] - offset
+    true = crop.evaluation({"landmarks": split["landmarks"][split.rows]}, size)["landmarks"].numpy()
     exists = face.landmarks >= 0
     found = {method: read(study, method, name) for method in methods}
     points = face.mean_vertices[np.maximum(face.landmarks, 0)]

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from tf_nonlinear3dmm.training import records
+from tf_nonlinear3dmm.training import log
 
 TRAIN = pathlib.Path(__file__).parents[3] / "scripts" / "train.py"
 MB = 1024  # kB
@@ -28,7 +28,7 @@ class Run:
     def step(self):
         """(stage, step) of the last line of metrics.jsonl; (None, 0) before there is one."""
         path = self.folder / "metrics.jsonl"
-        lines = records.read(path) if path.exists() else []
+        lines = log.read(path) if path.exists() else []
         return (lines[-1]["stage"], lines[-1]["step"]) if lines else (None, 0)
 
     def megabytes(self, name):

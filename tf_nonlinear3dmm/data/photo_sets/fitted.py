@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data import crop, mat_labels
-from tf_nonlinear3dmm.data.records import reading
+from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import renderer, unwrap
 
