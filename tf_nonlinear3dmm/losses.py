@@ -218,8 +218,8 @@ def local_constancy(albedo_map, label, mask, form="fixed"):
     sum_of_means = 0.0
     for axis in _ROWS, _COLUMNS:
         distance = _length(2 * _step(albedo_map, axis), power=0.8)
-        seen = _cut(mask, axis, 0, 1) * _cut(mask, axis, 1, 0)
-        weight = tf.exp(-15 * _length(_step(chromaticity, axis))) * seen[0]
+        both_visible = _cut(mask, axis, 0, 1) * _cut(mask, axis, 1, 0)
+        weight = tf.exp(-15 * _length(_step(chromaticity, axis))) * both_visible[0]
         if form == "released":
             weight = tf.ones_like(weight)
         sum_of_means += replicas.masked_mean(distance, tf.stop_gradient(weight))
@@ -360,8 +360,8 @@ def blend(reconstructed, batch):
 
     They do not move outlines: a face that shrinks to nothing leaves the photo as it is.
     """
-    seen = tf.stop_gradient(visible(reconstructed, batch))
-    return reconstructed.image * seen + batch["image"] * (1 - seen)
+    coverage = tf.stop_gradient(visible(reconstructed, batch))
+    return reconstructed.image * coverage + batch["image"] * (1 - coverage)
 
 
 def visible(reconstructed, batch):

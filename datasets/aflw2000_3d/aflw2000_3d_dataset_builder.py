@@ -80,25 +80,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = find_records(tree, skipped)
-        if not found:
+        records = find_records(tree, skipped)
+        if not records:
             raise ValueError(f"{path}: there is no photo")
         return {
-            "test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)
+            "test": self._generate_examples(
+                tree, records, read_extras(folder, len(records)), skipped
+            )
         }
 
-    def _generate_examples(self, tree, found, extras, skipped):
+    def _generate_examples(self, tree, records, extras, skipped):
         fitted = photo_sets.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        rows = {record: row for row, record in enumerate(found)}
+        rows = {record: row for row, record in enumerate(records)}
 
         def make(record):
             own = {name: array[rows[record]] for name, array in extras.items()}
             return make_example(tree, record, own, fitted)
 
         count = 0
-        for record, example in photo_sets.each(found, make, skipped):
+        for record, example in photo_sets.each(records, make, skipped):
             if keep_extreme or not example["extreme_angle"]:
                 self.progress("test", count)
                 count += 1
@@ -112,16 +114,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def find_records(tree, skipped):
     """The images of a tree without endings, sorted by file name; one that comes twice is bad."""
-    found = {}
+    by_key = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
         if not match or "/code/" in f"/{name.lower()}":
             continue
-        if filenames.key(match[2]) in found:
+        if filenames.key(match[2]) in by_key:
             skipped.add(f"{name}: the record {match[2]} comes twice")
         else:
-            found[filenames.key(match[2])] = match[1] + match[2]
-    return [found[key] for key in sorted(found)]
+            by_key[filenames.key(match[2])] = match[1] + match[2]
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def find_images(folder):
@@ -133,8 +135,8 @@ def find_extras(folder):
     """Name -> path of the optional arrays: beside the images, or in their folder."""
     images = find_images(folder)
     places = [images, images.resolve().parent]
-    found = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
-    return {name: path for name, path in found.items() if path}
+    paths = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
+    return {name: path for name, path in paths.items() if path}
 
 
 def read_extras(folder, count):

@@ -62,13 +62,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
-        if not found:
+        images = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
+        if not images:
             raise ValueError(f"{tree.path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
         held_out = photo_sets.held_out(
-            {*found}, lambda name: make_examples(tree, name, self.builder_config)
+            {*images}, lambda name: make_examples(tree, name, self.builder_config)
         )
-        splits = {"train": [n for n in found if n not in held_out], "validation": sorted(held_out)}
+        splits = {"train": [n for n in images if n not in held_out], "validation": sorted(held_out)}
         return {
             split: self._generate_examples(split, tree, names, skipped)
             for split, names in splits.items()
@@ -101,12 +101,12 @@ def make_examples(tree, name, config):
         if face.landmarks is not None:
             return [labelled(image, name, face.landmarks, points, config)]
         return [unlabelled(image, name, face, config)]
-    found = photos.detect(image)
-    if not found:
+    faces = photos.detect(image)
+    if not faces:
         raise ValueError(f"{name}: no face is found")
     return [
         unlabelled(image, f"{name}#{number}" if number else name, face, config)
-        for number, face in enumerate(found if config.all_faces else found[:1])
+        for number, face in enumerate(faces if config.all_faces else faces[:1])
     ]
 
 

@@ -57,16 +57,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = find_records(tree, skipped)
-        if not found:
+        records = find_records(tree, skipped)
+        if not records:
             raise ValueError(f"{path}: no photo in folders {', '.join(SUBSETS)}")
-        copies = {source_image(record): record for record in found}
+        copies = {source_image(record): record for record in records}
         fitted = photo_sets.Fitted(self.builder_config)
         held_out = photo_sets.held_out(
             {*copies}, lambda image: make_example(tree, copies[image], fitted)
         )
         splits = {"train": [], "validation": []}
-        for record in found:
+        for record in records:
             held = source_image(record) in held_out
             splits["validation" if held else "train"].append(record)
         return {
@@ -75,10 +75,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if inside
         }
 
-    def _generate_examples(self, split, tree, found, fitted, skipped):
+    def _generate_examples(self, split, tree, records, fitted, skipped):
         count = 0
         for record, example in photo_sets.each(
-            found, lambda record: make_example(tree, record, fitted), skipped
+            records, lambda record: make_example(tree, record, fitted), skipped
         ):
             self.progress(split, count)
             count += 1
@@ -92,17 +92,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def find_records(tree, skipped):
     """Names `<prefix><SUBSET>/<NAME>` of the images in a tree; a name that comes twice is bad."""
-    found = {}
+    by_key = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
         if not match or match[1].lower().endswith("landmarks/"):
             continue
         record = f"{subset_of(match[2])}/{match[3]}"
-        if filenames.key(record) in found:
+        if filenames.key(record) in by_key:
             skipped.add(f"{name}: the record {record} comes twice")
         else:
-            found[filenames.key(record)] = f"{match[1]}{record}"
-    return sorted(found.values())
+            by_key[filenames.key(record)] = f"{match[1]}{record}"
+    return sorted(by_key.values())
 
 
 def subset_of(folder):

@@ -193,8 +193,8 @@ class Source:
         """Whether the feature is there; one of another shape will do where no record claims it."""
         shape, _ = self.layout[name]
         stored = self._from[name]
-        found = self.split[stored].shape[1:] if stored in self.split else None
-        if found == shape:
+        stored_shape = self.split[stored].shape[1:] if stored in self.split else None
+        if stored_shape == shape:
             return True
         if name == "vertices" and self._fitted:
             return False
@@ -203,7 +203,8 @@ class Source:
             return False
         raise ValueError(
             f"feature `{stored}` of {self.split.builder.data_path} must have shape {list(shape)}, "
-            f"got {found and list(found)}; it was made for another preset or face model"
+            f"got {stored_shape and list(stored_shape)}; it was made for another preset or face "
+            "model"
         )
 
     def _flags(self, name):

@@ -34,8 +34,8 @@ class Run:
     def megabytes(self, name):
         """A line of /proc/<pid>/status: "RssAnon", the memory of its own, or "VmHWM", the peak."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"{name}:\s*([0-9]+) kB", text)
-        return int(found[1]) / MB if found else 0.0
+        match = re.search(rf"{name}:\s*([0-9]+) kB", text)
+        return int(match[1]) / MB if match else 0.0
 
     def wait_for(self, done, seconds=0.02):
         """Looks every so many seconds whether `done()` is true.
