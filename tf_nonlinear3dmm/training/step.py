@@ -191,16 +191,16 @@ class _Summed:
         return grads_and_vars
 
 
-class _Adam(_Summed, keras.optimizers.Adam):
+class Adam(_Summed, keras.optimizers.Adam):
     pass
 
 
-class _Sgd(_Summed, keras.optimizers.SGD):
+class SGD(_Summed, keras.optimizers.SGD):
     pass
 
 
 def optimizer(name, variables):
     """A built optimizer, "adam" or "sgd", of gradients that are summed over the replicas."""
-    built = _Adam(beta_1=0.5) if name == "adam" else _Sgd()
+    built = Adam(beta_1=0.5) if name == "adam" else SGD()
     built.build(variables)
     return built
