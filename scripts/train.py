@@ -36,7 +36,7 @@ def main():
     with training.codes(parser.prog, again, *wrong):
         outcome = training.train(config, folder, options.strategy)
         if not outcome.finished:
-            print(f"stopped after step {outcome.step} of {outcome.total}. To go on: {again}")
+            print(f"stopped after step {outcome.step} of {outcome.total}. To resume: {again}")
         elif outcome.chief:
             if not (folder / "report.md").exists():
                 evaluation.evaluate(folder)

@@ -46,7 +46,9 @@ def detected(monkeypatch):
     def detect(image):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
-        found = [faces.Face(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))]
+        found = [
+            faces.PhotoFace(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))
+        ]
         return found if min(height, width) > 30 else []
 
     monkeypatch.setattr(photos, "detect", detect)

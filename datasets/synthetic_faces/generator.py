@@ -16,7 +16,7 @@ import tensorflow as tf
 import threadpoolctl
 
 from tf_nonlinear3dmm.core import command_line
-from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.data import crop, schema
 from tf_nonlinear3dmm.data.builders.synthetic_faces import (
     people,
     picture,
@@ -34,7 +34,6 @@ MOST_WORKERS = 8
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 PER_IDENTITY = {"train": 4, "validation": 2, "test": 2}
 PERSON, PICTURE = 0, 1  # kinds of random streams
-LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
 
 
 class Studio(NamedTuple):
@@ -169,7 +168,7 @@ def block(studio, split, number):
     labels = _labels(studio, vertices, projection, photos, masks, randoms)
     return [
         {name: value[k] for name, value in labels.items()}
-        | {"has_" + label: True for label in LABELS}
+        | {"has_" + label: True for label in schema.LABELS}
         | {
             "image": photos[k],
             "name": f"{split}-{index:06d}",

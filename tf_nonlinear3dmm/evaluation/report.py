@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.evaluation import (
 )
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.rendering import visualize
-from tf_nonlinear3dmm.training import records as log
+from tf_nonlinear3dmm.training import log
 
 SHOWN = 4  # faces in each panel
 

@@ -59,7 +59,7 @@ class Faces(NamedTuple):
 def load(config, count):
     """`Faces`, the first `count` of the validation split of a `Config`."""
     face = FaceModel.load(config.model.face_model)
-    split = data.open_split(data.requests(config)[0][0], config, "validation")
+    split = data.open_first(config, "validation")
     wanted = ["vertices", "albedo", "illumination"]
     labels = next(data.in_order(split, config.model.image_size, count, wanted))
     skin = face.regions["skin"] / np.sum(face.regions["skin"])

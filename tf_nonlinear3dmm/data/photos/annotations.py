@@ -46,7 +46,7 @@ def read_landmarks(contents, name):
 
 
 def read_face(contents, name):
-    """The `faces.Face` of a person's own file beside a photo.
+    """The `faces.PhotoFace` of a person's own file beside a photo.
 
     Args:
         contents: bytes of a landmark file, see `read_landmarks`, or of a .json file with the
@@ -66,7 +66,7 @@ def read_face(contents, name):
 
 
 def own_face(path):
-    """The `faces.Face` of the file beside the photo at `path`, None where there is none."""
+    """The `faces.PhotoFace` of the file beside the photo at `path`, None where there is none."""
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)
         if os.path.exists(beside):  # False, too, where such a name would be too long

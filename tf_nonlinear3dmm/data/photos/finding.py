@@ -22,7 +22,7 @@ def detect(image, confidence=detector.THRESHOLD):
         confidence: of the detector, at least.
 
     Returns:
-        list of `faces.Face`, empty where there is none.
+        list of `faces.PhotoFace`, empty where there is none.
 
     Raises:
         ImportError: the networks' runtime is not installed.
