@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
+from tf_nonlinear3dmm.face import normals as numpy_normals
 from tf_nonlinear3dmm.rendering import lighting
 
 B, H, W = 2, 3, 5
@@ -53,6 +54,12 @@ def test_vertex_normals_agree_with_a_loop(dtype):
     found = lighting.vertex_normals(vertices, TRIANGLES)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, atol=50 * np.finfo(dtype).eps)
+
+
+def test_vertex_normals_are_those_of_mesh_files():
+    vertices = random_vertices()
+    expected = [numpy_normals.vertex_normals(v, TRIANGLES) for v in vertices]
+    np.testing.assert_allclose(lighting.vertex_normals(vertices, TRIANGLES), expected, atol=1e-10)
 
 
 def test_vertex_normals_agree_with_tensorflow_graphics():

@@ -8,9 +8,7 @@ import threading
 import programs
 import pytest
 
-from tf_nonlinear3dmm.core import array_files
-from tf_nonlinear3dmm.data import sources
-from tf_nonlinear3dmm.training import RunError, runs
+from tf_nonlinear3dmm.core import array_files, locks
 
 ELSEWHERE = """
 import os, signal, sys
@@ -33,10 +31,9 @@ print("tf_nonlinear3dmm.training" in sys.modules)
 
 HOLDS = """
 import pathlib, sys, time
-from tf_nonlinear3dmm.data import sources
-from tf_nonlinear3dmm.training import runs
+from tf_nonlinear3dmm.core import locks
 run, data = map(pathlib.Path, sys.argv[1:])
-with runs._lock(run), sources._alone(data):
+with locks.alone(run, wait=False), locks.alone(data):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -61,14 +58,17 @@ def test_the_locks_of_a_killed_process_are_free(tmp_path):
     entered = threading.Event()
 
     def wait():
-        with sources._alone(data):
+        with locks.alone(data):
             entered.set()
 
     waiter = threading.Thread(target=wait)
     try:
         programs.follow(holder, "held")
         waiter.start()
-        with pytest.raises(RunError, match="run is in use by another process$"), runs._lock(run):
+        with (
+            pytest.raises(locks.BusyError, match="run is in use by another process$"),
+            locks.alone(run, wait=False),
+        ):
             pass
         assert not entered.wait(0.5)
     finally:
@@ -76,7 +76,7 @@ def test_the_locks_of_a_killed_process_are_free(tmp_path):
         programs.end(holder)
     assert entered.wait(30)
     waiter.join()
-    with runs._lock(run):
+    with locks.alone(run, wait=False):
         pass
 
 

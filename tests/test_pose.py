@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, uv_layout
 from tf_nonlinear3dmm.studies import pose_recovery
 
 N, S, UV = 3, 40, (24, 28)
@@ -27,7 +27,7 @@ def faces():
         "illumination": tf.constant(rng.normal(0.3, 0.3, [N, 9, 3]), tf.float32),
     }
     skin = face.regions["skin"] / np.sum(face.regions["skin"])
-    tensors = renderer.face_tensors(face, UV)
+    tensors = uv_layout.build(face, UV)
     return pose_recovery.Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
 
 

@@ -16,7 +16,7 @@ from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling
+from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling, uv_layout
 from tf_nonlinear3dmm.rendering import visualize as pictures
 from tf_nonlinear3dmm.serving import files, overview, portraits, textures
 
@@ -46,7 +46,9 @@ def detected(monkeypatch):
     def detect(image):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
-        found = [faces.Face(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))]
+        found = [
+            faces.PhotoFace(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))
+        ]
         return found if min(height, width) > 30 else []
 
     monkeypatch.setattr(photos, "detect", detect)
@@ -76,9 +78,9 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
     from_files = renderer.render(
         tf.constant(mesh.vertices[None], tf.float32),
         tf.constant(mesh.texture[None] / 255, tf.float32),
-        *(projection, None, renderer.face_tensors(model.face, mesh.texture.shape[:2]), size),
+        *(projection, None, uv_layout.build(model.face, mesh.texture.shape[:2]), size),
     )
-    result, fine = portrait.result, upsampling.tensors(model)
+    result, fine = portrait.result, upsampling.fine_layout(model)
     direct = renderer.render(
         *(result.vertices, upsampling.stretch(result.albedo_map, fine.texel_triangle.shape)),
         *(tf.constant(portrait.projection[None]), result.illumination, fine, size),
@@ -138,7 +140,7 @@ def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
     drawn = renderer.render(
         *(portrait.result.vertices, tf.constant(texture[None], tf.float32)),
         *(tf.constant(portrait.projection[None]), None),
-        *(renderer.face_tensors(model.face, texture.shape[:2]), (H, W)),
+        *(uv_layout.build(model.face, texture.shape[:2]), (H, W)),
     )
     middle = drawn.mask[0, ..., 0].numpy() > 0
     rows, columns = np.nonzero(middle)
@@ -379,7 +381,7 @@ def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
         light = tf.constant([about["illumination"]], tf.float32)
         return renderer.render(
             *(portrait.result.vertices, portrait.result.albedo_map, projection, light),
-            *(renderer.face_tensors(model.face, model.config.uv_size), photo.shape[:2]),
+            *(uv_layout.build(model.face, model.config.uv_size), photo.shape[:2]),
         )
 
     expected, seen = drawn(upright, picture), drawn(portrait, lying)

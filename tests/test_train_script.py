@@ -150,7 +150,7 @@ def test_a_run_that_is_killed_and_stopped_is_the_unbroken_run(tmp_path):
     assert code == 0, output[-2000:]
     assert "To resume: python" in output and "--preset tiny" in output
     _, output = programs.end(start(data, broken))
-    assert "going on after step" in output
+    assert "resuming after step" in output
     assert (broken / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     assert (broken / "weights.npz").read_bytes() == (whole / "weights.npz").read_bytes()
     code, output = programs.end(start(data, broken, "--model.width", "8"))

@@ -134,14 +134,14 @@ def masked_l1(predicted, true, mask):
     return np.where(total > 0, mean, np.nan)
 
 
-def layout(tensors):
-    """`[1, Hu, Wu, 1]` bool: the texels that the UV layout of `renderer.FaceTensors` covers."""
-    return (np.asarray(tensors.texel_triangle) >= 0)[np.newaxis, ..., np.newaxis]
+def covered(layout):
+    """`[1, Hu, Wu, 1]` bool: the texels that a `UVLayout` covers."""
+    return (np.asarray(layout.texel_triangle) >= 0)[np.newaxis, ..., np.newaxis]
 
 
-def albedo_error(tensors, predicted, true):
-    """`masked_l1` of albedo maps `[B, Hu, Wu, 3]` over the `layout` of `renderer.FaceTensors`."""
-    return masked_l1(predicted, true, layout(tensors))
+def albedo_error(layout, predicted, true):
+    """`masked_l1` of albedo maps `[B, Hu, Wu, 3]` over the texels that are `covered`."""
+    return masked_l1(predicted, true, covered(layout))
 
 
 def best_gain(predicted, true, mask):

@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 SPLITS = {"train": 0, "validation": 1, "test": 2}
 PERSON, IMAGE = 0, 1  # kinds of random streams
@@ -26,7 +26,7 @@ class Context(NamedTuple):
     uv_size: tuple[int, int]
     face_model: str
     people: population.MakeHumanPeople | population.LinearPeople
-    layout: renderer.FaceTensors
+    layout: uv_layout.UVLayout
     assets: SceneAssets
     scans: linear.Basis
 
@@ -42,7 +42,7 @@ def open_context(
 def _context(image_size, uv_size, seed, face_model):
     fineness = 4 if uv_size[0] < 48 else 2
     people = population.open_people(face_model, (fineness * uv_size[0], fineness * uv_size[1]))
-    layout = renderer.face_tensors(people.face, uv_size)
+    layout = uv_layout.build(people.face, uv_size)
     with one_blas_thread():
         scans = teacher.scan_shapes(people)
     return Context(

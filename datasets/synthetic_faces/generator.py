@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.data import schema
 from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, labels
 from tf_nonlinear3dmm.data.builders.synthetic_faces.camera import sensor
 from tf_nonlinear3dmm.data.builders.synthetic_faces.contexts import Context
@@ -23,7 +24,6 @@ BLOCK = 16  # records that are made together
 BLOCKS = 8  # that are worth starting another process for
 MOST_WORKERS = 8
 PER_IDENTITY = {"train": 4, "validation": 2, "test": 2}
-LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
 
 
 def records(context: Context, split: str, count: int, workers: int | None = None) -> Iterator[dict]:
@@ -96,7 +96,7 @@ def block(context: Context, split: str, number: int) -> list[dict]:
     arrays = labels.label(context, vertices, projection, photos, masks, randoms)
     return [
         {name: value[k] for name, value in arrays.items()}
-        | {"has_" + label: True for label in LABELS}
+        | {"has_" + label: True for label in schema.LABELS}
         | {
             "image": photos[k],
             "name": f"{split}-{index:06d}",

@@ -4,12 +4,11 @@ import dataclasses
 import hashlib
 import pathlib
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
 from tf_nonlinear3dmm.configs import Config
-from tf_nonlinear3dmm.data import Request, crop
+from tf_nonlinear3dmm.data import Request, schema
 from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.face import FaceModel
@@ -42,6 +41,9 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
         )
 
 
+FEATURES = ("image", "face_mask", "identity", "name", "yaw_deg")
+FEATURES += ("albedo", "illumination", "attributes")
+LABELS = ("landmarks", "projection", "vertices", "texture", "texture_mask")  # from both sources
 SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 224))}
 
 
@@ -99,36 +101,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         config = self.builder_config
-        side = crop.stored_size(config.image_size)
-        height, width = config.uv_size
         face = FaceModel.load(config.face_model)
-        count, attributes = len(face.mean_vertices), population.attribute_names(face)
-        image, tensor = tfds.features.Image, tfds.features.Tensor
-
-        def floats(*shape):
-            return tensor(shape=shape, dtype=np.float32)
-
-        def texels(channels):
-            return image(shape=(height, width, channels), encoding_format="png")
-
-        features = {
-            "image": image(shape=(side, side, 3), encoding_format="jpeg"),
-            "face_mask": image(shape=(side, side, 1), encoding_format="png"),
-            "identity": tfds.features.Scalar(np.int64),
-            "name": tfds.features.Text(),
-            "yaw_deg": tfds.features.Scalar(np.float32),
-            "albedo": texels(3),
-            "illumination": floats(9, 3),
-            "attributes": floats(len(attributes)),
-        }
-        for prefix in ("", "teacher_"):
-            features[prefix + "landmarks"] = floats(68, 2)
-            features[prefix + "projection"] = floats(2, 4)
-            features[prefix + "vertices"] = floats(count, 3)
-            features[prefix + "texture"] = texels(3)
-            features[prefix + "texture_mask"] = texels(1)
-        for label in generator.LABELS:
-            features["has_" + label] = tfds.features.Scalar(np.bool_)
+        attributes = population.attribute_names(face)
+        sizes = schema.sizes(
+            config.image_size, config.uv_size, V=len(face.mean_vertices), A=len(attributes)
+        )
+        features = schema.tfds_features(FEATURES + LABELS, sizes)
+        features |= schema.tfds_features(LABELS, sizes, prefix="teacher_") | schema.flags()
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=None,

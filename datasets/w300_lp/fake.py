@@ -75,11 +75,12 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
         random = np.random.default_rng([seed, number])
         record = parameters(projection, random)
         points = points_3d[:, :2] + 1
-        seen = points[AFLW_POINTS]
+        aflw_points = points[AFLW_POINTS]
         hidden = (
-            np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
+            np.sign(aflw_points[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1])
+            < -0.7
         )
-        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T.astype(float)
+        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, aflw_points).T.astype(float)
         record["pt3d_68"] = (points_3d.T + [[1], [1], [0]]).astype(np.float32)
         name = f"image{2 * number + 2:05d}"
         _write_image(root / f"{name}.jpg", image)

@@ -62,8 +62,8 @@ class Explorer:
     def __init__(self, model, directions=(), samples=None):
         self.model, self.directions = model, list(directions)
         self.samples = dict(samples or {})
-        self.tensors = upsampling.tensors(model)
-        self.uv_size = tuple(self.tensors.texel_triangle.shape)
+        self.uv_layout = upsampling.fine_layout(model)
+        self.uv_size = self.uv_layout.size
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
         self._decode = tf.function(self._draw)
 
@@ -157,7 +157,7 @@ class Explorer:
         size = self.model.config.image_size * PICTURE_SCALE
         larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
         points = camera.project(vertices, larger)
-        fragments = rasterizer.rasterize(points, self.tensors.triangles, (size, size))
+        fragments = rasterizer.rasterize(points, self.uv_layout.triangles, (size, size))
         parts = albedo, vertices, projection, light, fragments
         texture, image, mask = upsampling.draw(self.model, *parts)
         return vertices, texture, tf.concat([image, mask], axis=-1)

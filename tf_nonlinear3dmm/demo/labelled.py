@@ -42,7 +42,7 @@ def directions_of(run=None, say=print):
 
 def find_directions(model, config, count=1000):
     """The directions that the labels of the first `count` training faces tell, a list."""
-    split = data.open_split(request_of(config), config, "train")
+    split = data.open_first(config, "train")
     labelled = directions.labelled(model, split, count)
     return directions.fit(*labelled) if labelled else []
 
@@ -53,7 +53,7 @@ def difference(model, other, config, count=64):
     Returns:
         mean distance of landmarks in pixels, and of vertices in millimetres.
     """
-    split = data.open_split(request_of(config), config, "train")
+    split = data.open_first(config, "train")
     pixels, millimetres = [], []
     rows = split.rows[:count]
     for batch in data.in_order(split, config.model.image_size, BATCH, ["image"], rows):

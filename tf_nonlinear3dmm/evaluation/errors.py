@@ -107,10 +107,10 @@ def appearance(model, result, labels):
     errors = {(IMAGE, MODEL): metrics.masked_l1(drawn, labels["image"], mask)}
     if "albedo" in labels and model.config.lighting:
         albedo, true = result.albedo_map.numpy(), labels["albedo"]
-        gain = metrics.best_gain(albedo, true, metrics.layout(model.tensors))
-        errors[ALBEDO, MODEL] = metrics.albedo_error(model.tensors, albedo, true)
+        gain = metrics.best_gain(albedo, true, metrics.covered(model.uv_layout))
+        errors[ALBEDO, MODEL] = metrics.albedo_error(model.uv_layout, albedo, true)
         errors[f"{ALBEDO} up to colour gain", MODEL] = metrics.albedo_error(
-            model.tensors, gain * albedo, true
+            model.uv_layout, gain * albedo, true
         )
     if "illumination" in labels and model.config.lighting:
         error = metrics.light_error(result.illumination, labels["illumination"])

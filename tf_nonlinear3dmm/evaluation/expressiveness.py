@@ -10,7 +10,7 @@ from tf_nonlinear3dmm.rendering import lighting, upsampling, visualize
 TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute
 LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
-STRENGTH, AMBIENT = 0.8, 0.7  # shading by the directional light and from everywhere
+PLAIN, CONTRAST = (0.8, 0.7), (1.25, 0.25)  # shading by a directional light, and from everywhere
 PEOPLE = 6
 LENGTHS = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
 GROUPS = {**directions.GROUPS, "length": ("Shape", tuple(LENGTHS))}
@@ -93,11 +93,11 @@ def _people(model, split):
     return model.encode(batch["image"]), photos
 
 
-def light_from(yaw_deg):
+def light_from(yaw_deg, strengths=CONTRAST):
     """Illumination `[L, 9, 3]` from each of L angles, positive to the picture's right."""
     yaw = np.radians(yaw_deg)
     towards = np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], axis=-1)
-    return lighting.directional(tf.constant(towards, tf.float32), STRENGTH, AMBIENT)
+    return lighting.directional(tf.constant(towards, tf.float32), *strengths)
 
 
 def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
@@ -108,8 +108,8 @@ def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
     if not model.config.lighting:  # its texture has the light in it
         light = None
     elif light is None:
-        light = light_from(np.zeros(len(shape_code)))
-    fragments = visualize.see(vertices, projection, model.tensors, TILE)
+        light = light_from(np.zeros(len(shape_code)), PLAIN)
+    fragments = visualize.see(vertices, projection, model.uv_layout, TILE)
     drawing = upsampling.draw(model, albedo_map, vertices, projection, light, fragments)
     return visualize.to_uint8(visualize.over(drawing.image, drawing.mask))
 
@@ -118,7 +118,7 @@ def clay(model, shape_code, yaw_deg=-15.0):
     """uint8 pictures of bare shapes."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
-    return visualize.mesh(vertices, projection, model.tensors, TILE)
+    return visualize.mesh(vertices, projection, model.uv_layout, TILE)
 
 
 def traversals(model, chosen, people):

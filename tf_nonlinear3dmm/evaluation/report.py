@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.evaluation import (
 )
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.rendering import visualize
-from tf_nonlinear3dmm.training import records as log
+from tf_nonlinear3dmm.training import log
 
 SHOWN = 4  # faces in each panel
 
@@ -118,5 +118,5 @@ def _panel(subject, rows):
     size = subject.config.model.image_size
     batch = next(iter(data.in_order(subject.split, size, len(rows), features, rows)))
     return visualize.panel(
-        batch["image"], subject.model(batch["image"]), batch, subject.model.tensors
+        batch["image"], subject.model(batch["image"]), batch, subject.model.uv_layout
     )

@@ -54,15 +54,15 @@ def vertex_normals(vertices, triangles, normal_triangles=None):
     a, b, c = tf.unstack(triangles, axis=1)
 
     def edge(start, end):  # [T, B] in x, y and z
-        pairs = sparse.Int64.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
+        pairs = sparse.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
         weights = tf.concat([one, -one], axis=0)
-        edges = sparse.spread(pairs, weights, by_vertex, count)
+        edges = sparse.matmul(pairs, weights, by_vertex, count)
         return tf.unstack(tf.reshape(edges, [count, 3, -1]), axis=1)
 
     (ux, uy, uz), (vx, vy, vz) = edge(a, b), edge(a, c)
     areas = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]
-    pairs = sparse.Int64.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
-    normals = sparse.spread(
+    pairs = sparse.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
+    normals = sparse.matmul(
         pairs, tf.tile(one, [3]), tf.reshape(tf.stack(areas, axis=1), [count, -1]), shape[1]
     )
     normals = tf.transpose(tf.reshape(normals, [shape[1], 3, -1]), [2, 0, 1])
@@ -114,7 +114,7 @@ def shade(albedo, normals, illumination):
 
 
 def directional(towards, strength=1.0, ambient=0.0):
-    """Illumination by a far light and by one from everywhere.
+    """Illumination by a distant light and by one from everywhere.
 
     The first gives about `strength` where a surface faces it and about 0 behind.
 

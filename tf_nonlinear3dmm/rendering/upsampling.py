@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import renderer, uv_layout
 
 FINER = 4  # times the texels of the model's maps, each way
 
@@ -29,10 +29,10 @@ class Drawing(NamedTuple):
 
 
 @functools.lru_cache(maxsize=2)
-def tensors(model):
-    """`renderer.FaceTensors` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
+def fine_layout(model):
+    """`uv_layout.UVLayout` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
     height, width = model.config.uv_size
-    return renderer.face_tensors(model.face, (FINER * height, FINER * width))
+    return uv_layout.build(model.face, (FINER * height, FINER * width))
 
 
 def stretch(maps, uv_size):
@@ -55,10 +55,10 @@ def texture(model, albedo_map, vertices, projection, illumination):
     Returns:
         `[B, FINER Hu, FINER Wu, 3]` in [0, 1].
     """
-    face = tensors(model)
-    fine = stretch(albedo_map, face.texel_triangle.shape)
+    layout = fine_layout(model)
+    fine = stretch(albedo_map, layout.size)
     if illumination is not None:
-        fine *= renderer.shading_map(vertices, projection, illumination, face)
+        fine *= renderer.shading_map(vertices, projection, illumination, layout)
     return tf.clip_by_value(fine, 0, 1)
 
 
@@ -73,4 +73,4 @@ def draw(model, albedo_map, vertices, projection, illumination, fragments):
         `Drawing`.
     """
     colours = texture(model, albedo_map, vertices, projection, illumination)
-    return Drawing(colours, *renderer.draw(colours, fragments, tensors(model)))
+    return Drawing(colours, *renderer.draw(colours, fragments, fine_layout(model)))

@@ -6,7 +6,7 @@ import pathlib
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.data import photos
-from tf_nonlinear3dmm.data.records import reading
+from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.serving import files, names, portraits, textures
 
 

@@ -19,26 +19,26 @@ def draw(faces, model):
 
 def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
-    face, result = upsampling.tensors(model), portrait.result
+    layout, result = upsampling.fine_layout(model), portrait.result
     k = PICTURE / model.config.image_size
     photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
     image = image.numpy()
     projection = camera.crop(result.projection, 0.0, 0.0, k)
-    seen = visualize.see(result.vertices, projection, face, PICTURE)
+    fragments = visualize.see(result.vertices, projection, layout, PICTURE)
     front = visualize.frontal(result.vertices, PICTURE)
-    ahead = visualize.see(result.vertices, front, face, PICTURE)
+    ahead = visualize.see(result.vertices, front, layout, PICTURE)
 
     def lit(light):
-        parts = result.albedo_map, result.vertices, projection, light, seen
+        parts = result.albedo_map, result.vertices, projection, light, fragments
         return upsampling.draw(model, *parts)[1:]
 
     columns = [
         image,
         visualize.overlay(image, result.landmarks, k=k),
         visualize.over(*lit(result.illumination), image),
-        visualize.mesh(result.vertices, projection, face, PICTURE, fragments=seen),
-        visualize.paint(result.albedo_map, ahead, model.tensors),
+        visualize.mesh(result.vertices, projection, layout, PICTURE, fragments=fragments),
+        visualize.paint(result.albedo_map, ahead, model.uv_layout),
         visualize.over(*lit(_relit(result))),
     ]
     return np.stack([visualize.to_uint8(c) for c in columns], axis=1)

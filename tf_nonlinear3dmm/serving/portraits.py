@@ -17,14 +17,14 @@ class Portrait(NamedTuple):
     """A face in a photo. Its pixels are those of the photo turned by `face.quarter_turns`.
 
     Attributes:
-        face: `faces.Face`, as it was found.
+        face: `faces.PhotoFace`, as it was found.
         square: `crop.Square` of scalars, what the model saw.
         projection: `[2, 4]`, face units to pixels.
         landmarks: `[68, 2]` pixels.
         result: `Reconstruction` of a batch of this one face, in pixels of the crop.
     """
 
-    face: faces.Face
+    face: faces.PhotoFace
     square: crop.Square
     projection: np.ndarray
     landmarks: np.ndarray
@@ -47,7 +47,7 @@ def find(model, photo, confidence=CONFIDENCE):
 
 
 def portrait(model, photo, face):
-    """The `Portrait` of one `faces.Face`."""
+    """The `Portrait` of one `faces.PhotoFace`."""
     size, square = model.config.image_size, face.square
     image = tf.clip_by_value(crop.image(photos.upright(photo, face), square, size) / 255, 0, 1)
     result = model.reconstruct(image[tf.newaxis])
@@ -65,5 +65,5 @@ def portrait(model, photo, face):
 def of_crop(model, crop_image):
     """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
     side = float(len(crop_image))
-    face = faces.Face(np.array([0, 0, side, side]), 1.0, crop.whole(side))
+    face = faces.PhotoFace(np.array([0, 0, side, side]), 1.0, crop.whole(side))
     return portrait(model, crop_image, face)

@@ -5,7 +5,7 @@ import scipy.ndimage
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop, photos
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer, unwrap, upsampling
+from tf_nonlinear3dmm.rendering import camera, lighting, unwrap, upsampling, uv_layout
 
 KINDS = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's colours come from a square so many times the crop's
@@ -25,17 +25,17 @@ def texture_map(portrait, photo, model, texture):
 
 def _of_photo(portrait, photo, model, lit):
     """The photo's colours, where they are sure, over those of `lit`, both `[Hu, Wu, 3]`."""
-    tensors = upsampling.tensors(model)
-    size = int(2 * max(tensors.texel_triangle.shape))
+    layout = upsampling.fine_layout(model)
+    size = int(2 * max(layout.size))
     square = crop.grow(portrait.square, AROUND)
     photo = photos.upright(photo, portrait.face)
     image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
     projection = crop.projection(portrait.projection[np.newaxis], square, size)
     vertices = portrait.result.vertices
-    colours, visible = unwrap.unwrap(image, vertices, projection, tensors)
-    normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
+    colours, visible = unwrap.unwrap(image, vertices, projection, layout)
+    normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     towards = tf.matmul(normals, camera.rotation(projection), transpose_b=True)[..., 2:]
-    weight = _feather(visible[0].numpy(), renderer.to_texels(towards, tensors)[0].numpy())
+    weight = _feather(visible[0].numpy(), uv_layout.to_texels(towards, layout)[0].numpy())
     fallback = _matched(lit, colours[0].numpy(), weight)
     return weight * colours[0].numpy() + (1 - weight) * fallback
 

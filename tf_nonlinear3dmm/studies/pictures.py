@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.evaluation import plots
-from tf_nonlinear3dmm.rendering import renderer, visualize
+from tf_nonlinear3dmm.rendering import uv_layout, visualize
 
 TILE = 128
 
@@ -25,15 +25,15 @@ def textures(study, maps):
     """
     visible = maps["visible"]
     face = study.face()
-    tensors = renderer.face_tensors(face, study.config.model.uv_size)
+    layout = uv_layout.build(face, study.config.model.uv_size)
     count = len(visible)
     vertices = tf.tile(tf.constant(face.mean_vertices)[tf.newaxis], [count, 1, 1])
     projection = visualize.frontal(vertices, TILE)
-    fragments = visualize.see(vertices, projection, tensors, TILE)
+    fragments = visualize.see(vertices, projection, layout, TILE)
     rows, names = [], [name for name in maps if name != "visible"]
     for name in names:
         shown = maps[name] * visible + 0.75 * (1 - visible)
-        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, tensors)
+        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, layout)
         head = plots.caption(name, TILE)[np.newaxis]
         rows.append(np.concatenate([head, visualize.to_uint8(painted)]))
     return visualize.grid(np.stack(rows), [])

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, losses, metrics
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 PIXELS, DEGREES = 3, 3
 UNITS = (0.02, 0.02, 0.02, 0.01, 1.0)  # of a step: yaw, pitch, roll, log of scale, translation
@@ -47,12 +47,12 @@ class Faces(NamedTuple):
     """`N` faces whose camera is known.
 
     Attributes:
-        face: `renderer.FaceTensors`.
+        layout: `UVLayout`.
         labels: the batch.
         skin: `[V, 1]`, what a vertex counts; sums to 1.
     """
 
-    face: renderer.FaceTensors
+    layout: uv_layout.UVLayout
     labels: dict
     skin: np.ndarray
 
@@ -60,11 +60,11 @@ class Faces(NamedTuple):
 def load(config, count):
     """`Faces`, the first `count` of the validation split of a `Config`."""
     face = FaceModel.load(config.model.face_model)
-    split = data.open_split(data.requests(config)[0][0], config, "validation")
+    split = data.open_first(config, "validation")
     wanted = ["vertices", "albedo", "illumination"]
     labels = next(data.in_order(split, config.model.image_size, count, wanted))
     skin = metrics.skin_weights(face)[:, np.newaxis].astype(np.float32)
-    return Faces(renderer.face_tensors(face, config.model.uv_size), labels, skin)
+    return Faces(uv_layout.build(face, config.model.uv_size), labels, skin)
 
 
 def recover(faces, steps, say=lambda line: None):
@@ -163,7 +163,7 @@ def fit(case, faces, start, antialiased, steps, rate=0.3):
 
 def _render(faces, albedo, projection, illumination, antialiased):
     size, vertices = faces.labels["image"].shape[1:3], faces.labels["vertices"]
-    arguments = vertices, albedo, projection, illumination, faces.face, size
+    arguments = vertices, albedo, projection, illumination, faces.layout, size
     return renderer.render(*arguments, antialiased)
 
 

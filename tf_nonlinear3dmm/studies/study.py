@@ -58,7 +58,7 @@ class Study:
 
     def split(self, name):
         """`data.Split` of the first source."""
-        return data.open_split(data.requests(self.config)[0][0], self.config, name)
+        return data.open_first(self.config, name)
 
     def make_faces(self):
         """Generates what is not there yet, and reads it once."""

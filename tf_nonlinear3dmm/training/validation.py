@@ -16,13 +16,13 @@ class Validation:
     Args:
         model: `Nonlinear3DMM`.
         face: `FaceModel`.
-        tensors: `renderer.FaceTensors`.
+        layout: `UVLayout`.
         split: `data.Split`.
         config: `Config`.
     """
 
-    def __init__(self, model, face, tensors, split, config):
-        self.face, self.tensors, self.split = face, tensors, split
+    def __init__(self, model, face, layout, split, config):
+        self.face, self.uv_layout, self.split = face, layout, split
         self.size, self.batch_size = config.model.image_size, config.train.batch_size
         self.trains = {name: stage.trains for name, stage in config.stages()}
         self._reconstruct = tf.function(lambda images: model(images, training=False))
@@ -64,7 +64,7 @@ class Validation:
             return visualize.to_uint8(np.vstack(rows)), {}
         result = self._reconstruct(batch["image"])
         first = tf.nest.map_structure(_first, (batch, result))
-        picture = visualize.panel(first[0]["image"], first[1], first[0], self.tensors)
+        picture = visualize.panel(first[0]["image"], first[1], first[0], self.uv_layout)
         codes = {name: getattr(result, name) for name in ("shape_code", "albedo_code")}
         return picture, codes
 
@@ -94,7 +94,7 @@ class Validation:
             errors["vertices"], _, _ = metrics.skin_error(self.face, result.vertices, true)
         if "albedo" in batch:
             errors["albedo"] = metrics.albedo_error(
-                self.tensors, result.albedo_map, batch["albedo"]
+                self.uv_layout, result.albedo_map, batch["albedo"]
             )
         return errors
 

@@ -22,7 +22,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import assets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo, noise, surface
 from tf_nonlinear3dmm.face import EMBEDDED, FaceModel, load_population, sample_shapes
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 
 class Person(NamedTuple):
@@ -64,8 +64,8 @@ class MakeHumanPeople:
         self._fields = surface.measure(self._population, self.face, size)
         self._tiles = noise.make_tiles(size)
 
-    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
-        """The `SceneAssets` for faces drawn with these `renderer.FaceTensors`."""
+    def scene_assets(self, layout: uv_layout.UVLayout) -> SceneAssets:
+        """The `SceneAssets` for faces drawn with these `uv_layout.UVLayout`."""
         return assets.load(self._population, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
@@ -131,11 +131,11 @@ class LinearPeople:
             face, shape_basis=none, shape_std=np.zeros([0], np.float32)
         )
         self._tiles = noise.make_tiles(size)
-        layout = renderer.face_tensors(face, size)
+        layout = uv_layout.build(face, size)
         lips = face.regions.get("lips", np.zeros(len(face.mean_vertices), np.float32))
         self._lips = np.sum(lips[layout.texel_vertices] * layout.texel_weights, axis=-1).ravel()
 
-    def scene_assets(self, layout: renderer.FaceTensors) -> SceneAssets:
+    def scene_assets(self, layout: uv_layout.UVLayout) -> SceneAssets:
         return assets.face_only(self.face, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:

@@ -10,7 +10,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.head import extension
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import surface
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import NoiseTiles
 from tf_nonlinear3dmm.face import FaceModel, Population
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 
 class BodyMesh(NamedTuple):
@@ -25,7 +25,7 @@ class SceneAssets(NamedTuple):
     """Meshes and fields that every image shares.
 
     Attributes:
-        layout: `renderer.FaceTensors`; the face's vertices come first in the body.
+        layout: `uv_layout.UVLayout`; the face's vertices come first in the body.
         mean: `[V, 3]` mean face.
         landmarks: `[68]` vertex ids.
         contours: `[68]` vertex ids of brows, lids and lips as they are seen, in the same order.
@@ -41,7 +41,7 @@ class SceneAssets(NamedTuple):
         tiles: `NoiseTiles`.
     """
 
-    layout: renderer.FaceTensors
+    layout: uv_layout.UVLayout
     mean: np.ndarray
     landmarks: np.ndarray
     contours: np.ndarray
@@ -56,8 +56,8 @@ class SceneAssets(NamedTuple):
     mouth: np.ndarray | None = None
 
 
-def load(population: Population, layout: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
-    """The `SceneAssets` around a population's face; `layout` is its `renderer.FaceTensors`."""
+def load(population: Population, layout: uv_layout.UVLayout, tiles: NoiseTiles) -> SceneAssets:
+    """The `SceneAssets` around a population's face; `layout` is its `uv_layout.UVLayout`."""
     head, count = extension.design(population), len(population.mean)
     label = np.where(population.face_label >= 4, surface.SKIN, population.face_label)
     body = BodyMesh(
@@ -82,7 +82,7 @@ def load(population: Population, layout: renderer.FaceTensors, tiles: NoiseTiles
     )
 
 
-def face_only(face: FaceModel, layout: renderer.FaceTensors, tiles: NoiseTiles) -> SceneAssets:
+def face_only(face: FaceModel, layout: uv_layout.UVLayout, tiles: NoiseTiles) -> SceneAssets:
     """The `SceneAssets` of a `FaceModel` that head, hair and glasses do not fit."""
     label = np.full(len(layout.triangles), surface.SKIN)
     body = BodyMesh(layout.triangles, label, layout.normal_triangles)

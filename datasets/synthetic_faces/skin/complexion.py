@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.spatial
 
 from tf_nonlinear3dmm.face import FaceModel, load_kinds, load_skins
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 MIXED = 3  # skins in a person's mixture
 FINE = 4.0  # texels at 192 rows: what is finer is creases and pores, not colour
@@ -53,7 +53,7 @@ def _same_place(face, size):
 
 
 def _positions(face, size):
-    layout = renderer.face_tensors(face, size)
+    layout = uv_layout.build(face, size)
     corners = face.mean_vertices[np.reshape(layout.texel_vertices, [-1, 3])]
     weights = np.reshape(layout.texel_weights, [-1, 3])
     return np.einsum("nk,nkc->nc", weights, corners)

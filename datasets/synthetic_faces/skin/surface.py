@@ -8,7 +8,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.head import topology
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import complexion, curves
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import bump, smoothstep
 from tf_nonlinear3dmm.face import FaceModel, Population
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import uv_layout
 
 SKIN, MOUTH, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 # Half-face curves on the mean face (dm), right half by mirror symmetry.
@@ -50,7 +50,7 @@ class SkinFields(NamedTuple):
 
 def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> SkinFields:
     """The `SkinFields` of a population's mean face over a UV map of `size` (height, width)."""
-    layout = renderer.face_tensors(face, size)
+    layout = uv_layout.build(face, size)
     corners = np.reshape(layout.texel_vertices, [-1, 3])
     weights = np.reshape(layout.texel_weights, [-1, 3]).astype(np.float32)
 
@@ -122,7 +122,7 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population: Population, layout: renderer.FaceTensors) -> np.ndarray:
+def texel_labels(population: Population, layout: uv_layout.UVLayout) -> np.ndarray:
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
     triangle = np.reshape(layout.texel_triangle, -1)
     ids = np.sort(np.reshape(layout.texel_vertices, [-1, 3]), axis=1)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from tf_nonlinear3dmm.training import records
+from tf_nonlinear3dmm.training import log
 
 TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.log_every", "1"]
 MB = 1024  # kB
@@ -28,14 +28,14 @@ class Run:
     def step(self):
         """(stage, step) of the last line of metrics.jsonl; (None, 0) before there is one."""
         path = self.folder / "metrics.jsonl"
-        lines = records.read(path) if path.exists() else []
+        lines = log.read(path) if path.exists() else []
         return (lines[-1]["stage"], lines[-1]["step"]) if lines else (None, 0)
 
     def megabytes(self, name):
         """A line of /proc/<pid>/status: "RssAnon", the memory of its own, or "VmHWM", the peak."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"{name}:\s*([0-9]+) kB", text)
-        return int(found[1]) / MB if found else 0.0
+        match = re.search(rf"{name}:\s*([0-9]+) kB", text)
+        return int(match[1]) / MB if match else 0.0
 
     def wait_for(self, done, seconds=0.02):
         """Looks every so many seconds whether `done()` is true.

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, training
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.evaluation import measures
 from tf_nonlinear3dmm.studies.paper import baseline_training
 
@@ -108,5 +109,5 @@ def errors(study, methods, pose_of, split=None, name="test"):
 def _labels(split, rows, image_size):
     """What `errors` compares with, in pixels of the evaluation crop."""
     labels = {name: split[name][rows] for name in LABELS if name in split}
-    offset = np.float32((split["image"].shape[1] - image_size) // 2)
-    return {**labels, "landmarks": labels["landmarks"] - offset}
+    labels = crop.evaluation(labels, image_size)
+    return {name: np.asarray(values) for name, values in labels.items()}

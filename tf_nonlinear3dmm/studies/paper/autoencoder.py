@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import keras_state
 from tf_nonlinear3dmm.networks import decoders
-from tf_nonlinear3dmm.rendering import renderer, sampling
+from tf_nonlinear3dmm.rendering import uv_layout
 
 HIDDEN = 256
 
@@ -34,22 +34,8 @@ class Autoencoder(NamedTuple):
 
 def shape_decoder(config, face):
     """codes, training -> vertices `[B, V, 3]` in face units, and the decoder's layer."""
-    if config.shape_decoder == "mlp":
-        layer = decoders.MlpShapeDecoder(config.shape_code_size, len(face.mean_vertices))
-
-        def decode(codes, training=False):
-            return face.mean_vertices + face.shape_scale * layer(codes, training=training)
-
-        return decode, layer
-    layer = decoders.ShapeDecoder(config)
-    points = sampling.texels(tf.constant(face.uv, tf.float32), config.uv_size)[tf.newaxis]
-
-    def decode(codes, training=False):
-        maps = face.shape_scale * layer(codes, training=training)
-        places = tf.tile(points, [tf.shape(maps)[0], 1, 1])
-        return face.mean_vertices + sampling.bilinear(maps, places)
-
-    return decode, layer
+    layer = decoders.shape_decoder(config, face, uv_layout.build(face, config.uv_size))
+    return (lambda codes, training=False: layer(codes, training=training)[1]), layer
 
 
 def albedo_decoder(config, face):
@@ -127,5 +113,5 @@ def _encoder(inputs, code_size):
 
 def texel_weights(face, uv_size):
     """`[Hu, Wu, 1]`: 1 where the UV layout covers the map."""
-    tensors = renderer.face_tensors(face, uv_size)
-    return (np.asarray(tensors.texel_triangle) >= 0).astype(np.float32)[..., np.newaxis]
+    layout = uv_layout.build(face, uv_size)
+    return (np.asarray(layout.texel_triangle) >= 0).astype(np.float32)[..., np.newaxis]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
-from tf_nonlinear3dmm.data import augment
+from tf_nonlinear3dmm.data import augment, crop
 from tf_nonlinear3dmm.studies.paper import linear_models
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
@@ -20,10 +20,8 @@ RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
 def crops(study, split):
     """uint8 evaluation crops `[N, S, S, 3]` of a split, and landmarks `[N, 68, 2]` in them."""
     size = study.config.model.image_size
-    images, landmarks = split["image"], split["landmarks"]
-    offset = (images.shape[1] - size) // 2
-    inside = slice(offset, offset + size)
-    return images[split.rows, inside, inside], landmarks[split.rows] - np.float32(offset)
+    cut = crop.evaluation({name: split[name] for name in ("image", "landmarks")}, size)
+    return cut["image"][split.rows], cut["landmarks"].numpy()[split.rows]
 
 
 def mirrored(images, landmarks):

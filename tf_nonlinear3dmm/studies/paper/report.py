@@ -33,7 +33,7 @@ POSE_OF = "Nonlinear, truth"  # whose pose the first control takes
 def aflw_split(study):
     """The test split of AFLW2000-3D in the user's folder."""
     config = change(study.config, "data", sources=f"aflw2000_3d:{study.aflw}", mix="1")
-    return data.open_split(data.requests(config)[0][0], config, "test")
+    return data.open_first(config, "test")
 
 
 def write(study, parts):

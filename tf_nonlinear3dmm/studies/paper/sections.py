@@ -17,28 +17,31 @@ CAPTIONS = {
 
 def blocks(study, numbers):
     """All sections of the report that `numbers` (of `report.write`) can fill: list of `Block`."""
-    made = [Block("heading", "The paper's experiments on generated faces")]
-    made += [Block("text", text) for text in _setting(study, numbers)]
-    made += _verdicts(numbers)
+    section = [Block("heading", "The paper's experiments on generated faces")]
+    section += [Block("text", text) for text in _setting(study, numbers)]
+    section += _verdicts(numbers)
     if "alignment" in numbers:
-        made += [Block("heading", "Face alignment"), Block("text", report_text.ALIGNMENT)]
-        made += [Block("text", report_text.PAPER), _alignment(numbers["alignment"])]
-        made += _figures(study, "cumulative")
+        section += [Block("heading", "Face alignment"), Block("text", report_text.ALIGNMENT)]
+        section += [Block("text", report_text.PAPER), _alignment(numbers["alignment"])]
+        section += _figures(study, "cumulative")
     if "aflw2000_3d" in numbers:
-        made += [
+        section += [
             Block("heading", "Face alignment on AFLW2000-3D"),
             Block("text", report_text.ALIGNMENT),
         ]
-        made += [_alignment(numbers["aflw2000_3d"])]
+        section += [_alignment(numbers["aflw2000_3d"])]
     if numbers.get("reconstruction"):
-        made += [Block("heading", "3D reconstruction"), Block("text", report_text.RECONSTRUCTION)]
+        section += [
+            Block("heading", "3D reconstruction"),
+            Block("text", report_text.RECONSTRUCTION),
+        ]
         rows = tables.measures(numbers["reconstruction"])
-        made += [Block("table", [*zip(*rows, strict=True)])]  # one row per method
-        made += _figures(study, "error_maps", "reconstructions")
-    made += _power(study, numbers["power"])
+        section += [Block("table", [*zip(*rows, strict=True)])]  # one row per method
+        section += _figures(study, "error_maps", "reconstructions")
+    section += _power(study, numbers["power"])
     drawn = _figures(study, *expressiveness.CAPTIONS)
-    made += [Block("heading", "Expressiveness"), *drawn] if drawn else []
-    return made + _cost(study, numbers)
+    section += [Block("heading", "Expressiveness"), *drawn] if drawn else []
+    return section + _cost(study, numbers)
 
 
 def _setting(study, numbers):
@@ -64,14 +67,14 @@ def _setting(study, numbers):
 
 
 def _verdicts(numbers):
-    made = []
+    section = []
     if numbers["claims"]:
-        made += [Block("heading", "What agrees with the paper and what goes against it")]
-        made += [Block("table", [["the paper's claim", "here", "verdict"], *numbers["claims"]])]
+        section += [Block("heading", "What agrees with the paper and what goes against it")]
+        section += [Block("table", [["the paper's claim", "here", "verdict"], *numbers["claims"]])]
     if numbers["questions"]:
-        made += [Block("heading", "What the paper does not say")]
-        made += [Block("table", [["question", "here", "answer"], *numbers["questions"]])]
-    return made
+        section += [Block("heading", "What the paper does not say")]
+        section += [Block("table", [["question", "here", "answer"], *numbers["questions"]])]
+    return section
 
 
 def _figures(study, *names):
@@ -90,16 +93,16 @@ def _alignment(table):
 
 
 def _power(study, power):
-    made = []
+    section = []
     for name, (figure, _, factor, note) in report_text.POWER.items():
         if name in power:
-            made += [Block("heading", f"Representation power: {name}")]
-            made += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
-            made += [Block("table", _by_size(power[name], factor))]
-            made += _figures(study, figure)
+            section += [Block("heading", f"Representation power: {name}")]
+            section += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
+            section += [Block("table", _by_size(power[name], factor))]
+            section += _figures(study, figure)
         if name == claims.PHOTO:
-            made += _figures(study, "textures")
-    return made
+            section += _figures(study, "textures")
+    return section
 
 
 def _by_size(table, factor):
@@ -117,11 +120,11 @@ def _by_size(table, factor):
 def _cost(study, numbers):
     seconds, total = numbers["seconds"], sum(numbers["seconds"].values())
     parts = [["part", "minutes"], *([name, f"{s / 60:.1f}"] for name, s in seconds.items())]
-    made = [Block("heading", "What it cost")]
+    section = [Block("heading", "What it cost")]
     if "speed_ms" in numbers:
-        made += [Block("table", _methods(study, numbers))]
-    made += [Block("table", [*parts, ["all", f"{total / 60:.1f}"]])]
-    return made + [Block("json", json.dumps(numbers["config"], indent=1))]
+        section += [Block("table", _methods(study, numbers))]
+    section += [Block("table", [*parts, ["all", f"{total / 60:.1f}"]])]
+    return section + [Block("json", json.dumps(numbers["config"], indent=1))]
 
 
 def _methods(study, numbers):

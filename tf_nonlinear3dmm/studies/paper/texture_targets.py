@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer
+from tf_nonlinear3dmm.rendering import camera, lighting, uv_layout
 from tf_nonlinear3dmm.studies.paper import autoencoder
 from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 
@@ -29,22 +29,22 @@ class Targets:
     def __init__(self, study):
         split, face = study.split("test"), study.face()
         rows = split.rows[: study.fit_faces]
-        tensors = renderer.face_tensors(face, study.config.model.uv_size)
+        layout = uv_layout.build(face, study.config.model.uv_size)
         self.rows = rows
         self.albedo = autoencoder.as_float(split["albedo"][rows])
         self.layout = autoencoder.texel_weights(face, study.config.model.uv_size)[np.newaxis]
         self.photo = autoencoder.as_float(split["texture"][rows])
         self.visible = (split["texture_mask"][rows] > 127).astype(np.float32) * self.layout
         parts = np.array_split(rows, -(-len(rows) // BATCH))
-        self.harmonics = np.concatenate([_harmonics(split, part, tensors) for part in parts])
+        self.harmonics = np.concatenate([_harmonics(split, part, layout) for part in parts])
 
 
-def _harmonics(split, rows, tensors):
+def _harmonics(split, rows, layout):
     vertices, projection = split["vertices"][rows], split["projection"][rows]
-    normals = lighting.vertex_normals(vertices, tensors.normal_triangles)
+    normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     turn = camera.rotation(tf.constant(projection))
     normals = tf.matmul(normals, turn, transpose_b=True)
-    return lighting.sh_basis(renderer.to_texels(normals, tensors)).numpy()
+    return lighting.sh_basis(uv_layout.to_texels(normals, layout)).numpy()
 
 
 def best_light(targets, albedo):

@@ -12,13 +12,13 @@ SIZE = (H, W)
 ONE = np.int32([[0, 1, 2]])
 
 
-def soften(image, points, triangles, size=SIZE):
+def antialias(image, points, triangles, size=SIZE):
     """`image` None: the mask."""
     fragments = rasterizer.rasterize(points, triangles, size)
     if image is None:
         image = tf.cast(fragments.triangle_id >= 0, points.dtype)[..., tf.newaxis]
     neighbours = antialiasing.neighbours(triangles)
-    return antialiasing.soften(image, fragments, points, triangles, neighbours)
+    return antialiasing.antialias(image, fragments, points, triangles, neighbours)
 
 
 def head(size, yaw, batch=1):
@@ -54,7 +54,7 @@ def test_an_edge_by_hand(axis, side):
         points[0, 2, 0] = 4 - side * 90
         points = points[..., [1, 0, 2]] if axis else points
         points = points if (side == 1) == bool(axis) else points[:, ::-1]
-        mask = soften(None, points, ONE, (9, 9))[0, ..., 0].numpy()
+        mask = antialias(None, points, ONE, (9, 9))[0, ..., 0].numpy()
         line = np.array([float(side * (k - 4) <= 0) for k in range(9)])
         for pixel, value in expected.items():
             line[pixel] = value
@@ -63,26 +63,26 @@ def test_an_edge_by_hand(axis, side):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_soften_agrees_with_a_loop(dtype):
+def test_antialias_agrees_with_a_loop(dtype):
     points, triangles = scenes.soup(0, B, V, T, SIZE, dtype)
     image = np.random.default_rng(1).random([B, H, W, C]).astype(dtype)
-    found = soften(image, points, triangles)
+    found = antialias(image, points, triangles)
     assert found.dtype == dtype and found.shape == image.shape
     fragments = rasterizer.rasterize(points, triangles, SIZE)
     for b in range(B):
         seen = fragments.triangle_id[b].numpy(), fragments.depth[b].numpy()
-        expected = reference.soften(image[b].astype(float), *seen, points[b], triangles)
+        expected = reference.antialias(image[b].astype(float), *seen, points[b], triangles)
         assert np.mean(np.any(expected != image[b], axis=-1)) > 0.2
         np.testing.assert_allclose(found[b], expected, atol=3e-4 if dtype == np.float32 else 1e-9)
 
 
-def test_soften_agrees_with_a_loop_on_a_face_of_small_triangles():
+def test_antialias_agrees_with_a_loop_on_a_face_of_small_triangles():
     triangles, points = head(20, yaw=0.5)
     image = np.random.default_rng(1).random([1, 20, 20, C])
     fragments = rasterizer.rasterize(points, triangles, (20, 20))
     seen = fragments.triangle_id[0].numpy(), fragments.depth[0].numpy()
-    expected = reference.soften(image[0], *seen, points[0], triangles)
-    found = soften(image, points, triangles, (20, 20))[0]
+    expected = reference.antialias(image[0], *seen, points[0], triangles)
+    found = antialias(image, points, triangles, (20, 20))[0]
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
@@ -103,7 +103,7 @@ def test_gradients_are_the_finite_differences():
     neighbours = antialiasing.neighbours(triangles)
     image = np.random.default_rng(0).random([2, 5, 7, 1])
     scenes.check_gradient(
-        lambda i, p: antialiasing.soften(i, fragments, p, triangles, neighbours), image, points
+        lambda i, p: antialiasing.antialias(i, fragments, p, triangles, neighbours), image, points
     )
 
 
@@ -111,10 +111,10 @@ def test_the_area_of_a_mask_is_that_of_the_triangle_and_so_is_its_gradient():
     points = random_triangles(60, 30)
     edges = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
     area = np.abs(np.linalg.det(points[:, 1:, :2] - points[:, :1, :2])) / 2
-    mask = soften(None, points, ONE, (30, 30)).numpy()
+    mask = antialias(None, points, ONE, (30, 30)).numpy()
     assert mask.min() == 0 and mask.max() == 1
     assert np.abs(mask.sum(axis=(1, 2, 3)) - area).mean() < 0.7  # the corners
-    found = scenes.gradients(lambda p: soften(None, p, ONE, (30, 30)), points)[0]
+    found = scenes.gradients(lambda p: antialias(None, p, ONE, (30, 30)), points)[0]
     exact = np.stack([-edges[..., 1], edges[..., 0]], axis=-1) / 2
     assert np.linalg.norm(found[..., :2] - exact) < 0.1 * np.linalg.norm(exact)
     assert np.all(found[..., 2] == 0)
@@ -125,7 +125,7 @@ def test_the_mask_of_a_face_is_its_coverage(yaw):
     triangles, points = head(60, yaw)
     exact = coverage(points, triangles, 60)[0]
     hard = rasterizer.rasterize(points, triangles, (60, 60)).triangle_id[0] >= 0
-    soft = soften(None, points, triangles, (60, 60))[0, ..., 0]
+    soft = antialias(None, points, triangles, (60, 60))[0, ..., 0]
     error, before = (np.abs(mask - exact).sum() for mask in (soft.numpy(), hard.numpy()))
     assert error < 0.2 * before
     assert np.min(soft) >= 0 and np.max(soft) <= 1
@@ -134,7 +134,7 @@ def test_the_mask_of_a_face_is_its_coverage(yaw):
 def test_pixels_away_from_outlines_are_as_they_were():
     triangles, points = head(60, 0.5)
     image = np.random.default_rng(0).random([1, 60, 60, C])
-    changed = np.any(soften(image, points, triangles, (60, 60)) != image, axis=-1)[0]
+    changed = np.any(antialias(image, points, triangles, (60, 60)) != image, axis=-1)[0]
     share = coverage(points, triangles, 60)[0]
     outline = (share > 0) & (share < 1)
     near = tf.nn.max_pool2d(outline[np.newaxis, ..., np.newaxis].astype(float), 3, 1, "SAME")
@@ -151,9 +151,9 @@ def test_what_lies_in_front_hides_an_outline():
         np.int32([[0, 1, 2], [3, 4, 5]]),
     )
     image = np.random.default_rng(0).random([1, H, W, C])
-    np.testing.assert_array_equal(soften(image, points, triangles), image)
+    np.testing.assert_array_equal(antialias(image, points, triangles), image)
     points[0, 3:, 2] = -5
-    assert np.mean(soften(image, points, triangles) != image) > 0.05
+    assert np.mean(antialias(image, points, triangles) != image) > 0.05
 
 
 def test_of_two_edges_between_two_pixels_the_outer_one_counts():
@@ -163,7 +163,7 @@ def test_of_two_edges_between_two_pixels_the_outer_one_counts():
     first = np.array([0, 2, 4, 6])
     triangles = [[first, first + 1, first + 3], [first, first + 3, first + 2]]
     triangles = np.concatenate([np.stack(t, axis=1) for t in triangles]).astype(np.int32)
-    mask = soften(None, points, triangles)[0, ..., 0].numpy()
+    mask = antialias(None, points, triangles)[0, ..., 0].numpy()
     expected = np.where(np.arange(W) < 4, 1, np.where(np.arange(W) == 4, 0.8, 0))
     np.testing.assert_allclose(mask, np.tile(expected, [H, 1]), atol=1e-9)
 
@@ -171,7 +171,7 @@ def test_of_two_edges_between_two_pixels_the_outer_one_counts():
 def test_an_edge_that_glides_changes_the_picture_evenly():
     triangle = np.array([[2.0, 60, 0], [2.0, -40, 0], [-90, 9, 0]])
     moved = triangle + np.arange(0, 4, 0.01)[:, None, None] * [1, 0, 0]
-    rows = soften(None, moved, ONE)[:, 4, :, 0].numpy().sum(axis=1)
+    rows = antialias(None, moved, ONE)[:, 4, :, 0].numpy().sum(axis=1)
     np.testing.assert_allclose(np.diff(rows), 0.01, atol=1e-9)
 
 
@@ -179,8 +179,8 @@ def test_moving_by_whole_pixels_moves_the_image():
     points, triangles = scenes.soup(1, B, V, T, SIZE)
     image = np.random.default_rng(1).random([B, H + 1, W + 2, C])
     # Columns at the image's border have no neighbour to blend with.
-    far = soften(image, points + [2, 1, 0], triangles, (H + 1, W + 2))[:, 3:, 4:]
-    near = soften(image[:, 1:, 2:], points, triangles)[:, 2:, 2:]
+    far = antialias(image, points + [2, 1, 0], triangles, (H + 1, W + 2))[:, 3:, 4:]
+    near = antialias(image[:, 1:, 2:], points, triangles)[:, 2:, 2:]
     np.testing.assert_allclose(far, near, atol=1e-9)
 
 
@@ -188,8 +188,8 @@ def test_mirroring_the_mesh_mirrors_the_image():
     points, triangles = scenes.soup(1, B, V, T, SIZE)
     image = np.random.default_rng(1).random([B, H, W, C])
     mirrored = points * [-1, 1, 1] + [W - 1, 0, 0]
-    found = soften(image[:, :, ::-1], mirrored, triangles[:, ::-1])
-    np.testing.assert_allclose(found[:, :, ::-1], soften(image, points, triangles), atol=1e-9)
+    found = antialias(image[:, :, ::-1], mirrored, triangles[:, ::-1])
+    np.testing.assert_allclose(found[:, :, ::-1], antialias(image, points, triangles), atol=1e-9)
 
 
 def test_bad_corners_and_degenerate_triangles_leave_no_nan():
@@ -198,8 +198,8 @@ def test_bad_corners_and_degenerate_triangles_leave_no_nan():
     points[1] = points[1, :1]
     points[2, :, 0] = points[2, :1, 0]
     image = np.random.default_rng(1).random([B, H, W, C])
-    assert np.isfinite(soften(image, points, triangles)).all()
-    for gradient in scenes.gradients(lambda i, p: soften(i, p, triangles), image, points):
+    assert np.isfinite(antialias(image, points, triangles)).all()
+    for gradient in scenes.gradients(lambda i, p: antialias(i, p, triangles), image, points):
         assert np.isfinite(gradient).all()
 
 
@@ -207,9 +207,9 @@ def test_graph_of_unknown_batch_is_eager():
     points, triangles = scenes.soup(0, B, V, T, SIZE)
     image = np.random.default_rng(1).random([B, H, W, C])
     signature = [tf.TensorSpec([None, *a.shape[1:]], tf.float64) for a in (image, points)]
-    graph = tf.function(lambda i, p: soften(i, p, triangles), input_signature=signature)
+    graph = tf.function(lambda i, p: antialias(i, p, triangles), input_signature=signature)
     for batch in (B, 1, 0):
-        expected = soften(image[:batch], points[:batch], triangles)
+        expected = antialias(image[:batch], points[:batch], triangles)
         np.testing.assert_allclose(graph(image[:batch], points[:batch]), expected, atol=1e-12)
 
 
@@ -219,7 +219,7 @@ def test_a_triangle_finds_a_target_with_which_it_shares_no_pixel(soft):
     target = start + [3, 4.2, 0]
     seen = [rasterizer.rasterize(p, ONE, (20, 20)).triangle_id >= 0 for p in (start, target)]
     assert np.all(np.any(seen, axis=(1, 2, 3))) and not np.any(seen[0] & seen[1])
-    wanted = soften(None, target, ONE, (20, 20))
+    wanted = antialias(None, target, ONE, (20, 20))
     points, neighbours = tf.Variable(start), antialiasing.neighbours(ONE)
 
     @tf.function
@@ -228,7 +228,7 @@ def test_a_triangle_finds_a_target_with_which_it_shares_no_pixel(soft):
             fragments = rasterizer.rasterize(points, ONE, (20, 20))
             image = rasterizer.interpolate(tf.ones([1, 3, 1], tf.float64), ONE, fragments)
             if soft:
-                image = antialiasing.soften(image, fragments, points, ONE, neighbours)
+                image = antialiasing.antialias(image, fragments, points, ONE, neighbours)
             loss = tf.reduce_sum((image - wanted) ** 2)
         return tape.gradient(loss, points)
 
@@ -243,7 +243,7 @@ def test_refusals():
     fragments = rasterizer.rasterize(points, triangles, SIZE)
     neighbours = antialiasing.neighbours(triangles)
     with pytest.raises(ValueError, match=r"`image` must have shape \[B, H, W, C\], got"):
-        antialiasing.soften(np.zeros(SIZE), fragments, points, triangles, neighbours)
+        antialiasing.antialias(np.zeros(SIZE), fragments, points, triangles, neighbours)
     with pytest.raises(ValueError, match=r"`neighbours` must have shape \[T, 3\] with T = 29, got"):
         image = np.zeros([B, H, W, C])
-        antialiasing.soften(image, fragments, points, triangles, neighbours[1:])
+        antialiasing.antialias(image, fragments, points, triangles, neighbours[1:])

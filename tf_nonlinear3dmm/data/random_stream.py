@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-PER_STEP = 64  # more draws than one step makes
+PER_STEP = 64  # more calls than one step makes
 
 
-class Draws:
-    """A stream of draws; each call is independent of the others.
+class RandomStream:
+    """A stream of random numbers; each call is independent of the others.
 
     Args:
         count: examples of the global batch.

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files
-from tf_nonlinear3dmm.training import updates
+from tf_nonlinear3dmm.training import errors
+from tf_nonlinear3dmm.training import step as training_step
 
 STAGE = configs.StageConfig(steps=20, learning_rate=0.1)
 
@@ -43,7 +44,7 @@ def objective(model, trains, config, batch, seed, critic):
 def make(**changes):
     keras.utils.set_random_seed(0)
     train = configs.TrainConfig(**{"optimizer": "sgd", **changes})
-    return updates.Updates(tf.distribute.get_strategy(), Model, objective, train)
+    return training_step.Updates(tf.distribute.get_strategy(), Model(), objective, train)
 
 
 def batch(step=0):
@@ -125,13 +126,13 @@ def test_averaging_changes_the_averages_alone():
 
 def test_the_learning_rate_warms_up_and_falls():
     stage = configs.StageConfig(steps=100, learning_rate=2.0, warmup_steps=10, final_rate=0.1)
-    rates = [updates.learning_rate(stage, step) for step in (0, 4, 50, 100)]
+    rates = [training_step.learning_rate(stage, step) for step in (0, 4, 50, 100)]
     middle = 2.0 * (0.1 + 0.9 / 2)
     np.testing.assert_allclose(rates, [0.2, 1.0, middle, 0.2], rtol=0.01)
     made = make()
     run(made, [50], stage)
     np.testing.assert_allclose(made.optimizers["all"].learning_rate, middle, rtol=1e-6)
-    assert updates.learning_rate(configs.StageConfig(learning_rate=0.3), 700) == 0.3
+    assert training_step.learning_rate(configs.StageConfig(learning_rate=0.3), 700) == 0.3
 
 
 def test_averages_follow_the_weights():
@@ -181,7 +182,7 @@ def test_a_checkpoint_of_another_model_is_refused():
 def test_numbers_that_are_not_finite_stop_the_step():
     made = make()
     bad = batch() | {"vertices": tf.fill([8, 3], np.nan)}
-    with pytest.raises(updates.NonFiniteError) as caught:
+    with pytest.raises(errors.NonFiniteError) as caught:
         made.run("pretrain", STAGE, 2, bad, [0, 2])
     assert caught.value.step == 2 and np.isnan(caught.value.terms["shape"])
 

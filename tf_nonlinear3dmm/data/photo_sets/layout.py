@@ -1,19 +1,17 @@
-"""What a stored example of a photograph is, and the configurations of the builders."""
+"""The stored examples of photographs, and the configurations of their builders."""
 
 import dataclasses
-import functools
 import hashlib
 import pathlib
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm.data import crop
-from tf_nonlinear3dmm.data.records import reading
+from tf_nonlinear3dmm.data import crop, schema
+from tf_nonlinear3dmm.data.photo_sets import reading
 
 UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
-LABELS = ("landmarks", "projection", "vertices", "texture", "face_mask")
+FEATURES = ("image", "landmarks", "projection", "identity", "name", "yaw_deg")  # of all of them
 
 
 @dataclasses.dataclass(eq=False)
@@ -87,36 +85,9 @@ def _digest(path):
 
 def features(config, textured=False):
     """The tfds features that every data set of photographs has, as a dict."""
-    side = crop.stored_size(config.image_size)
-    tensor, image = tfds.features.Tensor, tfds.features.Image
-    flag = functools.partial(tfds.features.Scalar, tf.bool)
-    found = {
-        "image": image(
-            shape=(side, side, 3),
-            encoding_format="jpeg",
-            doc=f"RGB; its central {config.image_size} pixels are the evaluation crop",
-        ),
-        "landmarks": tensor(
-            shape=(68, 2), dtype=tf.float32, doc="300-W points (x, y), pixels of the stored image"
-        ),
-        "projection": tensor(
-            shape=(2, 4), dtype=tf.float32, doc="face units to pixels of the stored image, y down"
-        ),
-        "identity": tfds.features.Scalar(tf.int64, doc="equal for the copies of one photograph"),
-        "name": tfds.features.Text(doc="unique name of the record"),
-        "yaw_deg": tfds.features.Scalar(
-            tf.float32, doc="degrees, positive where the nose points to the image's right"
-        ),
-    } | {f"has_{label}": flag(doc=f"whether `{label}` is known") for label in LABELS}
-    if textured:
-        size = config.uv_size
-        found["texture"] = image(
-            shape=(*size, 3), encoding_format="png", doc="the image's colours in UV"
-        )
-        found["texture_mask"] = image(
-            shape=(*size, 1), encoding_format="png", doc="255 where the image shows the texel"
-        )
-    return found
+    names = FEATURES + (("texture", "texture_mask") if textured else ())
+    sizes = schema.sizes(config.image_size, config.uv_size)
+    return schema.tfds_features(names, sizes) | schema.flags()
 
 
 def example(name, identity, image, **labels):
@@ -124,12 +95,12 @@ def example(name, identity, image, **labels):
 
     `identity` is any string; equal strings give equal numbers.
     """
-    known = {f"has_{label}": labels.get(label) is not None for label in LABELS}
+    known = {name: value for name, value in labels.items() if value is not None}
     blank = {
         "landmarks": np.zeros([68, 2], np.float32),
         "projection": np.zeros([2, 4], np.float32),
         "yaw_deg": 0.0,
     }
-    given = {k: v for k, v in labels.items() if v is not None}
+    flags = {f"has_{label}": label in known for label in schema.LABELS}
     own = {"name": name, "identity": reading.number(identity), "image": image}
-    return own | blank | known | given
+    return own | blank | flags | known

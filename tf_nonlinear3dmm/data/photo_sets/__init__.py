@@ -4,7 +4,7 @@ A builder reads files, calls `Fitted.labels` or `cut`, and gives away dicts of `
 that a data set has not are left out; `has_<label>` says so. Bad records are skipped and named.
 """
 
-from tf_nonlinear3dmm.data.records.fitted import (
+from tf_nonlinear3dmm.data.photo_sets.fitted import (
     Fitted,
     check_landmarks,
     cut,
@@ -12,8 +12,15 @@ from tf_nonlinear3dmm.data.records.fitted import (
     read_parameters,
     textures,
 )
-from tf_nonlinear3dmm.data.records.layout import Config, configs, configured, example, features
-from tf_nonlinear3dmm.data.records.reading import Skipped, each, held_out, number, read, read_photo
+from tf_nonlinear3dmm.data.photo_sets.layout import Config, configs, configured, example, features
+from tf_nonlinear3dmm.data.photo_sets.reading import (
+    Skipped,
+    each,
+    held_out,
+    number,
+    read,
+    read_photo,
+)
 
 __all__ = [
     "Config",

@@ -6,9 +6,9 @@ import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data import crop, mat_labels
-from tf_nonlinear3dmm.data.records import reading
+from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import renderer, unwrap
+from tf_nonlinear3dmm.rendering import unwrap, uv_layout
 
 WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
 
@@ -29,7 +29,7 @@ def parameter_features():
 
 
 def read_parameters(tree, record, sizes):
-    """`w300_lp.read_parameters` of the record's .mat in an `archive.Tree`."""
+    """`mat_labels.read_parameters` of the record's .mat in an `archive.Tree`."""
     contents = reading.read(tree, f"{record}.mat", mat_labels.MAT_BYTES)
     return mat_labels.read_parameters(contents, f"{record}.mat", sizes)
 
@@ -59,8 +59,8 @@ def cut(image, image_size, square=None, projection=None, **points):
     """
     points = {name: np.float32(values) for name, values in points.items() if values is not None}
     projection = None if projection is None else np.float32(projection)
-    found = _cut(image, crop.stored_size(image_size), square, projection, points)
-    return {name: value.numpy() for name, value in found.items()}
+    cut_out = _cut(image, crop.stored_size(image_size), square, projection, points)
+    return {name: value.numpy() for name, value in cut_out.items()}
 
 
 @tf.function(reduce_retracing=True)
@@ -68,12 +68,12 @@ def _cut(image, side, square, projection, points):
     square = crop.square(points["landmarks"]) if square is None else square
     square = crop.grow(square, crop.STORED)
     batch = crop.Square(*(part[tf.newaxis] for part in square))
-    found = {"image": _as_bytes(crop.image(image, square, side))}
+    cut_out = {"image": _as_bytes(crop.image(image, square, side))}
     for name, values in points.items():
-        found[name] = crop.points(values[tf.newaxis], batch, side)[0]
+        cut_out[name] = crop.points(values[tf.newaxis], batch, side)[0]
     if projection is not None:
-        found["projection"] = crop.projection(projection[tf.newaxis], batch, side)[0]
-    return found
+        cut_out["projection"] = crop.projection(projection[tf.newaxis], batch, side)[0]
+    return cut_out
 
 
 class Fitted:
@@ -91,14 +91,14 @@ class Fitted:
         self.face = FaceModel.load(config.face_model)
         self.exact = mat_labels.has_bases(self.face)
         if self.exact:
-            self.tensors = renderer.face_tensors(self.face, config.uv_size)
+            self.uv_layout = uv_layout.build(self.face, config.uv_size)
 
     def labels(self, image, parameters, landmarks, name, **points):
         """What a stored example knows.
 
         Args:
             image: `[H, W, 3]` uint8.
-            parameters: what `w300_lp.read_parameters` returned.
+            parameters: what `read_parameters` returned.
             landmarks: `[68, 2]` pixels of `image`.
             name: of the record, for errors.
             **points: further points to move along, see `cut`.
@@ -111,14 +111,14 @@ class Fitted:
         """
         check_landmarks(landmarks, image, name)
         projection, vertices = self._geometry(image, parameters, landmarks, name)
-        found = cut(image, self.image_size, None, projection, landmarks=landmarks, **points)
-        found["yaw_deg"] = -np.degrees(parameters["Pose_Para"][1])
+        features = cut(image, self.image_size, None, projection, landmarks=landmarks, **points)
+        features["yaw_deg"] = -np.degrees(parameters["Pose_Para"][1])
         if vertices is not None:
-            stored = (found[key][np.newaxis] for key in ("image", "projection"))
+            stored = (features[key][np.newaxis] for key in ("image", "projection"))
             image, projection = stored
-            texture, mask = textures(image, vertices, projection, self.tensors)
-            found |= {"texture": texture[0].numpy(), "texture_mask": mask[0].numpy()}
-        return found
+            texture, mask = textures(image, vertices, projection, self.uv_layout)
+            features |= {"texture": texture[0].numpy(), "texture_mask": mask[0].numpy()}
+        return features
 
     def _geometry(self, image, parameters, landmarks, name):
         pose = mat_labels.Pose(*parameters["Pose_Para"])
@@ -144,20 +144,20 @@ class Fitted:
 
 
 @tf.function
-def textures(images, vertices, projections, tensors):
+def textures(images, vertices, projections, layout):
     """Pseudo ground truth: textures unwrapped from images by the labels' geometry.
 
     Args:
         images: `[B, R, R, 3]` uint8, stored crops.
         vertices: `[B, V, 3]`.
         projections: `[B, 2, 4]` to pixels of `images`.
-        tensors: `renderer.FaceTensors`.
+        layout: `UVLayout`.
 
     Returns:
         `[B, Hu, Wu, 3]` and `[B, Hu, Wu, 1]` uint8; mask 255 where the image shows the texel.
     """
     colours = tf.cast(images, tf.float32) / 255.0
-    texture, mask = unwrap.unwrap(colours, vertices, projections, tensors)
+    texture, mask = unwrap.unwrap(colours, vertices, projections, layout)
     return _as_bytes(255.0 * texture), _as_bytes(255.0 * mask)
 
 

@@ -6,19 +6,13 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import filelock
-
 from tf_nonlinear3dmm import configs, weights
-from tf_nonlinear3dmm.core import array_files
-from tf_nonlinear3dmm.training import checkpoints, linear_parts, strategies
-from tf_nonlinear3dmm.training.assembly import RunError, assemble
-from tf_nonlinear3dmm.training.loop import Loop, Position, stages
-from tf_nonlinear3dmm.training.observer import Observer, Silent
-from tf_nonlinear3dmm.training.progress import Terminal
-from tf_nonlinear3dmm.training.records import Records
-from tf_nonlinear3dmm.training.updates import NonFiniteError
+from tf_nonlinear3dmm.core import array_files, locks
+from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
+from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
+from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent, stages
 
-# What may differ when a run goes on: where things are and how often it looks, not what it learns.
+# What may differ when a run resumes: where things are and how often it looks, not what it learns.
 FREE = {"data.folder", "train.init", "train.checkpoint_minutes", "train.keep_checkpoints"}
 
 
@@ -37,13 +31,13 @@ class Outcome(NamedTuple):
     chief: bool = True
 
 
-def train(config, folder, strategy="one_device", bases=None):
+def train(config, folder, strategy_name="one_device", bases=None):
     """Trains `config` in `folder`, from the start or from the last checkpoint there.
 
     Args:
         config: `Config`.
         folder: of the run; made where it does not exist.
-        strategy: name for `strategies.create`.
+        strategy_name: for `strategies.create`.
         bases: dict of `linear_shape` and `linear_albedo` for `Nonlinear3DMM`, where the
             configuration asks for linear decoders.
 
@@ -52,28 +46,32 @@ def train(config, folder, strategy="one_device", bases=None):
 
     Raises:
         RunError: `folder` holds a run of another configuration, or is in use.
-        updates.NonFiniteError: see nonfinite.json in the folder.
+        NonFiniteError: see nonfinite.json in the folder.
         array_files.SaveError: a file could not be written; the last checkpoint is whole.
     """
     folder = pathlib.Path(folder)
     check(config, folder)
     total = stages(config)[-1][-1]
     try:
-        chief = strategies.is_chief(strategy)
+        chief = strategies.is_chief(strategy_name)
         if finished(config, folder):
             return Outcome(True, total, total, chief)
-        scheme = strategies.create(strategy)
+        strategy = strategies.create(strategy_name)
     except ValueError as error:
         raise RunError(str(error)) from None
     for size in _batch_sizes(config).values():
-        if size % scheme.num_replicas_in_sync:
+        if size % strategy.num_replicas_in_sync:
             raise RunError(
                 "`batch_size` must be a multiple of the "
-                f"{scheme.num_replicas_in_sync} replicas, got {size}"
+                f"{strategy.num_replicas_in_sync} replicas, got {size}"
             )
-    parts = assemble(config, scheme, bases)
-    with _lock(folder) if chief else contextlib.nullcontext():
+    parts = assembly.assemble(config, strategy, bases)
+    with contextlib.ExitStack() as stack:
         if chief:
+            try:
+                stack.enter_context(locks.alone(folder, wait=False))
+            except locks.BusyError as error:
+                raise RunError(str(error)) from None
             _write_config(config, folder)
         position = _train(config, folder, chief, *parts)
     return Outcome(position.step == total, position.step, total, chief)
@@ -138,7 +136,7 @@ def _train(config, folder, chief, batches, updates, validation):
         updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
         position = Position(**held[1])
     else:
-        _start(config, updates, batches)
+        assembly.set_first_weights(config, updates, batches)
     if not strategies.agree(updates.strategy, position.step):
         raise RunError(
             f"the workers see different checkpoints in {folder}, here that of step "
@@ -148,13 +146,13 @@ def _train(config, folder, chief, batches, updates, validation):
     with contextlib.ExitStack() as stack:
         observer = Silent()
         if chief:
-            terminal = Terminal(total, position.step, _batch_sizes(config))
-            records = Records(folder, position.step)
-            stack.callback(records.close)
+            terminal = log.Terminal(total, position.step, _batch_sizes(config))
+            files = log.Files(folder, position.step)
+            stack.callback(files.close)
             stack.callback(terminal.close)
-            observer = Observer(config.train, updates, validation, terminal, records, store)
+            observer = Observer(config.train, updates, validation, terminal, files, store)
             if held:
-                terminal.say(f"{folder}: going on after step {position.step} of {total}")
+                terminal.say(f"{folder}: resuming after step {position.step} of {total}")
         try:
             return Loop(config, updates, batches, observer).run(position)
         except NonFiniteError as error:
@@ -162,20 +160,6 @@ def _train(config, folder, chief, batches, updates, validation):
                 error.where = folder / "nonfinite.json"
                 _name_records(error)
             raise
-
-
-def _start(config, updates, batches):
-    """Sets the weights of a new run: those of `init`, or what the labels give the decoders."""
-    try:
-        if config.train.init:
-            weights.copy(config.train.init, updates.model)
-        elif config.model.linear_part:
-            source = next(iter(batches.values())).sources[0]
-            linear_parts.set_linear_parts(updates.model, source)
-    except (ValueError, FileNotFoundError) as error:
-        raise RunError(str(error)) from None
-    for average, value in zip(updates.averaged, updates.tensors, strict=True):
-        average.assign(value.numpy())
 
 
 def _name_records(error):
@@ -190,18 +174,6 @@ def _write_config(config, folder):
     part = path.with_suffix(".part")
     part.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
     os.replace(part, path)
-
-
-@contextlib.contextmanager
-def _lock(folder):
-    """Keeps a second process out of the run; the system drops the lock of a killed one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = filelock.FileLock(folder / ".lock").acquire(blocking=False)
-    except filelock.Timeout:
-        raise RunError(f"{folder} is in use by another process") from None
-    with lock:
-        yield
 
 
 def _differences(held, wanted, prefix=""):

@@ -1,11 +1,11 @@
-"""Where on a face the albedo varies slowly: forehead, nose and cheeks."""
+"""The region `constancy`: where the albedo varies slowly, on forehead, nose and cheeks."""
 
 import numpy as np
 
-ABOVE_BROWS, BESIDE_EYES, BEHIND_EYES = 0.6, 0.15, 0.1  # in distances between the eyes
+_ABOVE_BROWS, _BESIDE_EYES, _BEHIND_EYES = 0.6, 0.15, 0.1  # in distances between the eyes
 
 
-def slow_albedo(mean, landmarks):
+def region(mean, landmarks):
     """Forehead, nose and cheeks, where beards and hairlines do not reach.
 
     Args:
@@ -22,6 +22,6 @@ def slow_albedo(mean, landmarks):
     unit = np.linalg.norm(marks[36:42].mean(axis=0) - marks[42:48].mean(axis=0))
     brows, eyes, nose = marks[17:27], marks[36:48], marks[33]
     x, y, z = mean.T
-    high = (y > nose[1]) & (y < brows[:, 1].max() + ABOVE_BROWS * unit)
-    wide = np.abs(x - nose[0]) < np.abs(eyes[:, 0] - nose[0]).max() + BESIDE_EYES * unit
-    return high & wide & (z > eyes[:, 2].min() - BEHIND_EYES * unit)
+    high = (y > nose[1]) & (y < brows[:, 1].max() + _ABOVE_BROWS * unit)
+    wide = np.abs(x - nose[0]) < np.abs(eyes[:, 0] - nose[0]).max() + _BESIDE_EYES * unit
+    return high & wide & (z > eyes[:, 2].min() - _BEHIND_EYES * unit)

@@ -7,20 +7,20 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.data import crop, records
+from tf_nonlinear3dmm.data import crop, photo_sets
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 SIZE, UV = 112, (96, 112)
 
 
 def test_an_example_says_what_it_knows():
-    known = records.example("a", "who", np.zeros([4, 4, 3]), landmarks=np.ones([68, 2]))
+    known = photo_sets.example("a", "who", np.zeros([4, 4, 3]), landmarks=np.ones([68, 2]))
     assert known["has_landmarks"] and not known["has_projection"] and not known["has_texture"]
     assert known["projection"].shape == (2, 4) and not known["projection"].any()
     assert "vertices" not in known and "texture" not in known
-    assert known["identity"] == records.number("who") >= 0
-    features = records.features(records.configs()[0])
+    assert known["identity"] == photo_sets.number("who") >= 0
+    features = photo_sets.features(photo_sets.configs()[0])
     assert set(known) == set(features)
 
 
@@ -30,7 +30,7 @@ def test_the_stored_crop_holds_the_evaluation_crop_in_its_middle():
     landmarks = random.uniform(20, 80, [68, 2]).astype(np.float32)
     projection = random.normal(0, 30, [2, 4]).astype(np.float32)
     square = crop.square(landmarks)
-    found = records.cut(image, 32, None, projection, landmarks=landmarks, other=None)
+    found = photo_sets.cut(image, 32, None, projection, landmarks=landmarks, other=None)
     assert found["image"].shape == (44, 44, 3) and "other" not in found
     inner = crop.image(image, square, 32)
     np.testing.assert_allclose(found["image"][6:38, 6:38], inner, atol=0.51)
@@ -55,7 +55,7 @@ def test_the_stored_crop_holds_the_evaluation_crop_in_its_middle():
 )
 def test_landmarks_off_the_image_are_refused(landmarks, message):
     with pytest.raises(ValueError, match=message):
-        records.check_landmarks(landmarks, np.zeros([90, 120, 3]), "a.mat")
+        photo_sets.check_landmarks(landmarks, np.zeros([90, 120, 3]), "a.mat")
 
 
 def test_each_keeps_the_order_skips_what_is_bad_and_runs_ahead_only_a_little():
@@ -68,17 +68,17 @@ def test_each_keeps_the_order_skips_what_is_bad_and_runs_ahead_only_a_little():
             raise (ValueError if number % 20 == 3 else OSError)("bad")
         return number * 2
 
-    skipped = records.Skipped()
+    skipped = photo_sets.Skipped()
     found = []
-    for name, result in records.each(range(100), make, skipped, threads=2):
+    for name, result in photo_sets.each(range(100), make, skipped, threads=2):
         found.append(name)
         assert result == 2 * name and max(started) <= name + 2 * 4 * 2 + 2
     assert found == [n for n in range(100) if n % 10 != 3]
     assert len(skipped.reasons) == 10 and skipped.reasons[0] == "3: bad"
     with pytest.raises(ValueError, match="^3: bad"):
-        list(records.each(range(100), make, records.Skipped(strict=True), threads=2))
+        list(photo_sets.each(range(100), make, photo_sets.Skipped(strict=True), threads=2))
     with pytest.raises(ZeroDivisionError):
-        list(records.each([1, 0], lambda n: 1 / n, records.Skipped(), threads=2))
+        list(photo_sets.each([1, 0], lambda n: 1 / n, photo_sets.Skipped(), threads=2))
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ def test_a_skipped_record_is_named_whatever_the_error_says(message, line):
     def make(name):
         raise ValueError(message)
 
-    skipped = records.Skipped()
-    assert not list(records.each(["b/a.jpg"], make, skipped)) and skipped.reasons == [line]
+    skipped = photo_sets.Skipped()
+    assert not list(photo_sets.each(["b/a.jpg"], make, skipped)) and skipped.reasons == [line]
     with pytest.raises(ValueError) as caught:
-        list(records.each(["b/a.jpg"], make, records.Skipped(strict=True)))
+        list(photo_sets.each(["b/a.jpg"], make, photo_sets.Skipped(strict=True)))
     assert str(caught.value) == line
 
 
 def test_an_error_that_is_not_expected_stops_with_the_name_as_a_note():
     with pytest.raises(ZeroDivisionError) as caught:
-        list(records.each([0], lambda n: 1 / n, records.Skipped()))
+        list(photo_sets.each([0], lambda n: 1 / n, photo_sets.Skipped()))
     assert caught.value.__notes__ == ["while reading 0"]
 
 
 def test_the_report_names_the_bad_and_stops_where_nothing_is_good():
-    skipped = records.Skipped()
+    skipped = photo_sets.Skipped()
     for number in range(12):
         skipped.add(f"image{number}: the file is empty")
     skipped.report("folder", 5)
@@ -121,10 +121,10 @@ def test_the_report_names_the_bad_and_stops_where_nothing_is_good():
 
 def test_validation_is_a_twentieth_and_stays_when_a_folder_grows():
     names = [f"photo{i}" for i in range(4000)]
-    held_out = records.held_out({*names}, str)
+    held_out = photo_sets.held_out({*names}, str)
     assert 0.03 < len(held_out) / len(names) < 0.07
-    assert records.held_out({*names[:2000]}, str) == held_out & {*names[:2000]}
-    assert not records.held_out({"a"}, str)
+    assert photo_sets.held_out({*names[:2000]}, str) == held_out & {*names[:2000]}
+    assert not photo_sets.held_out({"a"}, str)
 
 
 def test_validation_has_a_good_record_however_few_there_are():
@@ -133,23 +133,23 @@ def test_validation_has_a_good_record_however_few_there_are():
             raise OSError(name)
 
     names = {f"bad{i}" for i in range(30)}
-    assert "good" in records.held_out(names | {"good"}, make)
-    assert len(records.held_out({"a", "b"}, str)) == 1
-    assert len(records.held_out({"a", "b"}, make)) == 1
+    assert "good" in photo_sets.held_out(names | {"good"}, make)
+    assert len(photo_sets.held_out({"a", "b"}, str)) == 1
+    assert len(photo_sets.held_out({"a", "b"}, make)) == 1
 
 
 def test_another_face_uv_size_or_folder_is_another_data_set(tmp_path):
-    ready = records.configs()
+    ready = photo_sets.configs()
     config = configs.preset("small")
     request = data.requests(config)[0][0]
     assert request.config == "s112"
-    plain = records.configured(ready, request, config)
+    plain = photo_sets.configured(ready, request, config)
     assert plain.name == "s112" and plain.image_size == 112
     model = dataclasses.replace(config.model, face_model="faces/bfm.npz", uv_size=(48, 56))
-    other = records.configured(ready, request, dataclasses.replace(config, model=model))
+    other = photo_sets.configured(ready, request, dataclasses.replace(config, model=model))
     assert other.name.startswith("s112_bfm_") and other.name.endswith("_uv48x56")
-    a = records.configured(ready, request._replace(path="a/photos"), config).name
-    b = records.configured(ready, request._replace(path="b/photos"), config).name
+    a = photo_sets.configured(ready, request._replace(path="a/photos"), config).name
+    b = photo_sets.configured(ready, request._replace(path="b/photos"), config).name
     assert len({"s112", a, b}) == 3
 
 
@@ -158,11 +158,11 @@ def test_unwrapping_a_drawn_face_gives_back_its_texture(yaw_deg):
     face = FaceModel.load("makehuman")
     texture, side = basel.smooth_map(UV, seed=1), crop.stored_size(SIZE)
     vertices, projection = face.mean_vertices[np.newaxis], basel.pose(yaw_deg, side)
-    tensors = renderer.face_tensors(face, UV)
-    drawn = renderer.render(vertices, texture, projection, None, tensors, (side, side))
+    layout = uv_layout.build(face, UV)
+    drawn = renderer.render(vertices, texture, projection, None, layout, (side, side))
     image = tf.cast(tf.round(255 * tf.clip_by_value(drawn.image, 0, 1)), tf.uint8)
     pairs = tf.data.Dataset.from_tensors((image, vertices, projection)).map(
-        lambda *labels: records.textures(*labels, tensors)
+        lambda *labels: photo_sets.textures(*labels, layout)
     )
     found, mask = next(iter(pairs))
     kept = mask[0, ..., 0].numpy() > 0

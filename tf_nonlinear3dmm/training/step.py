@@ -1,4 +1,4 @@
-"""One step of training, on any number of replicas.
+"""One step of training, on any number of replicas: gradients, updates, averaged weights.
 
 Even steps train every variable without the landmark term; odd steps train the encoder alone, with
 it, so that landmarks never pull single vertices out of the decoded surface. Each kind of step has
@@ -12,27 +12,9 @@ import math
 import keras
 import tensorflow as tf
 
-from tf_nonlinear3dmm.core import determinism
+from tf_nonlinear3dmm.core import determinism, replicas
 from tf_nonlinear3dmm.training import checkpoints
-
-
-class NonFiniteError(Exception):
-    """A loss or gradient is not finite.
-
-    Attributes:
-        step: 0-based; within the stage where a step raises it, within the run where `train` does.
-        terms: the step's numbers.
-        records: names of the step's records, where they are known.
-        where: the file that holds them, or "".
-    """
-
-    def __init__(self, step, terms):
-        super().__init__(step, terms)
-        self.step, self.terms, self.where, self.records = step, terms, "", []
-
-    def __str__(self):
-        records = f"; {self.where} names its records" if self.where else ""
-        return f"step {self.step}: the loss or its gradient is not finite{records}"
+from tf_nonlinear3dmm.training.errors import NonFiniteError
 
 
 def learning_rate(stage, step):
@@ -53,38 +35,29 @@ class Updates:
     """Model, optimizers and averaged weights, and the functions that change them.
 
     Args:
-        strategy: `tf.distribute.Strategy`.
-        make_model: () -> model with an `encoder`; called in the strategy's scope.
+        strategy: `tf.distribute.Strategy`, in whose scope model and adversary were made.
+        model: with an `encoder`.
         objective: (model, what the stage trains, `LossConfig`, batch, seed, critic) -> (loss, dict
             of scalars for the log, drawn pictures or None).
         train: `TrainConfig`.
-        make_adversary: (optimizer maker) -> `adversary.Adversary`, where a stage needs one.
+        adversary: `objective.Adversary`, where a stage needs one.
         kinds: what steps train: "all", "encoder", "decoders"; each has its own Adam.
 
     Attributes:
-        model: what `make_model` made.
-        tensors: the `tf.Variable`s of its weights, in its order.
+        tensors: the `tf.Variable`s of the model's weights, in its order.
         averaged: their averages over the last steps.
         traces: how often each function was traced.
     """
 
-    def __init__(
-        self,
-        strategy,
-        make_model,
-        objective,
-        train,
-        make_adversary=None,
-        kinds=("all", "encoder"),
-    ):
+    def __init__(self, strategy, model, objective, train, adversary=None, kinds=("all", "encoder")):
         determinism.enable()
-        self.strategy, self.objective, self.train = strategy, objective, train
+        self.strategy, self.model, self.objective, self.train = strategy, model, objective, train
+        self.adversary = adversary
+        self.tensors = [v.value for v in model.weights if "float" in v.dtype]
         with strategy.scope():
-            self.model = make_model()
-            optimizer = functools.partial(_optimizer, train.optimizer)
-            self.optimizers = {kind: optimizer(_part(self.model, kind)) for kind in sorted(kinds)}
-            self.adversary = make_adversary(optimizer) if make_adversary else None
-            self.tensors = [v.value for v in self.model.weights if "float" in v.dtype]
+            self.optimizers = {
+                kind: optimizer(train.optimizer, _part(model, kind)) for kind in sorted(kinds)
+            }
             self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
         self.traces = {}
         self._functions, self._names = {}, {}
@@ -172,30 +145,21 @@ class Updates:
         config = stage.loss
         if stage.alternating and kind == "all":
             config = dataclasses.replace(config, landmarks=0.0)
-        variables, replicas = _part(self.model, kind), self.strategy.num_replicas_in_sync
+        variables, replica_count = _part(self.model, kind), self.strategy.num_replicas_in_sync
         critic = self.adversary.judge if self.adversary else None
         loss, numbers, drawn = self.objective(self.model, stage.trains, config, batch, seed, critic)
-        gradients = determinism.gradients(loss / replicas, variables)
+        gradients = replicas.sum(determinism.gradients(loss / replica_count, variables))
         norm = tf.linalg.global_norm(gradients)
-        gradients = self._clip(gradients)
+        if self.train.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.train.clip_norm, norm)
         self.optimizers[kind].apply_gradients(zip(gradients, variables, strict=True))
         logged = {"encoder_loss" if kind == "encoder" else "loss": loss, **numbers}
         if config.adversarial:
-            judged = self.adversary.learn(batch["image"], drawn, seed, replicas)
+            judged = self.adversary.learn(batch["image"], drawn, seed, replica_count)
             logged["discriminator"] = judged
         self._names[key] = [*logged]
         bad = 1.0 - tf.cast(tf.math.is_finite(norm + loss), tf.float32)
         return tf.stack([*logged.values()]), tf.stack([bad, stop])
-
-    def _clip(self, gradients):
-        """Clips the gradient of all replicas together; the optimizer adds the replicas up again."""
-        if not self.train.clip_norm:
-            return gradients
-        replicas = self.strategy.num_replicas_in_sync
-        if replicas > 1:
-            gradients = tf.distribute.get_replica_context().all_reduce("SUM", gradients)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.train.clip_norm)
-        return [gradient / replicas for gradient in gradients]
 
     def _average(self):
         """Moves the averages towards the weights, faster while there are few steps to average."""
@@ -220,8 +184,23 @@ def _part(model, kind):
     return [variable for decoder in decoders for variable in decoder.trainable_variables]
 
 
-def _optimizer(name, variables):
-    adam = name == "adam"
-    optimizer = keras.optimizers.Adam(beta_1=0.5) if adam else keras.optimizers.SGD()
-    optimizer.build(variables)
-    return optimizer
+class _Summed:
+    """A Keras optimizer whose gradients are summed over the replicas already: it adds none up."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
+class Adam(_Summed, keras.optimizers.Adam):
+    pass
+
+
+class SGD(_Summed, keras.optimizers.SGD):
+    pass
+
+
+def optimizer(name, variables):
+    """A built optimizer, "adam" or "sgd", of gradients that are summed over the replicas."""
+    built = Adam(beta_1=0.5) if name == "adam" else SGD()
+    built.build(variables)
+    return built

@@ -11,9 +11,10 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from tf_nonlinear3dmm import configs, training
-from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core import array_files, locks
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.training import checkpoints, observer, records, runs, strategies
+from tf_nonlinear3dmm.training import checkpoints, log, loop, strategies
+from tf_nonlinear3dmm.training.run import check
 
 
 def tiny(folder, pretrain=3, finetune=0, learning_rate=1e-3, **train):
@@ -48,7 +49,7 @@ def test_a_run_has_its_files(run, prepared):
     }  # fmt: skip
     held = configs.from_dict(json.loads((run / "config.json").read_text()))
     assert held == tiny(prepared)
-    lines = records.read(run / "metrics.jsonl")
+    lines = log.read(run / "metrics.jsonl")
     terms = {"loss", "projection", "shape", "texture", "symmetry", "constancy", "nme"}
     assert terms < {*lines[0]} and {"encoder_loss", "landmarks"} < {*lines[1]}
     assert {"nme", "vertices", "image"} < {*lines[-1]}
@@ -92,16 +93,15 @@ def test_a_run_of_another_configuration_is_left_alone(run, prepared):
     with pytest.raises(training.RunError, match="preset 'tiny' there, 'small' asked for"):
         training.train(configs.preset("small"), run)
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    runs.check(tiny(prepared, checkpoint_minutes=77.0), run)  # may differ
+    check(tiny(prepared, checkpoint_minutes=77.0), run)  # may differ
 
 
-def test_two_processes_cannot_train_one_run(tmp_path):
-    with runs._lock(tmp_path):
+def test_two_processes_cannot_train_one_run(prepared, tmp_path):
+    with locks.alone(tmp_path):
         with pytest.raises(training.RunError, match="in use by another process"):
-            with runs._lock(tmp_path):
-                pass
-    with runs._lock(tmp_path):
-        pass
+            training.train(tiny(prepared), tmp_path)
+    with locks.alone(tmp_path, wait=False):
+        assert not (tmp_path / "config.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_both_stages_of_the_smallest_preset(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(Nonlinear3DMM, "call", count)
     config = tiny(prepared, pretrain=4, finetune=4, validate_every=1, panel_every=2)
     assert training.train(config, tmp_path / "run").finished
-    lines = records.read(tmp_path / "run" / "metrics.jsonl")
+    lines = log.read(tmp_path / "run" / "metrics.jsonl")
     drawn = [line for line in lines if "reconstruction" in line]
     assert {line["stage"] for line in drawn} == {"finetune"} and len(drawn) == 4
     steps = [draw for training, draw in traced if training]
@@ -183,7 +183,7 @@ def test_the_adversarial_term_trains_a_discriminator(prepared, tmp_path):
     loss = dataclasses.replace(config.pretrain.loss, adversarial=0.1, history=20)
     config = dataclasses.replace(config, pretrain=dataclasses.replace(config.pretrain, loss=loss))
     assert training.train(config, tmp_path / "run").finished
-    lines = records.read(tmp_path / "run" / "metrics.jsonl")[:4]
+    lines = log.read(tmp_path / "run" / "metrics.jsonl")[:4]
     assert all({"adversarial", "discriminator"} < {*line} for line in lines)
     store = checkpoints.Checkpoints(tmp_path / "run" / "checkpoints", 3)
     before, after = (array_files.read(store.path(step))[0] for step in (2, 4))
@@ -217,7 +217,7 @@ def staged(folder, **steps):
 def test_stages_train_what_they_say_and_resume_bit_for_bit(prepared, tmp_path, monkeypatch):
     config = staged(prepared)
     assert training.train(config, tmp_path / "whole") == training.Outcome(True, 6, 6)
-    lines = records.read(tmp_path / "whole" / "metrics.jsonl")
+    lines = log.read(tmp_path / "whole" / "metrics.jsonl")
     by_stage = {line["stage"]: {*line} for line in lines if line["kind"] == "training"}
     assert {"shape", "albedo", "loss"} < by_stage["decoders"] and "nme" not in by_stage["decoders"]
     assert {"reprojection", "shape_code", "albedo_code", "nme"} < by_stage["encoder"]
@@ -225,7 +225,7 @@ def test_stages_train_what_they_say_and_resume_bit_for_bit(prepared, tmp_path, m
     checked = [line for line in lines if line["kind"] == "validation"]
     assert {"vertices", "albedo"} < {*checked[0]} and "nme" not in checked[0]
 
-    after_step = observer.Observer.after_step
+    after_step = loop.Observer.after_step
 
     def stop(self, position, *arguments):
         if position.step == 2:
@@ -233,7 +233,7 @@ def test_stages_train_what_they_say_and_resume_bit_for_bit(prepared, tmp_path, m
         return after_step(self, position, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(observer.Observer, "after_step", stop)
+        patch.setattr(loop.Observer, "after_step", stop)
         assert training.train(config, tmp_path / "part") == training.Outcome(False, 3, 6)
     assert training.train(config, tmp_path / "part") == training.Outcome(True, 6, 6)
     paths = [tmp_path / run / "checkpoints" / "00000006.npz" for run in ("whole", "part")]
