@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people
@@ -85,6 +86,7 @@ def configure(request, config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
