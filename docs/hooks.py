@@ -1,7 +1,7 @@
 """What mkdocs cannot know by itself: the pages beside docs/, and the API's pages from the rooms.
 
-The site has the repository's layout, so that a link between two pages leads to the same place here,
-in a checkout and on a code host.
+The site has the repository's layout, so that a link between two pages leads to the same place in
+the site, in a checkout and on a code host.
 """
 
 import pathlib
@@ -14,66 +14,64 @@ PACKAGE = ROOT / "tf_nonlinear3dmm"
 GUIDE = {
     "Overview": "README.md",
     "Architecture": "docs/architecture.md",
-    "Guide": [
-        "docs/rendering.md",
-        "docs/data.md",
-        "docs/training.md",
-        "docs/experiments.md",
-        "docs/serving.md",
-        "docs/real_photos.md",
-    ],
     "Examples": "examples/README.md",
-    "Trained weights": "tf_nonlinear3dmm/assets/trained/README.md",
-    "Changelog": "CHANGELOG.md",
+    "Rendering": "docs/rendering.md",
+    "Data": "docs/data.md",
+    "Training": "docs/training.md",
+    "Experiments": "docs/experiments.md",
+    "Real photographs": "docs/real_photos.md",
+    "Serving": "docs/serving.md",
+    "The trained weights": "tf_nonlinear3dmm/assets/trained/README.md",
     "Contributing": "CONTRIBUTING.md",
+    "Changelog": "CHANGELOG.md",
 }
-SHOWN = ("*.md", "*.jpg", "*.png", "*.cff", "LICENSE", "examples/*.py", "notebooks/*.ipynb")
-FOLDERS = (".", "docs", "examples", "notebooks", "datasets", "tf_nonlinear3dmm/assets")
-
-
-def rooms():
-    """The rooms in the order of import: [(name, modules)], each module a dotted name."""
-    table = re.findall(r"(?m)^\| `(\w+)(?:\.py|/)?` \|", (ROOT / "docs/architecture.md").read_text())
-    for name in table:
-        paths = sorted((PACKAGE / name).rglob("*.py")) or [PACKAGE / f"{name}.py"]
-        public = [p for p in paths if not re.search(r"/_(?!_init__)|_test\.py|/builders/", str(p))]
-        yield name, [_dotted(path) for path in public if _docstring_and_more(path)]
-
-
-def _dotted(path):
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts).removesuffix(".__init__")
-
-
-def _docstring_and_more(path):
-    """Whether a module is more than the list of a folder's names."""
-    return path.name != "__init__.py" or "\ndef " in path.read_text()
+ROOM = re.compile(r"(?m)^\| `(\w+)(?:\.py|/)?` \|")  # a row of the table of rooms
 
 
 def on_config(config):
     """The navigation: the guide, then the API by rooms."""
-    api = [{"Public names": "api/index.md"}, *({n: f"api/{n}.md"} for n, _ in rooms())]
-    config.nav = [*({title: page} for title, page in GUIDE.items()), {"API": api}]
+    pages = [{"Public names": "api/index.md"}, *({name: f"api/{name}.md"} for name in rooms())]
+    config.nav = [{"Guide": [{title: page} for title, page in GUIDE.items()]}, {"API": pages}]
     return config
 
 
 def on_files(files, config):
-    """The repository's pages and pictures in their places, and the API's pages."""
-    ours = {
-        path.relative_to(ROOT)
-        for folder in FOLDERS
-        for pattern in SHOWN
-        for path in (ROOT / folder).glob(pattern if folder in (".", "docs") else f"**/{pattern}")
-        if path.is_file()
-    }
-    ours |= {path.relative_to(ROOT) for path in (ROOT / "docs").rglob("*.*") if path.suffix in (".md", ".png")}
-    kept = [file for file in files if not file.src_dir or pathlib.Path(file.src_dir) != ROOT / "docs"]
-    pages = [File(str(path), str(ROOT), config.site_dir, False) for path in sorted(ours)]
-    made = [File.generated(config, f"api/{name}.md", content=text) for name, text in _api()]
-    return Files([*kept, *pages, *made])
+    """The theme's files, the repository's pages with what they link to, and the API's pages."""
+    theme = [file for file in files if file.src_dir != config.docs_dir]
+    found = [
+        File(path, str(ROOT), config.site_dir, False) for path in sorted(linked(GUIDE.values()))
+    ]
+    api = {"index": "# Public names\n\n::: tf_nonlinear3dmm\n"}
+    api |= {name: f"# {name}\n\n" + "\n\n".join(modules(name)) + "\n" for name in rooms()}
+    written = [File.generated(config, f"api/{n}.md", content=text) for n, text in api.items()]
+    return Files([*theme, *found, *written])
 
 
-def _api():
-    yield "index", "# Public names\n\n::: tf_nonlinear3dmm\n"
-    for name, modules in rooms():
-        yield name, f"# {name}\n\n" + "\n\n".join(f"::: {module}" for module in modules) + "\n"
+def linked(pages):
+    """The paths, from the root, of `pages` and of all files that they link to, page by page."""
+    reached, waiting = set(), list(pages)
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        if not page.endswith(".md"):
+            continue
+        for target in re.findall(r"\]\(([^)#:]+)", (ROOT / page).read_text()):
+            path = (ROOT / page).parent.joinpath(target).resolve()
+            if path.is_file() and path.is_relative_to(ROOT):
+                waiting += {str(path.relative_to(ROOT))} - reached
+    return reached
+
+
+def rooms():
+    """The rooms' names in the order of import."""
+    return ROOM.findall((ROOT / "docs/architecture.md").read_text())
+
+
+def modules(room):
+    """What makes mkdocstrings write each module of a room."""
+    paths = sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / f"{room}.py"]
+    for path in paths:
+        private = path.stem.startswith("_") and path.stem != "__init__"
+        if not private and path.parent.name != "builders":
+            name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+            yield f"::: {name.removesuffix('.__init__')}"

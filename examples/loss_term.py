@@ -26,7 +26,7 @@ def total_variation(albedo_map):
 def finetune(images, weight, steps=5):
     """The terms after `steps` of Adam from the trained weights: a dict."""
     model = n3.load()
-    optimizer = keras.optimizers.Adam(2e-4)
+    optimizer = keras.optimizers.Adam(1e-4)
     for _ in range(steps):
         with tf.GradientTape() as tape:
             result = model(images, training=False)  # batch statistics stay as they were learned
@@ -44,6 +44,6 @@ samples = PIL.Image.open(pathlib.Path(n3.__file__).parent / "assets/trained/samp
 crops = np.split(np.asarray(samples), samples.width // samples.height, axis=1)
 images = tf.image.resize(np.stack(crops) / 255, [112, 112], antialias=True)  # [8, S, S, 3]
 
-without, with_term = finetune(images, weight=0.0), finetune(images, weight=20.0)
+without, with_term = finetune(images, weight=0.0), finetune(images, weight=10.0)
 for name in without:
     print(f"{name}: {without[name]:.4f} without the term, {with_term[name]:.4f} with it")
