@@ -18,7 +18,7 @@ page: $(READY)  ## photo to face in the browser, with the weights of the package
 train: $(READY)  ## generate the faces, train, evaluate, draw and export
 	$(BIN)/python scripts/train.py
 
-results: $(READY)  ## the paper's experiments; the same command goes on (QUICK=1: an hour and a half)
+results: $(READY)  ## the paper's experiments; the same command resumes (QUICK=1: an hour and a half)
 	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(READY)  ## every test
@@ -33,8 +33,8 @@ docs: $(READY)  ## the pages and the API reference, as site/index.html
 	$(BIN)/mkdocs build --strict
 
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
-	$(BIN)/python scripts/build_face_model.py --check
-	$(BIN)/python scripts/build_detector.py --check
+	$(BIN)/python scripts/maintenance/build_face_model.py --check
+	$(BIN)/python scripts/maintenance/build_detector.py --check
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache site

@@ -104,7 +104,7 @@ def test_a_study_that_is_stopped_goes_on(tmp_path, faces):
     programs.follow(stopped, "finetune 5/8")  # in `train full model`
     stopped.send_signal(signal.SIGTERM)
     code, output = programs.end(stopped)
-    assert code == 1 and "to go on: python" in output
+    assert code == 1 and "to resume: python" in output
     study = ablation.tiny(tmp_path, str(faces))
     pretraining = schedule.records(study)["train pretraining"]
     lines = []

@@ -155,7 +155,6 @@ def test_generated_test_faces_do_not_wait_for_all_training_faces(here):
 def script(monkeypatch, *flags):
     """Runs scripts/evaluate.py; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
     path = aflw2000_3d.__file__.split("/datasets/")[0] + "/scripts/evaluate.py"
     try:
         runpy.run_path(path, run_name="__main__")

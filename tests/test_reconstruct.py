@@ -431,7 +431,6 @@ def test_a_crop_is_seen_as_it_is(model):
 def script(monkeypatch, *flags):
     """Runs scripts/reconstruct.py; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["reconstruct.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(SystemExit) as end:
         runpy.run_path("scripts/reconstruct.py", run_name="__main__")
     return end.value.code

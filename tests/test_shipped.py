@@ -151,8 +151,7 @@ def test_prepared_or_not(run, tmp_path):
 def test_the_script_ships_a_run(run, tmp_path, monkeypatch, capsys):
     flags = ["--run", run, "--out", tmp_path, "--faces", 20, "--samples", "s32"]
     monkeypatch.setattr(sys, "argv", ["ship_weights.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    runpy.run_path("scripts/ship_weights.py", run_name="__main__")
+    runpy.run_path("scripts/maintenance/ship_weights.py", run_name="__main__")
     assert f"wrote {tmp_path / serving.FILE}" in capsys.readouterr().out
     found = samples.read_samples(tmp_path)
     assert len(found) == 8 and all(crop.shape == (32, 32, 3) for crop in found.values())

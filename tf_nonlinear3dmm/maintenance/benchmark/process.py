@@ -1,4 +1,4 @@
-"""scripts/train.py in a process of its own, watched from outside."""
+"""A training in a process of its own, watched from outside."""
 
 import contextlib
 import pathlib
@@ -10,7 +10,7 @@ import time
 
 from tf_nonlinear3dmm.training import records
 
-TRAIN = pathlib.Path(__file__).parents[3] / "scripts" / "train.py"
+TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.log_every", "1"]
 MB = 1024  # kB
 
 
@@ -46,7 +46,9 @@ class Run:
         while not done():
             if self.process.poll() is not None:
                 last = (self.folder / "errors").read_text().strip().split("\n")[-1]
-                raise RuntimeError(f"{TRAIN} ended with code {self.process.returncode}: {last}")
+                raise RuntimeError(
+                    f"the training ended with code {self.process.returncode}: {last}"
+                )
             time.sleep(seconds)
 
 
@@ -54,9 +56,10 @@ class Run:
 def train(flags):
     """A `Run` with the given flags; it is killed and its folder removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, TRAIN, "--out", folder, "--train.log_every", "1", *flags]
         with open(pathlib.Path(folder) / "errors", "w") as errors:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+            process = subprocess.Popen(
+                [*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL, stderr=errors
+            )
         try:
             yield Run(folder, process)
         finally:

@@ -8,7 +8,7 @@ import shlex
 from PIL import Image
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.core import config_flags
 from tf_nonlinear3dmm.evaluation import expressiveness, tables
 
 FILE = "README.md"
@@ -79,7 +79,7 @@ def write(folder, run, config, report, size, rounding, note=""):
         millimetres=rounding[1],
         image_size=config.model.image_size,
         note=f" {note}" if note else "",
-        command=shlex.join(["python", "scripts/train.py", *command_line.words(config)]),
+        command=shlex.join(["python", "scripts/train.py", *config_flags.words(config)]),
         faces=config.data.train_examples,
         sources=config.data.sources,
         stages=_stages(config),

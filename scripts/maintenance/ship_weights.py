@@ -1,19 +1,14 @@
 """Puts a trained run into the package: weights, named directions, sample faces and a card.
 
-python scripts/ship_weights.py --run runs/small
-python scripts/ship_weights.py --run runs/small --out elsewhere --note "Two hours on two cores."
+python scripts/maintenance/ship_weights.py --run runs/small
+python scripts/maintenance/ship_weights.py --run runs/small --out elsewhere --note "On two cores."
 """
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line
 
 
 def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(__doc__)
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
     parser.add_argument("--out", help="folder; what is there is replaced [in the package]")
     parser.add_argument(

@@ -1,13 +1,12 @@
-"""Kills a training run at random moments, lets it go on, and compares it with the unbroken run.
+"""Kills a training run at random moments, resumes it, and compares it with the unbroken run.
 
-python scripts/kill_and_resume.py --preset tiny --pretrain.steps 60 --finetune.steps 60
-python scripts/kill_and_resume.py --pretrain.steps 60 --finetune.steps 60     the preset `small`
+python scripts/maintenance/kill_and_resume.py --preset tiny --pretrain.steps 60 --finetune.steps 60
+python scripts/maintenance/kill_and_resume.py --pretrain.steps 60 --finetune.steps 60
 
-Other flags go to scripts/train.py. Exit code 0 where it was killed as often as asked for, and
+Other flags are those of training. Exit code 0 where it was killed as often as asked for, and
 metrics.jsonl and weights.npz are the same, bit for bit.
 """
 
-import argparse
 import pathlib
 import random
 import shutil
@@ -15,15 +14,17 @@ import subprocess
 import sys
 import time
 
-TRAIN = pathlib.Path(__file__).with_name("train.py")
+from tf_nonlinear3dmm.core import command_line
+
+TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.checkpoint_minutes", "0"]
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = command_line.Parser(__doc__)
+    parser.add_argument("--kills", type=command_line.number(int, 1), default=20)
+    parser.add_argument(
+        "--seed", type=command_line.number(int, 0), default=0, help="of the moments"
     )
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/kill_and_resume"))
     options, flags = parser.parse_known_args()
     shutil.rmtree(options.out, ignore_errors=True)
@@ -56,8 +57,7 @@ def train(folder, flags):
 
 
 def start(folder, flags):
-    command = [sys.executable, TRAIN, "--out", folder, "--train.checkpoint_minutes", "0", *flags]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    return subprocess.Popen([*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL)
 
 
 def kill(folder, flags, step, seconds):

@@ -1,22 +1,20 @@
 """Builds the embedded face, its skins and its hair from CC0 sources, or compares with rebuilt ones.
 
-python scripts/build_face_model.py           # download, build, write the assets
-python scripts/build_face_model.py --check   # download, build, compare with the assets
+python scripts/maintenance/build_face_model.py           # download, build, write the assets
+python scripts/maintenance/build_face_model.py --check   # download, build, compare with the assets
 """
 
-import argparse
 import pathlib
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm import face  # noqa: E402
-from tf_nonlinear3dmm.face.build import assemble, assets_package, hair, skins, source  # noqa: E402
+from tf_nonlinear3dmm import face
+from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.face.build import assemble, assets_package, hair, skins, source
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {source.WHEEL}")
     parser.add_argument("--package", type=pathlib.Path, help=f"a copy of {assets_package.TARBALL}")
@@ -24,7 +22,7 @@ def main():
     parser.add_argument("--hair-output", type=pathlib.Path, default=face.hair.ASSET)
     parser.add_argument("--skins-output", type=pathlib.Path, default=face.skins.ASSET)
     flags = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with command_line.one_line(parser), tempfile.TemporaryDirectory() as folder:
         wheel = flags.wheel or source.download(folder)
         package = flags.package or assets_package.download(folder)
         finish = compare if flags.check else write
@@ -53,8 +51,4 @@ def compare(path, arrays, differences):
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    main()

@@ -1,26 +1,29 @@
 """Takes MediaPipe's face networks from its wheel, or compares the package's with them.
 
-python scripts/build_detector.py           # download, write the assets
-python scripts/build_detector.py --check   # download, compare with the assets
+python scripts/maintenance/build_detector.py           # download, write the assets
+python scripts/maintenance/build_detector.py --check   # download, compare with the assets
 """
 
-import argparse
 import pathlib
 import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.data.photos import litert  # noqa: E402
-from tf_nonlinear3dmm.face.build import mediapipe_wheel  # noqa: E402
+from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.data.photos import litert
+from tf_nonlinear3dmm.face.build import mediapipe_wheel
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {mediapipe_wheel.WHEEL}")
     parser.add_argument("--output", type=pathlib.Path, default=litert.FOLDER)
     flags = parser.parse_args()
+    with command_line.one_line(parser):
+        build(flags)
+
+
+def build(flags):
     with tempfile.TemporaryDirectory() as folder:
         files = mediapipe_wheel.read(flags.wheel or mediapipe_wheel.download(folder))
     if not flags.check:
@@ -36,8 +39,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    main()

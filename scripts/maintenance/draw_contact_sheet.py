@@ -1,19 +1,14 @@
 """Draws samples of the generated faces side by side.
 
-python scripts/draw_contact_sheet.py --output sheet.png
-python scripts/draw_contact_sheet.py --config s224 --count 16 --labels --output labels.png
+python scripts/maintenance/draw_contact_sheet.py --output sheet.png
+python scripts/maintenance/draw_contact_sheet.py --config s224 --count 16 --labels --output a.png
 """
 
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line
 
 
 def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(__doc__)
     parser.add_argument("--output", default="sheet.png", help="picture to write [%(default)s]")
     parser.add_argument("--config", default="s112", choices=("s32", "s112", "s224"))
     parser.add_argument("--face-model", default="makehuman", help="whose people [%(default)s]")

@@ -1,31 +1,24 @@
 """Measures speed and memory, and prints tables.
 
-    python scripts/benchmark.py                                 every section, about half an hour
-    python scripts/benchmark.py rasterizer --plot growth.png
-    python scripts/benchmark.py step data --json numbers.json
-    python scripts/benchmark.py --quick --preset tiny           does it run?
+    python scripts/maintenance/benchmark.py            every section, about half an hour
+    python scripts/maintenance/benchmark.py rasterizer --plot growth.png
+    python scripts/maintenance/benchmark.py step data --json numbers.json
+    python scripts/maintenance/benchmark.py --quick --preset tiny  does it run?
 
 Sections: rasterizer, renderer, step, data, reconstruct, memory.
 """
 
-import argparse
 import contextlib
 import json
-import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from tf_nonlinear3dmm import configs  # noqa: E402
-from tf_nonlinear3dmm.core import command_line, filenames  # noqa: E402
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import command_line, filenames
 
 
 def main():
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
     parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
     parser.add_argument(

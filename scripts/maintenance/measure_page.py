@@ -1,10 +1,9 @@
 """Measures the page in headless Chromium: how soon it shows a face, how soon a slider answers.
 
-python scripts/measure_page.py
-python scripts/measure_page.py --run runs/small --picture page.png
+python scripts/maintenance/measure_page.py
+python scripts/maintenance/measure_page.py --run runs/small --picture page.png
 """
 
-import pathlib
 import re
 import shutil
 import statistics
@@ -12,15 +11,13 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 
 
 def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
     parser.add_argument(
         "--moves", type=command_line.number(int, 1), default=20, help="of sliders [%(default)s]"
@@ -34,8 +31,7 @@ def main():
         parser.error("needs playwright: pip install playwright")
     if not chromium:
         parser.error("needs chromium or google-chrome on the PATH")
-    explore = pathlib.Path(__file__).with_name("explore.py")
-    command = [sys.executable, str(explore), "--port", "0"]
+    command = [sys.executable, "-m", "tf_nonlinear3dmm", "explore", "--port", "0"]
     command += ["--run", flags.run] if flags.run else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

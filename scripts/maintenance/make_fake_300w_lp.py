@@ -1,22 +1,16 @@
 """Writes a small 300W-LP and AFLW2000-3D tree in the exact on-disk layout, of synthetic faces.
 
-python scripts/make_fake_300w_lp.py fake
+python scripts/maintenance/make_fake_300w_lp.py fake
 python scripts/train.py --preset tiny --data w300_lp:fake
 """
 
-import argparse
 import pathlib
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
+from tf_nonlinear3dmm.core import command_line
 
 
 def main():
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line.Parser(__doc__)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument(
         "--photographs",
