@@ -64,7 +64,8 @@ def linked(pages):
 
 def rooms():
     """The rooms' names in the order of import."""
-    return ROOM.findall((ROOT / "docs/architecture.md").read_text())
+    names = ROOM.findall((ROOT / "docs/architecture.md").read_text())
+    return [name for name in names if not name.startswith("_")]
 
 
 def modules(room):

@@ -86,7 +86,9 @@ def test_total_variation_is_that_of_a_ramp():
     names = {"tf": tf, "np": np}
     exec(re.search(r"(?s)def total_variation.*?\n\n\n", source)[0], names)
     ramp = np.tile(np.linspace(0, 1, 5, dtype=np.float32)[:, np.newaxis, np.newaxis], [1, 7, 3])
-    np.testing.assert_allclose(names["total_variation"](tf.constant(ramp[np.newaxis])), 4 / 5 * 0.25, rtol=1e-6)
+    np.testing.assert_allclose(
+        names["total_variation"](tf.constant(ramp[np.newaxis])), 4 / 5 * 0.25, rtol=1e-6
+    )
 
 
 @pytest.mark.slow
