@@ -63,7 +63,8 @@ def test_the_relit_face_is_brighter_on_the_side_of_the_light(run):
     left, right = np.split(names["relit"].image.numpy(), 2, axis=2)
     ratios = left.mean(axis=(1, 2, 3)) / right.mean(axis=(1, 2, 3))
     assert np.all(np.diff(ratios) < 0)  # as the light goes from left to right
-    assert PIL.Image.open(folder / "relight.png").size == (6 * 112, 112)
+    with PIL.Image.open(folder / "relight.png") as picture:
+        assert picture.size == (6 * 112, 112)
 
 
 @pytest.mark.slow
