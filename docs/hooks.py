@@ -25,6 +25,7 @@ GUIDE = {
     "Contributing": "CONTRIBUTING.md",
     "Changelog": "CHANGELOG.md",
 }
+STYLE = "docs/site.css"
 ROOM = re.compile(r"(?m)^\| `(\w+)(?:\.py|/)?` \|")  # a row of the table of rooms
 
 
@@ -39,7 +40,8 @@ def on_files(files, config):
     """The theme's files, the repository's pages with what they link to, and the API's pages."""
     theme = [file for file in files if file.src_dir != config.docs_dir]
     found = [
-        File(path, str(ROOT), config.site_dir, False) for path in sorted(linked(GUIDE.values()))
+        File(path, str(ROOT), config.site_dir, False)
+        for path in sorted(linked([*GUIDE.values(), STYLE]))
     ]
     api = {"index": "# Public names\n\n::: tf_nonlinear3dmm\n"}
     api |= {name: f"# {name}\n\n" + "\n\n".join(modules(name)) + "\n" for name in rooms()}
