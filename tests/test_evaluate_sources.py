@@ -190,7 +190,7 @@ def test_a_report_that_cannot_be_written_is_told(trained, fake, here, monkeypatc
     monkeypatch.setattr(measures, "measure", lambda *_: pytest.fail("faces were measured"))
     flags = ["--run", trained, "--source", f"aflw2000_3d:{fake}", "--out", "file/report"]
     assert script(monkeypatch, *flags) == 2
-    assert "evaluate.py: cannot write into file/report: Not a directory\n" in capfd.readouterr().err
+    assert "evaluate.py: cannot write file/report: Not a directory\n" in capfd.readouterr().err
 
 
 def test_the_weights_of_the_package_on_real_photographs(shared):

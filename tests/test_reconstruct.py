@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling
 from tf_nonlinear3dmm.rendering import visualize as pictures
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import files, overview, portraits, textures
 
 H, W = 150, 120
 BOX = np.array([30.0, 40.0, 60.0, 70.0])
@@ -51,7 +51,7 @@ def detected(monkeypatch):
 
     monkeypatch.setattr(photos, "detect", detect)
     monkeypatch.setattr(pictures, "FINE", 1)
-    monkeypatch.setattr(portraits, "PICTURE", 32)
+    monkeypatch.setattr(overview, "PICTURE", 32)
 
 
 def photo(height=H, width=W, seed=0):
@@ -68,7 +68,7 @@ def found(model, picture):
 @pytest.mark.parametrize("ending", [".glb", ".obj"])
 def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, tmp_path, ending):
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face", texture="lit")
+    files.write(portrait, photo(), model, tmp_path / "face", texture="lit")
     mesh = mesh_files.read(tmp_path / f"face{ending}")
     about = json.loads((tmp_path / "face.json").read_text())
     projection = tf.constant([about["projection"]], tf.float32)
@@ -92,7 +92,7 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
 
 def test_camera_and_landmarks_are_in_pixels_of_the_photo(model, detected, tmp_path):
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face")
+    files.write(portrait, photo(), model, tmp_path / "face")
     about = json.loads((tmp_path / "face.json").read_text())
     landmarks = photos.read_landmarks((tmp_path / "face.json").read_bytes(), "face.json")
     np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-4)
@@ -117,7 +117,7 @@ def test_the_crop_is_undone_exactly(model, detected):
 
 def test_the_pose_is_that_of_the_projection(model, detected):
     portrait = found(model, photo())
-    pose = portraits.description(portrait, photo(), model, "lit")["pose"]
+    pose = files.description(portrait, photo(), model, "lit")["pose"]
     angles = [tf.constant([np.radians(pose[f"{n}_deg"])]) for n in ("yaw", "pitch", "roll")]
     again = camera.compose(
         *angles,
@@ -132,7 +132,7 @@ def test_the_pose_is_that_of_the_projection(model, detected):
 def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
     picture = photo()
     portrait = found(model, picture)
-    texture = portraits.texture_map(portrait, picture, model, "photo")
+    texture = textures.texture_map(portrait, picture, model, "photo")
     height, width = model.config.uv_size
     assert texture.shape == (4 * height, 4 * width, 3) and 0 <= texture.min() <= texture.max() <= 1
     drawn = renderer.render(
@@ -149,10 +149,10 @@ def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
 
 def test_albedo_is_a_choice_and_others_are_refused(model, detected):
     portrait = found(model, photo())
-    albedo = portraits.texture_map(portrait, photo(), model, "albedo")
+    albedo = textures.texture_map(portrait, photo(), model, "albedo")
     np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
     with pytest.raises(ValueError, match="must be one of photo, albedo, lit, got 'skin'"):
-        portraits.texture_map(portrait, photo(), model, "skin")
+        textures.texture_map(portrait, photo(), model, "skin")
 
 
 def test_a_model_without_light_writes_the_same_files(detected, tmp_path):
@@ -160,7 +160,7 @@ def test_a_model_without_light_writes_the_same_files(detected, tmp_path):
     mean = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
     model = Nonlinear3DMM(config, mean, np.full(8, 0.5, np.float32))
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face")
+    files.write(portrait, photo(), model, tmp_path / "face")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"face{e}" for e in ENDINGS)
     assert json.loads((tmp_path / "face.json").read_text())["illumination"] is None
 
@@ -315,8 +315,8 @@ def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
         levels[photo_path] = np.percentile(skin(out, path.stem), 50)
         direct = mesh_files.read(path.with_suffix(".glb")).texture
         np.testing.assert_array_equal(direct, skin(out, path.stem))
-        with PIL.Image.open(out / f"{path.stem}_overview.png") as overview:
-            assert overview.width > 5 * portraits.PICTURE  # and no texture in its place
+        with PIL.Image.open(out / f"{path.stem}_overview.png") as picture:
+            assert picture.width > 5 * overview.PICTURE  # and no texture in its place
     assert [*levels] and sorted(levels, key=levels.get) == [str(path) for path in paths]
 
 
@@ -368,12 +368,12 @@ def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
     face = upright.face._replace(quarter_turns=turns)
     portrait = portraits.portrait(model, lying, face)
     np.testing.assert_array_equal(
-        portraits.overview([(portrait, lying)], model),
-        portraits.overview([(upright, picture)], model),
+        overview.draw([(portrait, lying)], model),
+        overview.draw([(upright, picture)], model),
     )
 
     def drawn(portrait, photo):
-        about = portraits.description(portrait, photo, model, "lit")
+        about = files.description(portrait, photo, model, "lit")
         projection = tf.constant([about["projection"]], tf.float32)
         projection = tf.concat([projection[..., :3] * model.face.units, projection[..., 3:]], -1)
         light = tf.constant([about["illumination"]], tf.float32)
@@ -415,8 +415,8 @@ def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):
 
 def test_the_overview_has_a_picture_per_column(model, detected):
     portrait = found(model, photo())
-    picture = portraits.overview([(portrait, photo())], model)
-    columns = len(portraits.COLUMNS)
+    picture = overview.draw([(portrait, photo())], model)
+    columns = len(overview.COLUMNS)
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
 
 

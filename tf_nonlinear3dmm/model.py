@@ -191,6 +191,13 @@ class Nonlinear3DMM(keras.Model):
             albedo_weights=4 * self.albedo_decoder.code_weights(),
         )
 
+    def decode_labels(self, vertices, albedo_map, training=False):
+        """The `Reconstruction` of shape and albedo that the `label_codes` of labels decode to."""
+        codes = self.label_codes(vertices, albedo_map)
+        shape_map, decoded = self.decode_shape(codes.shape_code, training=training)
+        albedo_map = self.decode_albedo(codes.albedo_code, training=training)
+        return Reconstruction(shape_map=shape_map, vertices=decoded, albedo_map=albedo_map)
+
     def render(self, vertices, albedo_map, projection, illumination, image_size=None):
         """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""
         size = self.config.image_size

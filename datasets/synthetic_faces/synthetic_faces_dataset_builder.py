@@ -1,4 +1,4 @@
-"""`synthetic_faces`: people who do not exist, and everything about their pictures."""
+"""`synthetic_faces`: people who do not exist, and everything about their images."""
 
 import dataclasses
 import hashlib
@@ -8,8 +8,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tf_nonlinear3dmm.data import crop
-from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people
+from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.data import Request, crop
+from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.face import FaceModel
 
 
@@ -20,8 +22,8 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
     Attributes:
         image_size: side of the evaluation crop; `crop.STORED` times that is stored.
         uv_size: (height, width) of the texture maps.
-        train_examples, validation_examples, test_examples: pictures of each split.
-        seed: of people and pictures.
+        train_examples, validation_examples, test_examples: images of each split.
+        seed: of people and images.
         face_model: whose people: an embedded name, or the path of a linear face model.
     """
 
@@ -49,7 +51,7 @@ READY = {
 }
 
 
-def named_config(name, **changes):
+def named_config(name: str, **changes) -> SyntheticFacesConfig:
     """The config of a size `name`; what differs from it becomes part of its name."""
     if name not in READY:
         raise ValueError(f"there is no config `{name}`; give one of {', '.join(READY)}")
@@ -72,7 +74,7 @@ def _in_words(value):
     return f"_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
 
 
-def configure(request, config):
+def configure(request: Request, config: Config) -> SyntheticFacesConfig:
     """The builder config that a run asks for: `data.Request` and the run's `Config`."""
     counts = ("train_examples", "validation_examples", "test_examples")
     return named_config(
@@ -100,7 +102,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         side = crop.stored_size(config.image_size)
         height, width = config.uv_size
         face = FaceModel.load(config.face_model)
-        count, attributes = len(face.mean_vertices), people.attribute_names(face)
+        count, attributes = len(face.mean_vertices), population.attribute_names(face)
         image, tensor = tfds.features.Image, tfds.features.Tensor
 
         def floats(*shape):
@@ -141,17 +143,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         del dl_manager  # nothing to download
-        return {split: self._generate_examples(split) for split in generator.SPLITS}
+        return {split: self._generate_examples(split) for split in contexts.SPLITS}
 
     def _generate_examples(self, split):
         config = self.builder_config
-        studio = generator.make_studio(
+        context = contexts.open_context(
             config.image_size, config.uv_size, config.seed, config.face_model
         )
         count = getattr(config, f"{split}_examples")
-        for index, example in enumerate(generator.records(studio, split, count)):
+        for index, example in enumerate(generator.records(context, split, count)):
             self.progress(split, index)
             yield index, example
 
-    def progress(self, split, index):
+    def progress(self, split: str, index: int) -> None:
         """Called before each record is written; `data` listens here."""

@@ -37,15 +37,15 @@ def main():
     parser.add_argument("--labels", action="store_true", help="each record's labels beside it")
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, generator
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, contexts
         from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
             SIZES,
         )
 
     with command_line.one_line(parser):
-        studio = generator.make_studio(*SIZES[flags.config], flags.seed, flags.face_model)
+        context = contexts.open_context(*SIZES[flags.config], flags.seed, flags.face_model)
         sheet = contact_sheet.draw(
-            studio, flags.split, flags.count, flags.columns, flags.first, flags.labels
+            context, flags.split, flags.count, flags.columns, flags.first, flags.labels
         )
         sheet.save(flags.output)
     print(flags.output)

@@ -22,7 +22,7 @@ def main():
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
-        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, generator
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, contexts
         from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
             SIZES,
         )
@@ -31,8 +31,8 @@ def main():
 
     with command_line.one_line(parser):
         folder = flags.out or serving.SHIPPED
-        studio = generator.make_studio(*SIZES[flags.samples])
-        crops = contact_sheet.portraits(studio, len(NAMES))
+        context = contexts.open_context(*SIZES[flags.samples])
+        crops = contact_sheet.portraits(context, len(NAMES))
         for path in release.ship(flags.run, crops, folder, flags.faces, flags.note):
             print(f"wrote {path}")
 

@@ -1,4 +1,4 @@
-"""Finds cameras that are off by 3 pixels and 3 degrees again, with soft outlines and without.
+"""Recovers cameras that are off by 3 pixels and 3 degrees, with and without antialiasing.
 
 nonlinear3dmm recover_pose
 """
@@ -23,12 +23,13 @@ def main():
     )
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        from tf_nonlinear3dmm.studies import pose
+        from tf_nonlinear3dmm.studies import pose_recovery
 
     say = functools.partial(print, file=sys.stderr, flush=True)
     with command_line.one_line(parser):
         config = configs.preset(flags.preset)
         source = dataclasses.replace(config.data, folder=flags.data)
         config = dataclasses.replace(config, data=source)
-        faces = pose.load(config, flags.faces)
-        print(pose.table(pose.recover(faces, flags.steps, say)))
+        faces = pose_recovery.load(config, flags.faces)
+        errors = pose_recovery.recover(faces, flags.steps, say)
+        print(pose_recovery.table(errors))

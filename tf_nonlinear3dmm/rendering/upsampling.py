@@ -5,12 +5,27 @@ streaks. Here the albedo is stretched and the light computed for every fine texe
 """
 
 import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tf_nonlinear3dmm.rendering import renderer
 
 FINER = 4  # times the texels of the model's maps, each way
+
+
+class Drawing(NamedTuple):
+    """A face in pictures.
+
+    Attributes:
+        texture: `[B, FINER Hu, FINER Wu, 3]` RGB in [0, 1], the light in it.
+        image: `[B, H, W, 3]` RGB of the face; 0 where it is not seen.
+        mask: `[B, H, W, 1]`, 1 on the face.
+    """
+
+    texture: tf.Tensor
+    image: tf.Tensor
+    mask: tf.Tensor
 
 
 @functools.lru_cache(maxsize=2)
@@ -45,3 +60,17 @@ def texture(model, albedo_map, vertices, projection, illumination):
     if illumination is not None:
         fine *= renderer.shading_map(vertices, projection, illumination, face)
     return tf.clip_by_value(fine, 0, 1)
+
+
+def draw(model, albedo_map, vertices, projection, illumination, fragments):
+    """Lights decoded faces and draws them.
+
+    Args:
+        model, albedo_map, vertices, projection, illumination: see `texture`.
+        fragments: `rasterizer.Fragments` of the pictures.
+
+    Returns:
+        `Drawing`.
+    """
+    colours = texture(model, albedo_map, vertices, projection, illumination)
+    return Drawing(colours, *renderer.draw(colours, fragments, tensors(model)))

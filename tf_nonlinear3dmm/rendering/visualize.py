@@ -132,12 +132,13 @@ def see(vertices, projection, face, size):
 
 def paint(texture, fragments, face, background=PAPER):
     """Texture maps `[B, Hu, Wu, 3]` on faces seen by `see`, over a background in [0, 1]."""
-    image, mask = renderer.draw(texture, fragments, face)
-    return _flatten(tf.clip_by_value(image, 0, 1), mask, background)
+    return over(*renderer.draw(texture, fragments, face), background)
 
 
-def _flatten(image, mask, background=PAPER):
-    image, mask = (tf.nn.avg_pool2d(x, FINE, FINE, "VALID") for x in (image * mask, mask))
+def over(image, mask, background=PAPER):
+    """What is drawn on the fine grid of `see`, averaged, over a background in [0, 1]."""
+    parts = tf.clip_by_value(image, 0, 1) * mask, mask
+    image, mask = (tf.nn.avg_pool2d(part, FINE, FINE, "VALID") for part in parts)
     return image + background * (1 - mask)
 
 
@@ -189,4 +190,4 @@ def mesh(vertices, projection, face, size, colours=None, fragments=None):
     lamp = tf.math.l2_normalize(tf.constant([0.35, 0.55, 1.0]))
     light = shadow + (1 - shadow) * tf.nn.relu(tf.reduce_sum(normals * lamp, -1, keepdims=True))
     mask = tf.cast(fragments.triangle_id >= 0, tf.float32)[..., tf.newaxis]
-    return to_uint8(_flatten(tf.clip_by_value(colours * light * 1.1, 0, 1), mask))
+    return to_uint8(over(colours * light * 1.1, mask))

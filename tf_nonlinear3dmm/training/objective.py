@@ -72,10 +72,7 @@ class Objective:
     def _decoders(self, model, config, batch, draw):
         """Codes of the labels to shape and albedo."""
         del config, draw
-        codes = model.label_codes(batch["vertices"], batch["albedo"])
-        shape_map, vertices = model.decode_shape(codes.shape_code, training=True)
-        albedo_map = model.decode_albedo(codes.albedo_code, training=True)
-        return Reconstruction(shape_map=shape_map, vertices=vertices, albedo_map=albedo_map), batch
+        return model.decode_labels(batch["vertices"], batch["albedo"], training=True), batch
 
     def _nme(self, landmarks, batch):
         nme = metrics.nme(landmarks, batch["landmarks"], self.constants.landmark_exists)
