@@ -40,9 +40,9 @@ def commands(path):
 
 
 ALL = [
-    pytest.param(*found, id=f"{path.relative_to(ROOT)}: {''.join(found).strip()}"[:90])
+    pytest.param(*command, id=f"{path.relative_to(ROOT)}: {''.join(command).strip()}"[:90])
     for path in [*PAGES, *TASKS, *SCRIPTS, ROOT / "tf_nonlinear3dmm" / "configs.py"]
-    for found in commands(path)
+    for command in commands(path)
 ]
 
 
@@ -57,13 +57,13 @@ def words(rest):
 
 
 class Parsed(Exception):
-    """A script's parser, what it made of a command, and the words that it does not know."""
+    """A script's parser, the flags it read, and the words that it does not know."""
 
 
 def parse(script, rest, monkeypatch):
     original = argparse.ArgumentParser.parse_known_args
 
-    def stop(parser, given=None, namespace=None):
+    def stop(parser, args=None, namespace=None):
         raise Parsed(parser, *original(parser, words(rest)))
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", stop)
@@ -93,8 +93,8 @@ def test_a_script_understands_the_command(script, rest, monkeypatch, capsys):
 
 
 def test_commands_are_found():
-    found = {script for p in ALL for script in [p.values[0]]}
-    assert found >= {f"scripts/{name}.py" for name in ("train", "evaluate", "export", "explore")}
+    scripts = {p.values[0] for p in ALL}
+    assert scripts >= {f"scripts/{name}.py" for name in ("train", "evaluate", "export", "explore")}
     assert len(ALL) > 40
 
 

@@ -116,14 +116,14 @@ def test_help_shows_the_values_of_the_preset_small():
 
 def test_help_explains_every_flag_without_waiting_for_tensorflow():
     began = time.monotonic()
-    found = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, programs.SCRIPTS / "train.py", "--help"], capture_output=True, text=True
     )
     seconds = time.monotonic() - began
-    assert found.returncode == 0 and seconds < 5
+    assert ended.returncode == 0 and seconds < 5
     for words in ("--strategy", "--out", "runs/<preset>", "half a cosine", "[96,112]", "[0.001]"):
-        assert words in found.stdout
-    assert "runs/no_symmetry" in found.stdout
+        assert words in ended.stdout
+    assert "runs/no_symmetry" in ended.stdout
 
 
 def start(data, out, *words):

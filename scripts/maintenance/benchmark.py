@@ -17,7 +17,7 @@ from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import command_line, filenames
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
     parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
@@ -53,8 +53,8 @@ def main():
                 tables.append(table)
                 print(benchmark.markdown(table) + "\n", file=output, flush=True)
         if flags.json:
-            found = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
-            flags.json.write_text(json.dumps(found, indent=2) + "\n")
+            measured = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
+            flags.json.write_text(json.dumps(measured, indent=2) + "\n")
         if flags.plot:
             growth.write(flags.plot, tables)
 

@@ -13,7 +13,7 @@ from tf_nonlinear3dmm.core import command_line
 from tf_nonlinear3dmm.face.build import assemble, assets_package, hair, skins, source
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing, compare instead")
     parser.add_argument("--wheel", type=pathlib.Path, help=f"a copy of {source.WHEEL}")

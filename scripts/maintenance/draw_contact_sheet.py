@@ -7,7 +7,7 @@ python scripts/maintenance/draw_contact_sheet.py --config s224 --count 16 --labe
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--output", default="sheet.png", help="picture to write [%(default)s]")
     parser.add_argument("--config", default="s112", choices=("s32", "s112", "s224"))

@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.core import command_line
 TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.checkpoint_minutes", "0"]
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--kills", type=command_line.number(int, 1), default=20)
     parser.add_argument(

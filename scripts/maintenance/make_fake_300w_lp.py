@@ -9,7 +9,7 @@ import pathlib
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument(

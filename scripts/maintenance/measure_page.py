@@ -16,7 +16,7 @@ from tf_nonlinear3dmm.core import command_line
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
     parser.add_argument(
@@ -35,8 +35,8 @@ def main():
     command += ["--run", flags.run] if flags.run else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            found = (re.search(r"http://\S+", line) for line in server.stdout)
-            address = next((match[0] for match in found if match), None)
+            addresses = (re.search(r"http://\S+", line) for line in server.stdout)
+            address = next((match[0] for match in addresses if match), None)
             if address is None:
                 parser.error("the page did not start")
             with sync_api.sync_playwright() as play:

@@ -7,7 +7,7 @@ python scripts/maintenance/ship_weights.py --run runs/small --out elsewhere --no
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
     parser.add_argument("--out", help="folder; what is there is replaced [in the package]")

@@ -22,7 +22,7 @@ TASKS = (
 )
 
 
-def main():
+def main() -> None:
     """Runs the task that the first word names; the other words are its flags."""
     parser = command_line.Parser(
         "\n".join(f"{task:13} {_module(task).__doc__.splitlines()[0]}" for task in TASKS),

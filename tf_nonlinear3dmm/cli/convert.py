@@ -12,7 +12,7 @@ import pathlib
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     from tf_nonlinear3dmm.face import formats  # takes seconds: a list of tasks need not wait
 
     parser = command_line.Parser(__doc__)

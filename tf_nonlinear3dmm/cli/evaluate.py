@@ -8,7 +8,7 @@ nonlinear3dmm evaluate --run runs/small --source photo_folder:/home/me/photos --
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="folder of a run, or file of weights [the package's]")
     parser.add_argument(

@@ -9,7 +9,7 @@ import functools
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
     parser.add_argument(

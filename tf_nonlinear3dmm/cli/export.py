@@ -13,7 +13,7 @@ from tf_nonlinear3dmm.core import command_line
 FORMATS = ("saved_model", "weights", "onnx", "litert")
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="folder of a run or file of weights [the shipped ones]")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")

@@ -11,7 +11,7 @@ import sys
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="for the files")
@@ -26,7 +26,7 @@ def main():
         "--confidence",
         type=command_line.number(float, 0, 1),
         default=0.5,
-        help="of a found face, at least [%(default)s]",
+        help="of a detected face, at least [%(default)s]",
     )
     parser.add_argument(
         "--crops", action="store_true", help="the photos are square crops, taken as they are"

@@ -11,7 +11,7 @@ from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import command_line
 
 
-def main():
+def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
     parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")

@@ -13,7 +13,7 @@ import pathlib
 from tf_nonlinear3dmm.core import command_line, config_flags
 
 
-def main():
+def main() -> None:
     parser = config_flags.parser(__doc__)
     parser.add_argument("--out", metavar="FOLDER", help="of the run [runs/<preset>]")
     strategies = "one_device, mirrored, multi_worker or tpu [one_device]"

@@ -1,6 +1,7 @@
 """The manners of a command: quiet imports, and one line with the nearest name for what is wrong."""
 
 import argparse
+import collections.abc
 import contextlib
 import difflib
 import importlib
@@ -10,6 +11,7 @@ import os
 import re
 import shlex
 import sys
+from typing import Any, NoReturn
 
 from tf_nonlinear3dmm import configs
 
@@ -17,7 +19,7 @@ from tf_nonlinear3dmm import configs
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
-    def __init__(self, description=None, **options):
+    def __init__(self, description: str | None = None, **options: Any):
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
@@ -28,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         words = [re.sub(r"^(-[^=]*=)?~(?=/|$)", lambda m: (m[1] or "") + home, w) for w in words]
         return super().parse_known_args(words, namespace)
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (-[^\s=]*)", message)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -38,7 +40,9 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def number(kind, low, high=math.inf):
+def number(
+    kind: type, low: float, high: float = math.inf
+) -> collections.abc.Callable[[str], float]:
     """A type of flags: `kind`, int or float, from `low` to `high`; NaN and infinity are refused."""
 
     def parse(text):
@@ -54,13 +58,13 @@ def number(kind, low, high=math.inf):
     return parse
 
 
-def again(task):
+def again(task: str) -> str:
     """The command that runs this task once more with the same flags."""
     return shlex.join(["python", "-m", "tf_nonlinear3dmm", task, *sys.argv[1:]])
 
 
 @contextlib.contextmanager
-def quiet_imports():
+def quiet_imports() -> collections.abc.Iterator[None]:
     """Hides what TensorFlow's libraries print while they load, so that an error is one line.
 
     They write to file descriptor 2 before any setting of theirs is read. Exceptions pass. Warnings
@@ -83,7 +87,7 @@ def quiet_imports():
         logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def call(module, name, *arguments):
+def call(module: str, name: str, *arguments: Any) -> Any:
     """What a function of a module returns, which a new process imports quietly first."""
     if module not in sys.modules:
         with quiet_imports():
@@ -92,7 +96,7 @@ def call(module, name, *arguments):
 
 
 @contextlib.contextmanager
-def one_line(parser):
+def one_line(parser: argparse.ArgumentParser) -> collections.abc.Iterator[None]:
     """Ends the program with one line and code 2 where what was asked for cannot be done.
 
     Those are errors of values, of files (TensorFlow's are of no common kind), of packages that are

@@ -23,7 +23,7 @@ SHORT = {  # flag -> field
 }
 
 
-def parser(description):
+def parser(description: str | None) -> command_line.Parser:
     """A `command_line.Parser` of --preset, --config, the short flags and every field."""
     parser = command_line.Parser(
         description,
@@ -49,7 +49,7 @@ def parser(description):
     return parser
 
 
-def config(parser, options):
+def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.Config:
     """The `Config` that parsed `options` describe; a wrong one ends the program with code 2."""
     try:
         if options.config and options.preset:
@@ -70,7 +70,7 @@ def config(parser, options):
         parser.error(str(error))
 
 
-def words(config):
+def words(config: configs.Config) -> list[str]:
     """The flags that `config` reads as this `Config`: its preset, and what differs from that."""
     preset, own = (_flat(c) for c in (configs.preset(config.preset), config))
     flags = {} if config.preset == configs.Config().preset else {"preset": config.preset}
