@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: page train results test check face clean
+.PHONY: page train results test check docs face clean
 
 $(READY): requirements.txt pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed; set PYTHON=..."'
@@ -29,9 +29,12 @@ check: $(READY)  ## before each commit: style and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
+docs: $(READY)  ## the pages and the API reference, as site/index.html
+	$(BIN)/mkdocs build --strict
+
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
 	$(BIN)/python scripts/maintenance/build_face_model.py --check
 	$(BIN)/python scripts/maintenance/build_detector.py --check
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache site

@@ -21,7 +21,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*/README.md")]
-    + [*ROOT.glob("tf_nonlinear3dmm/assets/**/*.md")]
+    + [*ROOT.glob("tf_nonlinear3dmm/assets/**/*.md"), *ROOT.glob("examples/*.md")]
 )
 TASKS = sorted((ROOT / "tf_nonlinear3dmm" / "cli").glob("[a-z]*.py"))
 SCRIPTS = sorted(ROOT.glob("scripts/**/*.py"))

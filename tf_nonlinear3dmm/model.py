@@ -1,8 +1,10 @@
 """Image -> reconstruction: encoder, decoders and renderer in one Keras model.
 
-model = Nonlinear3DMM(configs.preset("small").model, projection_mean, projection_std)
-reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
-shape_map, vertices = model.decode_shape(code)       # the morphable model alone
+    model = Nonlinear3DMM(configs.preset("small").model, projection_mean, projection_std)
+    reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
+    shape_map, vertices = model.decode_shape(code)       # the morphable model alone
+
+Encoder, decoders and renderer can each be called alone.
 """
 
 import functools
