@@ -47,7 +47,7 @@ def test_weights_come_back_as_float16(model, weights):
 
 
 def test_the_weights_of_a_run_are_the_same_format_with_every_bit(model, tmp_path):
-    weights.save(tmp_path / "weights.npz", model, {"step": 7}, exact=True)
+    serving.save(tmp_path / "weights.npz", model, {"step": 7}, exact=True)
     for place in (tmp_path, tmp_path / "weights.npz"):
         loaded = n3.load(place)
         for old, new in zip(model.weights, loaded.weights, strict=True):

@@ -331,7 +331,7 @@ def test_the_files_of_a_face_are_written_all_or_none(model, detected, tmp_path, 
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(pictures, "save", full)
-    with pytest.raises(training.checkpoints.SaveError, match="cannot write .*me: No space left"):
+    with pytest.raises(training.SaveError, match="cannot write .*me: No space left"):
         serving.reconstruct([path], model, out, "albedo", say=str)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 

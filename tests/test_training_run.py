@@ -255,9 +255,7 @@ def test_each_stage_leaves_the_other_networks_as_they_are(prepared, tmp_path):
     for i, weight in enumerate(v for v in model.weights if "float" in v.dtype):
         key = f"model/{i:04d}"
         same = np.array_equal(held["a"][key], held["b"][key])
-        rests = any(
-            name in weight.path for name in ("illumination", "projection_mean", "projection_std")
-        )
+        rests = any(name in weight.path for name in ("projection_mean", "projection_std"))
         assert same == (id(weight) not in learns or rests), weight.path
 
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import archive, photo_sets, photos
@@ -32,6 +33,7 @@ class Config(photo_sets.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of AFLW2000-3D with landmarks, pose and every fitted parameter."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = photo_sets.configs(Config)

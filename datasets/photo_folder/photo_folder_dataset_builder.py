@@ -6,6 +6,7 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.data import archive, photo_sets, photos
 
@@ -20,6 +21,7 @@ class Config(photo_sets.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",

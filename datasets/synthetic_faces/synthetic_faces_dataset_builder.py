@@ -5,6 +5,7 @@ import hashlib
 import pathlib
 
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.data import schema
 from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people
@@ -87,6 +88,7 @@ def configure(request, config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",

@@ -19,6 +19,7 @@ FEW = dict(train_examples=6, validation_examples=2, test_examples=3)
 @pytest.mark.slow
 class SyntheticFacesTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = synthetic_faces_dataset_builder.Builder
+    EXAMPLE_DIR = synthetic_faces_dataset_builder.Builder.pkg_dir_path / "dummy_data"
     BUILDER_CONFIG_NAMES_TO_TEST = [synthetic_faces_dataset_builder.named_config("s32", **FEW)]
     SPLITS = {"train": 6, "validation": 2, "test": 3}
     SKIP_CHECKSUMS = True

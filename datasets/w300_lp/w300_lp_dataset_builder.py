@@ -5,6 +5,7 @@ import re
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import archive, augment, mat_labels, photo_sets, photos
@@ -21,6 +22,7 @@ LOG = logging.getLogger(__name__)
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of 300W-LP with landmarks, pose and every fitted parameter."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
     BUILDER_CONFIGS = photo_sets.configs()

@@ -16,7 +16,7 @@ def read(path):
         raise ValueError(f"{path}: not an .npz file")
     arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
             for key in file.files:
                 arrays[key] = _array(file, key, path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
