@@ -358,6 +358,11 @@ class Config:
         """[(name, `StageConfig`)] in the order of training."""
         return [(name, getattr(self, name)) for name in STAGES]
 
+    @property
+    def total_steps(self):
+        """Optimizer steps of all stages together."""
+        return sum(stage.steps for _, stage in self.stages())
+
     def batch_size(self, stage):
         """Examples of one step of a `StageConfig`, over all replicas."""
         return stage.batch_size or self.train.batch_size

@@ -10,7 +10,7 @@ from tf_nonlinear3dmm import configs, weights
 from tf_nonlinear3dmm.core import array_files, locks
 from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
 from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
-from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent, stages
+from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent
 
 # What may differ when a run resumes: where things are and how often it looks, not what it learns.
 FREE = {"data.folder", "train.init", "train.checkpoint_minutes", "train.keep_checkpoints"}
@@ -51,7 +51,7 @@ def train(config, folder, strategy_name="one_device", bases=None):
     """
     folder = pathlib.Path(folder)
     check(config, folder)
-    total = stages(config)[-1][-1]
+    total = config.total_steps
     try:
         chief = strategies.is_chief(strategy_name)
         if finished(config, folder):
@@ -83,15 +83,12 @@ def _batch_sizes(config):
 
 def check(config, folder):
     """Raises `RunError` where `folder` holds a run of another configuration."""
-    path = folder / "config.json"
-    if not path.exists():
-        if any(folder.glob("checkpoints/*.npz")):
-            raise RunError(f"{folder} has checkpoints but no config.json")
-        return
     try:
-        held = configs.from_dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+        held = _read_config(folder)
+    except FileNotFoundError:
+        if any(folder.glob("checkpoints/*.npz")):
+            raise RunError(f"{folder} has checkpoints but no config.json") from None
+        return
     differences = [
         f"{name} {old!r} there, {new!r} asked for"
         for name, old, new in _differences(configs.to_dict(held), configs.to_dict(config))
@@ -107,18 +104,16 @@ def check(config, folder):
 def finished(config, folder):
     """Whether the run in `folder` has done all steps of `config`."""
     steps = checkpoints.Checkpoints(folder / "checkpoints", 1).steps()
-    return bool(steps) and steps[-1] >= stages(config)[-1][-1]
+    return bool(steps) and steps[-1] >= config.total_steps
 
 
 def load(folder):
     """(model with the best averaged weights, `Config`) of a run."""
     folder = pathlib.Path(folder)
     try:
-        config = configs.from_dict(json.loads((folder / "config.json").read_text()))
+        config = _read_config(folder)
     except FileNotFoundError:
         raise RunError(f"{folder} is not a run: it has no config.json") from None
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{folder / 'config.json'} cannot be read: {error}") from None
     path = folder / weights.FILE
     if not path.exists():
         raise RunError(f"{folder} has no {path.name} yet: train until the first validation")
@@ -142,7 +137,7 @@ def _train(config, folder, chief, batches, updates, validation):
             f"the workers see different checkpoints in {folder}, here that of step "
             f"{position.step}; they must share the folder"
         )
-    total = stages(config)[-1][-1]
+    total = config.total_steps
     with contextlib.ExitStack() as stack:
         observer = Silent()
         if chief:
@@ -167,6 +162,14 @@ def _name_records(error):
     report = {"step": error.step, "terms": error.terms, "records": error.records}
     with array_files.writing(error.where):
         error.where.write_text(json.dumps(report, indent=2))
+
+
+def _read_config(folder):
+    path = folder / "config.json"
+    try:
+        return configs.from_dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from None
 
 
 def _write_config(config, folder):
