@@ -3,9 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: page train results test check face clean
+.PHONY: page train results test check docs face clean
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed; set PYTHON=..."'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
@@ -18,7 +18,7 @@ page: $(READY)  ## photo to face in the browser, with the weights of the package
 train: $(READY)  ## generate the faces, train, evaluate, draw and export
 	$(BIN)/python scripts/train.py
 
-results: $(READY)  ## the paper's experiments; the same command goes on (QUICK=1: an hour and a half)
+results: $(READY)  ## the paper's experiments; the same command resumes (QUICK=1: an hour and a half)
 	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 test: $(READY)  ## every test
@@ -29,9 +29,12 @@ check: $(READY)  ## before each commit: style and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
+docs: $(READY)  ## the pages and the API reference, as site/index.html
+	$(BIN)/mkdocs build --strict
+
 face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
-	$(BIN)/python scripts/build_face_model.py --check
-	$(BIN)/python scripts/build_detector.py --check
+	$(BIN)/python scripts/maintenance/build_face_model.py --check
+	$(BIN)/python scripts/maintenance/build_detector.py --check
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .pytest_cache .ruff_cache site

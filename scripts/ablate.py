@@ -1,56 +1,6 @@
-"""What each part of the method does: trains the model without it and compares, a row per part.
+"""What each part of the method does: python scripts/ablate.py --help"""
 
-    python scripts/ablate.py --quick          about 30 minutes on two cores: width 8, 450 steps
-    python scripts/ablate.py                  width 16, 1800 steps; two sittings of 150 minutes
-
-Every row has the same steps, seed and faces. The same command goes on where it stopped. Exit code
-0: all is done; 1: more is to do. Every call writes the report of what there is.
-"""
-
-import argparse
-import os
-import pathlib
-import shlex
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
-
-
-def main():
-    parser = command_line.Parser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--quick", action="store_true", help="short trainings of a smaller network")
-    form.add_argument("--tiny", action="store_true", help="every part in seconds; means nothing")
-    parser.add_argument(
-        "--minutes",
-        type=command_line.number(float, 0),
-        default=150,
-        help="of this call [%(default)s]",
-    )
-    parser.add_argument("--rows", help="comma separated, beside the full model [all]")
-    parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<form>]")
-    parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
-    options = parser.parse_args()
-
-    with command_line.quiet_imports():  # takes seconds: --help need not wait
-        from tf_nonlinear3dmm import training
-        from tf_nonlinear3dmm.studies import ablation
-
-    name = "quick" if options.quick else "tiny" if options.tiny else "full"
-    folder = options.out or pathlib.Path(f"runs/ablation-{name}")
-    study = getattr(ablation, name)(folder, options.data)
-    only = options.rows and [row.strip() for row in options.rows.split(",")]
-    again = shlex.join(["python", *sys.argv])
-    with training.codes(parser.prog, again, ValueError):
-        if not ablation.ablate(study, again, options.minutes, only):
-            print(f"to go on: {again}")
-            sys.exit(1)
-
+from tf_nonlinear3dmm.cli import ablate
 
 if __name__ == "__main__":
-    main()
+    ablate.main()

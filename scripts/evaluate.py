@@ -1,53 +1,6 @@
-"""Evaluates trained weights on a test set: report.md, report.json and figures in a folder.
+"""Trained weights measured on a test set: python scripts/evaluate.py --help"""
 
-python scripts/evaluate.py
-python scripts/evaluate.py --source aflw2000_3d:/data/AFLW2000-3D.zip
-python scripts/evaluate.py --run runs/small --source photo_folder:/home/me/photos --out mine
-"""
-
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
-
-
-def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", help="folder of a run, or file of weights [the package's]")
-    parser.add_argument(
-        "--source",
-        help="test set, `name` or `name:PATH`: synthetic_faces, aflw2000_3d, w300_lp, photo_folder "
-        "[the run's first, or generated faces]",
-    )
-    parser.add_argument(
-        "--split",
-        help="of the data set, or all [test; all of a folder of photos; else validation]",
-    )
-    parser.add_argument(
-        "--faces", type=command_line.number(int, 1), help="evaluate the first so many [all]"
-    )
-    parser.add_argument(
-        "--batch",
-        type=command_line.number(int, 1),
-        default=32,
-        help="faces at a time [%(default)s]",
-    )
-    parser.add_argument(
-        "--out", help="folder for the report [the run's; with another test set reports/NAME]"
-    )
-    flags = parser.parse_args()
-    with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
-        from tf_nonlinear3dmm import evaluation
-
-    try:
-        evaluation.evaluate(
-            flags.run, flags.source, flags.split, flags.faces, flags.out, flags.batch
-        )
-    except evaluation.EvaluationError as error:
-        parser.error(str(error))
-
+from tf_nonlinear3dmm.cli import evaluate
 
 if __name__ == "__main__":
-    main()
+    evaluate.main()

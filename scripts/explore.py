@@ -1,36 +1,6 @@
-"""Opens the page: photo to face, a 3D view, and sliders for the model's directions and the light.
+"""The page: photo to face, 3D view, sliders: python scripts/explore.py --help"""
 
-python scripts/explore.py                 the weights that come with the package
-python scripts/explore.py --run runs/small
-"""
-
-import functools
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
-
-
-def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
-    parser.add_argument(
-        "--port",
-        type=command_line.number(int, 0, 65535),
-        default=8080,
-        help="on 127.0.0.1 [%(default)s]",
-    )
-    flags = parser.parse_args()
-    try:
-        with command_line.quiet_imports():
-            from tf_nonlinear3dmm import demo
-    except ImportError as error:
-        parser.error(f"{error}; the page needs: pip install fastapi uvicorn python-multipart")
-    with command_line.one_line(parser):
-        demo.serve(flags.run, flags.port, functools.partial(print, flush=True))
-
+from tf_nonlinear3dmm.cli import explore
 
 if __name__ == "__main__":
-    main()
+    explore.main()

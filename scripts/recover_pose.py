@@ -1,41 +1,6 @@
-"""Finds cameras that are off by 3 pixels and 3 degrees again, with soft outlines and without.
+"""Cameras found again from images: python scripts/recover_pose.py --help"""
 
-python scripts/recover_pose.py
-"""
-
-import dataclasses
-import functools
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-
-from tf_nonlinear3dmm import configs  # noqa: E402
-from tf_nonlinear3dmm.core import command_line  # noqa: E402
-
-
-def main():
-    parser = command_line.Parser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
-    parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")
-    parser.add_argument(
-        "--faces", type=command_line.number(int, 1), default=32, help="how many [%(default)s]"
-    )
-    parser.add_argument(
-        "--steps", type=command_line.number(int, 1), default=200, help="of Adam [%(default)s]"
-    )
-    flags = parser.parse_args()
-    with command_line.quiet_imports():
-        from tf_nonlinear3dmm.studies import pose
-
-    say = functools.partial(print, file=sys.stderr, flush=True)
-    with command_line.one_line(parser):
-        config = configs.preset(flags.preset)
-        source = dataclasses.replace(config.data, folder=flags.data)
-        config = dataclasses.replace(config, data=source)
-        faces = pose.load(config, flags.faces)
-        print(pose.table(pose.recover(faces, flags.steps, say)))
-
+from tf_nonlinear3dmm.cli import recover_pose
 
 if __name__ == "__main__":
-    main()
+    recover_pose.main()

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.data.builders.w300_lp import fake
 from tf_nonlinear3dmm.face import FaceModel, formats
-from tf_nonlinear3dmm.rendering import camera, rasterizer, renderer
+from tf_nonlinear3dmm.rendering import camera, rasterizer, renderer, uv_layout
 
 
 def convert_face(folder):
@@ -60,12 +60,12 @@ def truly_visible(face, vertices, projection, side, uv_size):
     fine = projection * factor + np.array([0, 0, 0, (factor - 1) / 2], np.float32)
     points = camera.project(vertices, fine)
     ids = rasterizer.rasterize(points, face.triangles, (side * factor,) * 2).triangle_id[0].numpy()
-    tensors = renderer.face_tensors(face, uv_size)
-    texels = renderer.to_texels(points, tensors)[0].numpy()
+    layout = uv_layout.build(face, uv_size)
+    texels = uv_layout.to_texels(points, layout)[0].numpy()
     ids = np.pad(ids, 2, constant_values=-1)  # nothing is seen outside
     x, y = (np.clip(np.round(texels[..., k]).astype(int) + 2, 1, len(ids) - 2) for k in (0, 1))
     steps = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-    own = np.asarray(tensors.texel_triangle)
+    own = np.asarray(layout.texel_triangle)
     return np.any([ids[y + dy, x + dx] == own for dx, dy in steps], axis=0) & (own >= 0)
 
 
@@ -76,9 +76,9 @@ def write_record(root, name, face, texture, yaw_deg, seed):
     vertices = face.mean_vertices + np.tensordot(shape_para, face.shape_basis, 1)
     vertices = (vertices + np.tensordot(exp_para, face.expression_basis, 1)).astype(np.float32)
     projection = pose(yaw_deg, fake.SIDE, units=face.units)
-    tensors = renderer.face_tensors(face, texture.shape[1:3])
+    layout = uv_layout.build(face, texture.shape[1:3])
     drawn = renderer.render(
-        vertices[np.newaxis], texture, projection, None, tensors, (fake.SIDE, fake.SIDE)
+        vertices[np.newaxis], texture, projection, None, layout, (fake.SIDE, fake.SIDE)
     )
     image = np.round(np.clip(drawn.image[0], 0, 1) * 255).astype(np.uint8)
     landmarks = drawn.image_points[0].numpy()[face.landmarks, :2]

@@ -2,7 +2,7 @@
 
 python tests/few_steps.py PRESET STEPS REPLICAS OUT.npz
 
-PRESET+soft is the preset with soft outlines.
+PRESET+soft is the preset with antialiased silhouettes.
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ def run(preset, steps, strategy):
         # At a larger rate rounding grows: an image jumps where a pixel changes its triangle.
         optimizer = keras.optimizers.SGD(1e-4)
         optimizer.build(net.trainable_variables)
-    constants = losses.constants(net.face, net.tensors, net.encoder.projection_std, size)
+    constants = losses.constants(net.face, net.uv_layout, net.encoder.projection_std, size)
     batch = tf.data.Dataset.from_tensors(examples(config.model, net.face)).unbatch()
     batch = batch.batch(BATCH, drop_remainder=True)
     batch = next(iter(strategy.experimental_distribute_dataset(batch)))

@@ -147,8 +147,8 @@ def render(vertices, albedo_map, projection, illumination, triangles, uv, image_
     return image, mask, texture
 
 
-def soften(image, triangle_id, depth, points, triangles):
-    """An image `[H, W, C]` with soft outlines: every pair of neighbouring pixels asks all edges."""
+def antialias(image, triangle_id, depth, points, triangles):
+    """An image `[H, W, C]` antialiased: every pair of neighbouring pixels asks all edges."""
     points, outlines = np.asarray(points, float).tolist(), _outlines(points, triangles)
     for column in (False, True):
         before, image = image, image.copy()

@@ -9,9 +9,9 @@ import programs
 import pytest
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.studies import ablation, effects, schedule
+from tf_nonlinear3dmm.studies import ablation, ablation_report, schedule
 
-FORMS = (ablation.full, ablation.quick, ablation.tiny)
+SCALES = (ablation.full, ablation.quick, ablation.tiny)
 
 
 def differences(one, other, prefix=""):
@@ -25,9 +25,9 @@ def differences(one, other, prefix=""):
     return found
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_a_row_differs_in_what_its_name_says_and_in_nothing_else(tmp_path, form):
-    config = form(tmp_path, "data").config
+@pytest.mark.parametrize("scale", SCALES)
+def test_a_row_differs_in_what_its_name_says_and_in_nothing_else(tmp_path, scale):
+    config = scale(tmp_path, "data").config
     rows = ablation.rows(config)
     found = {n: differences(configs.to_dict(config), configs.to_dict(r)) for n, r in rows.items()}
     assert found.pop("full model") == set()
@@ -48,9 +48,9 @@ def test_a_row_differs_in_what_its_name_says_and_in_nothing_else(tmp_path, form)
     assert not found
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_row_has_equally_many_steps(tmp_path, form):
-    rows = ablation.rows(form(tmp_path, "data").config).values()
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_row_has_equally_many_steps(tmp_path, scale):
+    rows = ablation.rows(scale(tmp_path, "data").config).values()
     assert len({row.pretrain.steps + row.finetune.steps for row in rows}) == 1
 
 
@@ -79,11 +79,11 @@ def test_differences_are_paired():
         "worse": {"nme": 1.5 + spread, "albedo L1": 0.1 + spread + [0.1, -0.1, 0.1, -0.1]},
         "lacks a face": {"nme": np.array([np.nan, 11, 21, 31.4]), "albedo L1": 0 * spread},
     }
-    found = effects.compare(errors)
+    found = ablation_report.compare(errors)
     assert found["worse"]["NME (%)"]["difference"] == pytest.approx([0.5, 0.5, 0.5])
     assert found["worse"]["NME (%)"]["mean"][0] == pytest.approx(16.5)
     assert found["lacks a face"]["NME (%)"]["difference"][0] == pytest.approx(0.4 / 3)
-    rows = effects.effect_rows(found)
+    rows = ablation_report.effect_rows(found)
     assert rows[0] == ["", "NME (%)", "albedo x 100"]
     assert rows[1][1].startswith("16.00 (")
     assert rows[2][1] == "**+0.50 (+0.50 to +0.50)**"
@@ -97,20 +97,20 @@ def test_a_row_that_does_not_exist_is_refused_with_the_nearest(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_that_is_stopped_goes_on(tmp_path, faces):
+def test_a_study_that_is_stopped_resumes(tmp_path, faces):
     rows = ["no symmetry"]
     flags = ["--tiny", "--rows", ",".join(rows), "--out", tmp_path, "--data", faces]
     stopped = programs.start("ablate.py", *flags)
     programs.follow(stopped, "finetune 5/8")  # in `train full model`
     stopped.send_signal(signal.SIGTERM)
     code, output = programs.end(stopped)
-    assert code == 1 and "to go on: python" in output
+    assert code == 1 and "to resume: python" in output
     study = ablation.tiny(tmp_path, str(faces))
     pretraining = schedule.records(study)["train pretraining"]
     lines = []
     assert ablation.ablate(study, "it", only=rows, say=lines.append)
     parts = [line for line in lines if line.startswith("part")]
-    assert [line.split(": ")[1].split(",")[0] for line in parts] == [
+    assert [line.split(": ")[1] for line in parts] == [
         "train full model", "measure full model",
         "train no symmetry", "measure no symmetry",
     ]  # fmt: skip

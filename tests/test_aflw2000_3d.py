@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
+from tf_nonlinear3dmm.evaluation import statistics
 from tf_nonlinear3dmm.face import FaceModel
 
 
@@ -123,7 +124,7 @@ def test_the_published_buckets_and_the_distance_of_the_two_annotations(shared):
     first = np.load(folder / "AFLW2000-3D.pts68.npy")[:, :2].swapaxes(1, 2)
     second = np.load(folder / "AFLW2000-3D-Reannotated.pts68.npy").swapaxes(1, 2)
     for name, sizes in ((".pose", (1312, 383, 305)), ("-new.pose", (1306, 462, 232))):
-        bins = metrics.yaw_bin(np.load(folder / f"AFLW2000-3D{name}.npy"))
+        bins = statistics.yaw_bin(np.load(folder / f"AFLW2000-3D{name}.npy"))
         assert tuple(np.bincount(bins)) == sizes
     assert np.mean(metrics.nme(second, first)) == pytest.approx(3.09, abs=0.01)
 
@@ -137,5 +138,5 @@ def test_the_landmarks_are_those_of_the_published_fits(name, shared):
     projection = metrics.best_pose(points, landmarks)
     predicted = points @ projection[:, :, :3].swapaxes(1, 2) + projection[:, np.newaxis, :, 3]
     yaw_deg = np.load(folder / "AFLW2000-3D.pose.npy")
-    table = metrics.alignment_table(metrics.nme(predicted, landmarks), yaw_deg)
+    table = statistics.alignment_table(metrics.nme(predicted, landmarks), yaw_deg)
     assert table["balanced mean"][0] < 2.8

@@ -40,6 +40,19 @@ def test_pca_by_hand():
     np.testing.assert_allclose(basis.std, [2])
 
 
+def test_pca_about_a_known_mean_by_hand():
+    samples = np.array([[0.0, 1.0], [4.0, 1.0], [2.0, 1.0]])
+    basis = linear.pca(samples, 2, mean=np.array([0.0, 1.0]))
+    np.testing.assert_allclose(basis.mean, [0, 1])
+    np.testing.assert_allclose(basis.modes, [[1, 0]], atol=1e-9)
+    np.testing.assert_allclose(basis.std, [np.sqrt((16 + 4) / 3)])
+
+
+def test_faces_that_are_all_the_mean_have_no_modes():
+    basis = linear.pca(np.ones([4, 5, 3]), 2, mean=np.ones([5, 3]))
+    assert basis.modes.shape == (0, 5, 3) and basis.std.shape == (0,)
+
+
 def test_combine_takes_the_largest_variances_of_both():
     identity = linear.Basis(np.zeros(4), np.eye(4)[:2], np.array([3.0, 1.0]))
     expression = linear.Basis(np.ones(4), np.eye(4)[2:], np.array([2.0, 0.5]))
@@ -89,11 +102,10 @@ def subpopulations(seed=0):
 def test_mixture_finds_subpopulations_and_their_covariance():
     codes, label, covariance = subpopulations()
     mixture = gmm_prior.fit_mixture(codes, 3)
-    found = gmm_prior.log_joint(mixture, codes).argmax(axis=1)
-    pairs = {(a, b) for a, b in zip(found, label, strict=True)}
+    pairs = {(a, b) for a, b in zip(mixture.predict(codes), label, strict=True)}
     assert len(pairs) == 3  # one to one
-    np.testing.assert_allclose(mixture.covariance, covariance, atol=0.5)
-    np.testing.assert_allclose(mixture.weights.sum(), 1)
+    np.testing.assert_allclose(mixture.covariances_, covariance, atol=0.5)
+    np.testing.assert_allclose(mixture.weights_.sum(), 1)
 
 
 def test_mixture_codes_reconstruct_and_beat_one_gaussian_at_equal_modes():

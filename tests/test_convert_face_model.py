@@ -13,7 +13,7 @@ import scipy.io
 from tf_nonlinear3dmm.face import FaceModel, formats, sample_shapes
 from tf_nonlinear3dmm.face.build import relaxation
 
-SCRIPT = pathlib.Path(__file__).parents[1] / "scripts" / "convert_face_model.py"
+SCRIPT = pathlib.Path(__file__).parents[1] / "scripts" / "convert.py"
 TRUTH = fake_models.truth()
 OWN_UV = {"ict", "eos1", "eos2", "eos2-pca", "eos3", "eos4", "original", "packed"}
 BLEND_SHAPES = {"ict", "eos1", "eos2", "eos3", "eos4", "packed"}

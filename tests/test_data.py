@@ -8,7 +8,17 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.data import augment, batches, degrade, draws, sources
+from tf_nonlinear3dmm.data import (
+    augment,
+    batches,
+    camera_statistics,
+    crop,
+    degrade,
+    schema,
+    sources,
+    splits,
+)
+from tf_nonlinear3dmm.data.random_stream import RandomStream
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, sampling
 
@@ -34,7 +44,7 @@ def replace(config, **changes):
 
 
 def open_split(config, split="train"):
-    return data.open_split(data.requests(config)[0][0], config, split)
+    return data.open_first(config, split)
 
 
 def stored_batch(count=6):
@@ -51,7 +61,7 @@ def stored_batch(count=6):
 
 
 def draw(count=6, seed=3):
-    return draws.Draws(count, tf.range(count), seed, 0)
+    return RandomStream(count, tf.range(count), seed, 0)
 
 
 def window(count=6, seed=3, batch=None, size=SIZE, stored=STORED, **changes):
@@ -196,7 +206,7 @@ def test_no_jitter_is_the_evaluation_crop():
     batch = stored_batch()
     still, centre = (
         augment.cut(batch, unjittered(), SIZE),
-        augment.cut_centre(batch, SIZE),
+        batches.as_floats(crop.evaluation(batch, SIZE)),
     )
     offset = (STORED - SIZE) // 2
     inside = slice(offset, offset + SIZE)
@@ -207,6 +217,14 @@ def test_no_jitter_is_the_evaluation_crop():
     np.testing.assert_array_equal(centre["teacher_landmarks"], batch["teacher_landmarks"] - offset)
     for name in ("image", "face_mask", "landmarks", "projection"):
         np.testing.assert_allclose(still[name], centre[name], atol=2e-5)
+
+
+def test_the_evaluation_crop_is_of_stored_images_alone():
+    points = crop.evaluation({"landmarks": np.full([2, 68, 2], 9.0)}, SIZE)["landmarks"]
+    np.testing.assert_array_equal(points, 9.0 - crop.margin(SIZE))
+    other = {"image": np.zeros([2, STORED + 2, STORED + 2, 3], np.uint8)}
+    with pytest.raises(ValueError, match=rf"`image` must have shape \[B, {STORED}, {STORED}, C\]"):
+        crop.evaluation(other, SIZE)
 
 
 def test_landmark_partners_are_those_of_the_mesh():
@@ -247,7 +265,7 @@ def test_mirroring_twice_does_nothing():
 
 
 def test_colours_change_image_and_texture_alike():
-    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch = batches.as_floats(crop.evaluation(stored_batch(), SIZE))
     batch["texture"] = batch["image"][:, 3:20, ::-1]
     changed = degrade.recolour(batch, degrade.random_colour(1.0, draw()))
     np.testing.assert_allclose(changed["texture"], changed["image"][:, 3:20, ::-1], atol=1e-5)
@@ -258,13 +276,13 @@ def test_colours_change_image_and_texture_alike():
 
 
 def test_colours_at_no_strength_stay():
-    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch = batches.as_floats(crop.evaluation(stored_batch(), SIZE))
     same = degrade.recolour(batch, degrade.random_colour(0.0, draw()))
     np.testing.assert_allclose(same["image"], batch["image"], atol=2e-4)
 
 
 def test_a_grey_picture_has_no_colour():
-    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch = batches.as_floats(crop.evaluation(stored_batch(), SIZE))
     colour = degrade.random_colour(1.0, draw())._replace(grey=tf.constant([True, False] * 3))
     image = degrade.recolour(batch, colour)["image"]
     assert tf.reduce_max(tf.abs(image[::2, ..., 0] - image[::2, ..., 2])) < 1e-6
@@ -272,7 +290,7 @@ def test_a_grey_picture_has_no_colour():
 
 
 def test_the_mask_is_cleared_where_and_only_where_a_patch_is():
-    batch = batches.as_floats(augment.cut_centre(stored_batch(), SIZE))
+    batch = batches.as_floats(crop.evaluation(stored_batch(), SIZE))
     batch["has_face_mask"] = tf.constant([True] * 5 + [False])
     patch = degrade.random_patch(1.0, draw())
     patch = patch._replace(own=tf.fill([6], False), colour=tf.zeros([6, 3]) + [0.0, 0.0, 1.0])
@@ -390,18 +408,18 @@ def test_a_batch_has_what_training_reads(config):
         "vertices": (8, *FACE.mean_vertices.shape),
         "texture": (8, *fake_faces.UV, 3),
         "texture_mask": (8, *fake_faces.UV, 1),
-        **{f"has_{name}": (8,) for name in batches.LABELS},
+        **{f"has_{name}": (8,) for name in schema.LABELS},
     }
     for name in ("image", "face_mask", "texture", "texture_mask"):
         assert 0.2 < tf.reduce_max(batch[name]) <= 1
-    assert all(tf.reduce_all(batch[f"has_{name}"]) for name in batches.LABELS)
+    assert all(tf.reduce_all(batch[f"has_{name}"]) for name in schema.LABELS)
 
 
 def test_a_batch_may_have_some_features_alone(config):
     config = replace(config, **EVERYTHING)
     made, _ = data.open_training(config, FACE)
     whole = next(iter(made.dataset(2, 3)))
-    flags = {f"has_{name}" for name in batches.LABELS}
+    flags = {f"has_{name}" for name in schema.LABELS}
     for names in (["image", "projection"], ["vertices", "texture"], ["face_mask"]):
         part = next(iter(made.select(*names).dataset(2, 3)))
         assert {*part} == {*names} | flags
@@ -430,15 +448,15 @@ def test_a_data_set_without_albedo_gives_zeros(config, monkeypatch):
     monkeypatch.setattr(
         type(split), "__contains__", lambda self, name: name != "albedo" and there(self, name)
     )
-    source = batches.Source(split, batches.layout(config.model, FACE))
+    source = splits.Source(split, schema.training(config.model, FACE))
     batch = next(iter(batches.Batches([source], [1], config, FACE, ["albedo"]).dataset(0, 1)))
     assert not tf.reduce_any(batch["has_albedo"]) and not tf.reduce_any(batch["albedo"] != 0)
 
 
 def test_teacher_labels_replace_the_truth_where_there_are_any(config):
-    layout = batches.layout(config.model, FACE)
+    layout = schema.training(config.model, FACE)
     truth, teacher = (
-        batches.Source(open_split(config), layout, labels).read(np.arange(4))
+        splits.Source(open_split(config), layout, labels).read(np.arange(4))
         for labels in ("truth", "teacher")
     )
     np.testing.assert_allclose(teacher["landmarks"], truth["landmarks"] + 1, atol=1e-5)
@@ -447,21 +465,21 @@ def test_teacher_labels_replace_the_truth_where_there_are_any(config):
 
 def test_a_label_that_a_source_lacks_is_zero_and_says_so(config):
     split = open_split(config)
-    layout = batches.layout(config.model, FACE)
+    layout = schema.training(config.model, FACE)
     claims = split["has_vertices"].copy()
     split._arrays["has_vertices"] = claims & False
     other = layout | {"vertices": ((7, 3), np.float32)}
-    batch = batches.Source(split, other).read(np.arange(3))
+    batch = splits.Source(split, other).read(np.arange(3))
     assert batch["vertices"].shape == (3, 7, 3) and not batch["vertices"].any()
     assert not batch["has_vertices"].any() and batch["has_landmarks"].all()
     split._arrays["has_vertices"] = claims
     with pytest.raises(ValueError, match=r"`vertices` of .* must have shape \[7, 3\], got \[3016"):
-        batches.Source(split, other)
+        splits.Source(split, other)
 
 
 def test_a_mix_is_kept_in_every_batch(config):
-    split, layout = open_split(config), batches.layout(config.model, FACE)
-    pair = [batches.Source(split, layout), batches.Source(split, layout, "teacher")]
+    split, layout = open_split(config), schema.training(config.model, FACE)
+    pair = [splits.Source(split, layout), splits.Source(split, layout, "teacher")]
     made = batches.Batches(pair, [3, 1], config, FACE)
     assert [np.sum(made.origin == i) for i in range(2)] == [6, 2]
     assert 0 < np.flatnonzero(made.origin == 1)[0] < 4  # spread over the replicas
@@ -471,20 +489,20 @@ def test_a_mix_is_kept_in_every_batch(config):
 
 
 def test_projection_statistics_are_those_of_the_evaluation_crop(config):
-    source = batches.Source(open_split(config), batches.layout(config.model, FACE))
-    mean, deviation = batches.projection_statistics([source], SIZE, False, FACE)
+    source = splits.Source(open_split(config), schema.training(config.model, FACE))
+    mean, deviation = camera_statistics.of_projections([source], SIZE, False, FACE)
     offset = (STORED - SIZE) / 2
     rows = source.projections() - np.array([0, 0, 0, offset], np.float32)
     np.testing.assert_allclose(mean, rows.mean(axis=0).reshape(8), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(deviation[2], rows[:, 0, 2].std(), rtol=1e-4)
     assert deviation[3] == 1.0  # the floor: every face is in the middle
-    mean, _ = batches.projection_statistics([source], SIZE, True, FACE)
+    mean, _ = camera_statistics.of_projections([source], SIZE, True, FACE)
     np.testing.assert_allclose(mean[[2, 3]], [0, (SIZE - 1) / 2], atol=1e-4)
 
 
 def test_projection_statistics_are_those_of_turned_crops(config):
-    source = batches.Source(open_split(config), batches.layout(config.model, FACE))
-    mean, deviation = batches.projection_statistics([source], SIZE, True, FACE, 30.0)
+    source = splits.Source(open_split(config), schema.training(config.model, FACE))
+    mean, deviation = camera_statistics.of_projections([source], SIZE, True, FACE, 30.0)
     options = configs.DataConfig(rotation_deg=30.0, jitter_scale=0.0, jitter_shift=0.0)
     count = 22 * 100
     batch = {"projection": tf.constant(np.tile(source.projections(), [100, 1, 1]))}

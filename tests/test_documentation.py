@@ -4,31 +4,35 @@ Commands are parsed by the scripts that they name, every flag and value; they ar
 """
 
 import argparse
+import importlib
 import pathlib
 import re
 import runpy
 import shlex
-import sys
 
 import numpy as np
 import PIL.Image
 import pytest
 
 from tf_nonlinear3dmm import configs, serving
-from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.core import config_flags
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("datasets/*/README.md")]
-    + [*ROOT.glob("tf_nonlinear3dmm/assets/**/*.md")]
+    + [*ROOT.glob("tf_nonlinear3dmm/assets/**/*.md"), *ROOT.glob("examples/*.md")]
 )
-SCRIPTS = sorted(ROOT.glob("scripts/*.py"))
-COMMAND = re.compile(r"python (scripts/\w+\.py)((?:[^\n`]|\\\n)*)")
+TASKS = sorted((ROOT / "tf_nonlinear3dmm" / "cli").glob("[a-z]*.py"))
+SCRIPTS = sorted(ROOT.glob("scripts/**/*.py"))
+COMMAND = re.compile(
+    r"(?:python (?=scripts)|python -m tf_nonlinear3dmm |(?<![\w/])nonlinear3dmm )"
+    r"(scripts/[\w/]+\.py|\w+)((?:[^\n`]|\\\n)*)"
+)
 
 
 def commands(path):
-    """(script, rest of the line) of every command; inside code of a page, anywhere in a script."""
+    """(script or task, rest of the line) of every command; of a page, inside code."""
     text = path.read_text()
     if path.suffix == ".md":
         text = "\n".join(re.findall(r"(?m)^ {4,}.*$|`[^`\n]+`|^```[^`]*^```", text))
@@ -36,9 +40,9 @@ def commands(path):
 
 
 ALL = [
-    pytest.param(*found, id=f"{path.relative_to(ROOT)}: {''.join(found).strip()}"[:90])
-    for path in [*PAGES, *SCRIPTS, ROOT / "tf_nonlinear3dmm" / "configs.py"]
-    for found in commands(path)
+    pytest.param(*command, id=f"{path.relative_to(ROOT)}: {''.join(command).strip()}"[:90])
+    for path in [*PAGES, *TASKS, *SCRIPTS, ROOT / "tf_nonlinear3dmm" / "configs.py"]
+    for command in commands(path)
 ]
 
 
@@ -53,19 +57,21 @@ def words(rest):
 
 
 class Parsed(Exception):
-    """A script's parser, what it made of a command, and the words that it does not know."""
+    """A script's parser, the flags it read, and the words that it does not know."""
 
 
 def parse(script, rest, monkeypatch):
     original = argparse.ArgumentParser.parse_known_args
 
-    def stop(parser, given=None, namespace=None):
+    def stop(parser, args=None, namespace=None):
         raise Parsed(parser, *original(parser, words(rest)))
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", stop)
-    monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(Parsed) as parsed:
-        runpy.run_path(str(ROOT / script), run_name="__main__")
+        if script.endswith(".py"):
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        else:
+            importlib.import_module(f"tf_nonlinear3dmm.cli.{script}").main()
     monkeypatch.undo()
     return parsed.value.args
 
@@ -74,21 +80,21 @@ def parse(script, rest, monkeypatch):
 def test_a_script_understands_the_command(script, rest, monkeypatch, capsys):
     try:
         parser, options, unknown = parse(script, rest, monkeypatch)
-        if "parse_known_args" in (ROOT / script).read_text():  # the rest goes to train.py
-            parser, options, unknown = parse("scripts/train.py", shlex.join(unknown), monkeypatch)
+        if "kill_and_resume" in script:  # the rest goes to the training
+            parser, options, unknown = parse("train", shlex.join(unknown), monkeypatch)
         if unknown:
             parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         if hasattr(options, "preset") and hasattr(options, "config"):
             options.config = None  # of another computer
-            command_line.config(parser, options)
+            config_flags.config(parser, options)
     except SystemExit as end:
         if end.code != 0:  # --help ends with 0
             pytest.fail(capsys.readouterr().err)
 
 
 def test_commands_are_found():
-    found = {script for p in ALL for script in [p.values[0]]}
-    assert found >= {f"scripts/{name}.py" for name in ("train", "evaluate", "export", "explore")}
+    scripts = {p.values[0] for p in ALL}
+    assert scripts >= {f"scripts/{name}.py" for name in ("train", "evaluate", "export", "explore")}
     assert len(ALL) > 40
 
 
@@ -99,10 +105,10 @@ def test_a_wrong_flag_would_be_seen(monkeypatch, capsys):
         )
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", [*TASKS, *SCRIPTS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_script_begins_with_its_own_command(path):
-    [*found] = (script for script, _ in commands(path))
-    assert f"scripts/{path.name}" in found
+    name = path.stem if path in TASKS else str(path.relative_to(ROOT))
+    assert name in {command for command, _ in commands(path)}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -136,7 +142,6 @@ def test_the_python_of_the_data_set_runs(tmp_path, monkeypatch):
     [code] = blocks(ROOT / "datasets" / "synthetic_faces" / "README.md")
     code = re.sub(r"_examples=\d+", "_examples=2", code).replace('"s112"', '"s32"')
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(ROOT))
     names = {}
     exec(code, names)
     assert names["example"]["image"].shape == (44, 44, 3)

@@ -155,7 +155,6 @@ def test_generated_test_faces_do_not_wait_for_all_training_faces(here):
 def script(monkeypatch, *flags):
     """Runs scripts/evaluate.py; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["evaluate.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
     path = aflw2000_3d.__file__.split("/datasets/")[0] + "/scripts/evaluate.py"
     try:
         runpy.run_path(path, run_name="__main__")
@@ -191,7 +190,7 @@ def test_a_report_that_cannot_be_written_is_told(trained, fake, here, monkeypatc
     monkeypatch.setattr(measures, "measure", lambda *_: pytest.fail("faces were measured"))
     flags = ["--run", trained, "--source", f"aflw2000_3d:{fake}", "--out", "file/report"]
     assert script(monkeypatch, *flags) == 2
-    assert "evaluate.py: cannot write into file/report: Not a directory\n" in capfd.readouterr().err
+    assert "evaluate.py: cannot write file/report: Not a directory\n" in capfd.readouterr().err
 
 
 def test_the_weights_of_the_package_on_real_photographs(shared):

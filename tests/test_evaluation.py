@@ -270,7 +270,7 @@ def test_evaluate_writes_report_and_figures(run):
         assert expected in text
     names = {path.stem for path in (run / "figures").iterdir()}
     expected = {"best", "median", "worst", "cumulative", "error_maps", "curves"}
-    assert names == expected | {"interpolation", "swaps", "relighting"}
+    assert names == expected | {"interpolation", "shape_albedo_exchange", "relighting"}
     for name in names:
         assert f"(figures/{name}.png)" in text
 
@@ -282,11 +282,15 @@ def test_evaluate_writes_elsewhere_and_fewer_faces(run):
     assert not (run / "report.md").exists()
 
 
-def test_a_lamp_lights_the_side_it_stands_on(model, monkeypatch):
+def test_a_directional_light_lights_the_side_it_stands_on(model, monkeypatch):
     monkeypatch.setattr(visualize, "FINE", 1)
     codes = model.encode(np.full([2, S, S, 3], 0.5, np.float32))
     drawn = expressiveness.draw(
-        model, codes.shape_code, codes.albedo_code, expressiveness.lamp([-60, 60]), yaw_deg=0.0
+        model,
+        codes.shape_code,
+        codes.albedo_code,
+        expressiveness.light_from([-60, 60]),
+        yaw_deg=0.0,
     )
     left, right = np.split(drawn.astype(float).mean((1, 3)), 2, axis=1)
     assert left[0].mean() > left[1].mean() + 2 and right[1].mean() > right[0].mean() + 2
@@ -297,7 +301,7 @@ def test_a_texture_with_the_light_in_it_is_shown_as_it_is(model, monkeypatch):
     config = dataclasses.replace(CONFIG.model, lighting=False)
     made = Nonlinear3DMM(config, MEAN, np.full(8, 0.5, np.float32))
     drawn = expressiveness.draw_all(made, None, FakeSplit(perfect(model)))
-    assert [*drawn] == ["interpolation", "swaps"]
+    assert [*drawn] == ["interpolation", "shape_albedo_exchange"]
     few = FakeSplit(perfect(model))
     few.rows = few.rows[:5]
     assert expressiveness.draw_all(made, None, few) == {}

@@ -1,9 +1,8 @@
 """The experiments' own mathematics, verdicts, schedule and report."""
 
 import dataclasses
+import functools
 import json
-import os
-import signal
 import time
 import types
 
@@ -13,24 +12,26 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, training
-from tf_nonlinear3dmm.evaluation import directions, expressiveness
-from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies import (
-    alignment,
-    autoencoder,
-    claims,
-    codes,
+from tf_nonlinear3dmm.evaluation import (
+    directions,
     document,
-    landmarkers,
-    paper,
-    pictures,
+    errors,
+    expressiveness,
+    statistics,
+)
+from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.studies import paper, pictures, runs, schedule, study
+from tf_nonlinear3dmm.studies.paper import (
+    autoencoder,
+    baseline_training,
+    claims,
+    code_fitting,
+    figures,
     report,
     results,
-    schedule,
     sections,
-    study,
     texture_targets,
-    variants,
+    trained_models,
 )
 
 N, K, D = 7, 3, 11
@@ -53,7 +54,7 @@ def test_codes_by_gradient_reach_the_closed_form():
     mean, modes = (
         tf.constant(x, tf.float32) for x in (basis.mean, basis.modes * basis.std[:, None])
     )
-    found, decoded = codes.fit(
+    found, decoded = code_fitting.fit(
         lambda z, rows: mean + z @ modes,
         targets,
         weights,
@@ -75,13 +76,13 @@ def test_a_fit_tells_the_decoder_which_sample_it_is():
         return tf.gather(table, rows) + z
 
     ones = np.ones((1, 1))
-    found, _ = codes.fit(decode, offsets + 2, ones, 0 * offsets, [1.0], 100, 0.2, batch=2)
+    found, _ = code_fitting.fit(decode, offsets + 2, ones, 0 * offsets, [1.0], 100, 0.2, batch=2)
     np.testing.assert_allclose(found, 2, atol=0.05)
 
 
 def test_a_fit_does_not_remember_the_batch_before():
     targets = np.tile([[1.0, -2.0]], (4, 1))
-    found, _ = codes.fit(
+    found, _ = code_fitting.fit(
         lambda z, rows: z**3, targets, np.ones((1, 1)), np.ones((4, 2)), [1.0, 1.0], 5, 0.1, batch=2
     )
     np.testing.assert_allclose(found, found[:1].repeat(4, axis=0), rtol=1e-5)
@@ -131,7 +132,7 @@ def test_verdicts_follow_the_interval_of_the_paired_difference():
 
     def verdict(other):
         pairs = [(claims.SHAPE, "ours", other)]
-        rows = claims.judge(None, {claims.SHAPE: table}, pairs, claims.AGREES)
+        rows = claims.judge({}, {claims.SHAPE: table}, pairs, claims.AGREES)
         return rows[0][2] if rows else None
 
     assert verdict("worse") == "agrees"  # 8 is held against 6
@@ -145,21 +146,21 @@ def test_alignment_is_judged_by_the_balanced_mean():
     yaw = np.array([0.0] * 8 + [45.0, 75.0])
     ours = np.full(10, 3.0)
     worse = np.array([2.9] * 8 + [5.0, 6.0])  # better on most faces, worse in the balanced mean
-    found = {"yaw": yaw, "nme": {"a": ours, "b": worse}}
+    faces = {errors.YAW: yaw, (errors.NME, "a"): ours, (errors.NME, "b"): worse}
     pairs = [(claims.ALIGNMENT, "a", "b"), (claims.RECONSTRUCTION, "a", "b")]
-    rows = claims.judge(found, {}, pairs, claims.AGREES)
+    rows = claims.judge(faces, {}, pairs, claims.AGREES)
     assert len(rows) == 1 and "3.00 % against 4.63 %, gain +1.63" in rows[0][1]
 
 
 def test_every_model_that_is_judged_is_in_a_table(tmp_path):
     made = tiny(tmp_path)
-    known = {claims.ALIGNMENT: {*variants.methods(made), "mean face, predicted pose"}}
+    known = {claims.ALIGNMENT: {*trained_models.methods(made), errors.PREDICTED_POSE}}
     known[claims.RECONSTRUCTION] = known[claims.ALIGNMENT]
     known |= {name: {*models} for name, (_, models) in report.TABLES.items()}
     for kind, *pair in claims.CLAIMS + claims.QUESTIONS:
         assert {*pair} <= known[kind]
     for models in known.values():
-        assert all(pictures.style(model) for model in models)
+        assert all(figures.style(model) for model in models)
 
 
 def test_what_parts_kept_comes_back_in_one_table(tmp_path):
@@ -176,14 +177,14 @@ def test_what_parts_kept_comes_back_in_one_table(tmp_path):
     np.testing.assert_array_equal(results.maps(made, ["n", "m"])["m"], np.full((2, 3, 4, 3), 0.5))
 
 
-def test_a_report_says_the_same_in_both_forms(tmp_path):
+def test_a_report_says_the_same_in_markdown_and_html(tmp_path):
     made = tiny(tmp_path)
     pictures.keep(made, "dot", np.zeros((2, 2, 3), np.uint8))
     blocks = [
         document.Block("heading", "A < B"),
         document.Block("text", "by `name`"),
         document.Block("table", [["x", "y"], ["1", "2"]]),
-        document.Block("figure", ("dot", "A dot.")),
+        document.Block("figure", ("figures/dot.png", "A dot.")),
     ]
     text = document.to_markdown(blocks)
     assert text.startswith("# A < B\n") and "| 1 | 2 |" in text and "figures/dot.png" in text
@@ -195,8 +196,8 @@ def test_a_report_says_the_same_in_both_forms(tmp_path):
 def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
     made = tiny(tmp_path)
     yaw = np.array([0.0, 40, 80, 10])
-    methods = ("Nonlinear, teacher, finetuned", "mean face, best pose")
-    found = {"nme": {m: np.arange(4.0) for m in methods}, "yaw": yaw}
+    methods = ("Nonlinear, teacher, finetuned", errors.BEST_POSE)
+    faces = {(errors.NME, m): np.arange(4.0) for m in methods} | {errors.YAW: yaw}
     numbers = {
         "command": made.command,
         "machine": "2 CPU cores",
@@ -204,7 +205,7 @@ def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
         "failed": {"b": "ValueError: no"},
         "claims": [],
         "questions": [],
-        "alignment": alignment.tables(found)[0],
+        "alignment": statistics.summarise(faces)["alignment"],
         "power": {claims.SHAPE: {"mean face": {"0": [1.0, 0.5, 2.0]}}},
         "speed_ms": {"Nonlinear, teacher, finetuned": 12.3},
         "seconds": {"nonlinear-teacher-6-pretrain": 60.0, "nonlinear-teacher-6": 120.0},
@@ -223,17 +224,17 @@ def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
 
 def test_models_differ_only_in_what_their_name_says(tmp_path):
     made = tiny(tmp_path)
-    config, bases = variants.configure(made, "mlp-teacher-9-pretrain")
+    config, bases = trained_models.configure(made, "mlp-teacher-9-pretrain")
     assert bases is None
     assert (config.model.shape_decoder, config.data.labels) == ("mlp", "teacher")
     assert (config.model.shape_code_size, config.finetune.steps) == (9, 0)
-    plain, _ = variants.configure(made, "nonlinear-truth-6")
+    plain, _ = trained_models.configure(made, "nonlinear-truth-6")
     assert plain.model.shape_decoder == "conv" and plain.finetune == made.config.finetune
 
 
 def test_labels_of_the_teacher_count_a_tenth_in_finetuning(tmp_path):
     made = tiny(tmp_path)
-    config, _ = variants.configure(made, "nonlinear-teacher-6")
+    config, _ = trained_models.configure(made, "nonlinear-teacher-6")
     before, after = config.pretrain.loss, config.finetune.loss
     assert (before.projection, before.shape) == (10 * after.projection, 10 * after.shape)
     same = dataclasses.replace(after, projection=0.0, shape=0.0)
@@ -247,10 +248,10 @@ def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
         for what, shape in (("shape", face.mean_vertices.shape), ("albedo", (24, 28, 3))):
             basis = linear.pca(rng.standard_normal((10, *shape)).astype(np.float32), modes)
             np.savez(made.file(f"bases/{source}-{what}.npz"), **basis._asdict())
-    config, arrays = variants.configure(made, "linear-teacher-scan-200")
+    config, arrays = trained_models.configure(made, "linear-teacher-scan-200")
     assert config.data.labels == "teacher" and config.pretrain == made.config.pretrain
     assert config.model.shape_code_size == config.model.albedo_code_size == 4  # it has no more
-    config, arrays = variants.configure(made, "linear-truth-oracle")
+    config, arrays = trained_models.configure(made, "linear-truth-oracle")
     assert config.data.labels == "truth" and config.model.shape_code_size == made.code_size
     oracle = linear.truncate(linear.Basis(**np.load(made.file("bases/oracle-shape.npz"))), 6)
     codes_of = rng.standard_normal(6)
@@ -261,12 +262,12 @@ def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
     np.testing.assert_allclose(decoded, expected, atol=1e-4)
 
 
-def test_a_run_that_goes_on_from_another_has_its_checkpoints(tmp_path):
+def test_a_run_forked_from_another_has_its_checkpoints(tmp_path):
     source = tmp_path / "a"
     (source / "checkpoints").mkdir(parents=True)
     (source / "checkpoints" / "00000002.npz").write_bytes(b"x")
     config = configs.preset("tiny")
-    variants.begin(source, tmp_path / "b", config)
+    runs.fork(source, tmp_path / "b", config)
     assert (tmp_path / "b" / "checkpoints" / "00000002.npz").read_bytes() == b"x"
     held = configs.from_dict(json.loads((tmp_path / "b" / "config.json").read_text()))
     assert held == config
@@ -274,7 +275,7 @@ def test_a_run_that_goes_on_from_another_has_its_checkpoints(tmp_path):
 
 @pytest.fixture
 def work(tmp_path):
-    """A schedule of three parts, the second of which trains.
+    """A schedule of three parts.
 
     `follow`, `done`: what was done in turn; `behave`: part -> what it does once instead (False: it
     stops before its end); `lines`: what was said.
@@ -293,60 +294,50 @@ def work(tmp_path):
         done.append("report")
         return True
 
-    parts = [schedule.Part(n, lambda n=n: do(n), 3000, trains=n == "b") for n in ("a", "b", "c")]
+    parts = [schedule.Part(name, functools.partial(do, name)) for name in ("a", "b", "c")]
 
     def follow(minutes=None, **changes):
         return schedule.follow(tiny(tmp_path, **changes), parts, write, minutes, lines.append)
 
-    names = dict(parts=parts, done=done, behave=behave, lines=lines, study=tiny(tmp_path))
+    names = dict(done=done, behave=behave, lines=lines, study=tiny(tmp_path))
     return types.SimpleNamespace(follow=follow, **names)
 
 
-def test_the_schedule_goes_on_where_it_stopped(work):
+def test_the_schedule_resumes_where_it_stopped(work):
     work.behave["b"] = False
     assert not work.follow() and work.done == ["a", "report"]
     assert schedule.records(work.study)["b"]["done"] is False
     assert not work.follow(minutes=0) and work.done == ["a", "report", "report"]
+    assert work.lines[-2] == "the time is over before `b`"
     assert work.follow() and work.done[3:] == ["b", "c", "report"]
     assert work.follow() and work.done[6:] == ["report"]
 
 
-def test_a_part_that_fails_is_named_and_the_others_go_on(work):
+def test_a_kill_loses_at_most_the_part_that_runs(work):
+    def kill():
+        raise KeyboardInterrupt  # no part may catch it
+
+    work.behave["b"] = kill
+    with pytest.raises(KeyboardInterrupt):
+        work.follow()
+    assert [*schedule.records(work.study)] == ["a"] == work.done
+    assert work.follow() and work.done[1:] == ["b", "c", "report"]
+
+
+def test_no_part_begins_after_the_time_budget(work):
+    work.behave["a"] = lambda: time.sleep(0.7)
+    assert not work.follow(minutes=0.01)
+    assert [*schedule.records(work.study)] == ["a"] and work.done == ["report"]
+    assert work.lines[-2] == "the time is over before `b`"
+
+
+def test_a_part_that_fails_is_named_and_the_others_do_not_wait(work):
     work.behave["a"] = lambda: 1 / 0
     assert not work.follow() and work.done == ["b", "c", "report"]
     assert "ZeroDivisionError" in schedule.records(work.study)["a"]["error"]
     assert any("`a` failed: ZeroDivisionError" in line for line in work.lines)
     assert work.follow() and work.done[3:] == ["a", "report"]
     assert "error" not in schedule.records(work.study)["a"]
-
-
-def test_a_part_that_would_not_end_in_time_waits_for_the_next_call(work, monkeypatch):
-    monkeypatch.setattr(schedule, "_pace", lambda *_: 1.0)
-    assert not work.follow(minutes=49)
-    assert work.done == ["a", "b", "report"]  # the first is always done, and trainings can be cut
-    assert work.lines[-2] == "stopped before `c`"
-    assert "all that is left: about 150 min" in work.lines[0]
-
-
-def test_time_left_follows_the_pace_of_trainings(work):
-    done = {"a": {"done": True, "seconds": 99}, "b": {"done": False, "seconds": 4}}
-    assert schedule._remaining(work.parts, done) == 3000 - 4 + 3000
-    done["b"] = {"done": True, "seconds": 1500}
-    assert schedule._remaining(work.parts, done) == 1500
-
-
-def test_the_alarm_reaches_a_training_that_listens_late_and_kills_nothing(monkeypatch):
-    monkeypatch.setattr(schedule, "ASK_EVERY", 0.05)
-    before = signal.getsignal(signal.SIGTERM)
-    with schedule._Alarm(0.05):
-        time.sleep(0.2)  # nothing listens yet
-        with training.loop.Stopper() as stopper:
-            until = time.monotonic() + 10
-            while not stopper.requested and time.monotonic() < until:
-                time.sleep(0.02)
-        assert stopper.requested
-        os.kill(os.getpid(), signal.SIGTERM)  # and nothing listens any more
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_folder_of_another_study_is_refused(work):
@@ -360,7 +351,7 @@ def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
         made = make(tmp_path, None, "data")
         names = [part.name for part in paper.parts(made)]
         assert len(names) == len(set(names))
-        for method, run in variants.methods(made).items():
+        for method, run in trained_models.methods(made).items():
             assert names.index(run or method) < names.index(f"predict {method}")
         for size in made.shape_codes:
             assert {f"shape: {kind} {size}, trained in 3D" for kind in ("mlp", "conv")} <= {*names}
@@ -369,15 +360,6 @@ def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
             assert trained < names.index(f"shape: conv {size}, trained on images")
             assert trained < names.index(f"texture: {size}, trained on images")
         assert names.index("bases: all faces") < names.index("linear-truth-oracle")
-
-
-def test_a_finetuning_counts_its_own_steps_alone(tmp_path):
-    made = study.quick(tmp_path, None, "data")
-    cost = {part.name: part.seconds for part in paper.parts(made)}
-    whole, first = cost["nonlinear-truth-64"], cost["nonlinear-teacher-64-pretrain"]
-    second = cost["nonlinear-teacher-64"]
-    steps = [made.config.pretrain.steps, made.config.finetune.steps]
-    assert (whole - first, whole - second) == (paper.STEP * steps[1], paper.STEP * steps[0])
 
 
 def test_crops_are_the_evaluation_crop(tmp_path):
@@ -389,7 +371,7 @@ def test_crops_are_the_evaluation_crop(tmp_path):
     class Split(dict):
         rows = np.array([1])
 
-    images, landmarks = landmarkers.crops(tiny(tmp_path), Split(arrays))
+    images, landmarks = baseline_training.crops(tiny(tmp_path), Split(arrays))
     offset = (stored - size) // 2
     assert images.shape == (1, size, size, 3)
     np.testing.assert_array_equal(images[0, 0, 0], arrays["image"][1, offset, offset])
@@ -400,13 +382,13 @@ def test_mirror_images_follow_their_landmarks():
     images = np.random.default_rng(0).integers(0, 255, (2, 6, 6, 3)).astype(np.uint8)
     landmarks = np.random.default_rng(1).uniform(0, 5, (2, 68, 2)).astype(np.float32)
     landmarks[:, 36] = 1, 4  # the outer corner of the right eye
-    both, points = landmarkers.mirrored(images, landmarks)
+    both, points = baseline_training.mirrored(images, landmarks)
     np.testing.assert_array_equal(both[2, 3, 0], images[0, 3, 5])
     np.testing.assert_allclose(points[3, 45], [4, 4])  # is now the left eye's
     np.testing.assert_array_equal(points[:2], landmarks)
 
 
-def test_walks_follow_what_was_measured():
+def test_latent_traversals_follow_what_was_measured():
     rng = np.random.default_rng(0)
     vertices = rng.random((300, 68, 3)).astype(np.float32)
     lengths = expressiveness.measure(vertices, np.arange(68))
@@ -415,7 +397,7 @@ def test_walks_follow_what_was_measured():
     )
     codes_of = lengths @ np.diag([1.0, 3.0, 0.5]).astype(np.float32)
     part = directions.Part(lambda z: z / np.float32([1, 3, 0.5]), codes_of, lengths)
-    found = expressiveness.find({"shape": part}, lengths, list(expressiveness.MEASURED))
+    found = directions.fit({"shape": part}, lengths, expressiveness.LENGTHS, expressiveness.GROUPS)
     steps = np.stack([direction.step for direction in found])
     expected = np.diag(lengths.std(axis=0) * [1, 3, 0.5])
     np.testing.assert_allclose(steps, expected, atol=0.02)
@@ -432,7 +414,7 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     assert lines == ["nothing is measured yet: no report"]
     assert paper.reproduce(made, say=lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
-    methods = [*variants.methods(made), "mean face, predicted pose", "mean face, best pose"]
+    methods = [*trained_models.methods(made), errors.PREDICTED_POSE, errors.BEST_POSE]
     assert list(numbers["alignment"]) == methods
     assert all(np.isfinite(row["mean"]).all() for row in numbers["alignment"].values())
     shape, photo = (numbers["power"][kind] for kind in (claims.SHAPE, claims.PHOTO))
@@ -441,8 +423,8 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     assert len(numbers["claims"]) == len(claims.CLAIMS) and not numbers["missing"]
     text = (made.folder / "report.md").read_text()
     page = (made.folder / "report.html").read_text()
-    figures = list((made.folder / "figures").glob("*.png"))
-    assert len(figures) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
+    drawn = list((made.folder / "figures").glob("*.png"))
+    assert len(drawn) == text.count("](figures/") == page.count("data:image/png;base64,") == 12
     before = len(lines)
     assert paper.reproduce(made, say=lines.append) and len(lines) == before + 1
 
@@ -453,4 +435,4 @@ def test_the_whole_schedule_ends_in_a_report(tmp_path, faces):
     paper.write_report(made, lines.append)
     numbers = json.loads((made.folder / "report.json").read_text())
     assert "SDM" not in numbers["alignment"] and claims.PHOTO not in numbers["power"]
-    assert "mean face, predicted pose" not in numbers["alignment"]
+    assert errors.PREDICTED_POSE not in numbers["alignment"]

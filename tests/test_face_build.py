@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from tf_nonlinear3dmm.face import ASSET, load_population, load_skins
+from tf_nonlinear3dmm.face import ASSET, load_population, load_skins, normals
 from tf_nonlinear3dmm.face import skins as stored_skins
 from tf_nonlinear3dmm.face.build import (
     assemble,
     clip,
     features,
+    inpainting,
     polygons,
     population,
     relaxation,
@@ -97,8 +98,8 @@ def test_per_vertex_facts_follow_from_the_stored_face(people):
 @pytest.mark.slow
 def test_ambient_occlusion_follows_from_the_stored_face(people):
     points, triangles = people.mean.astype(float), people.tri.astype(int)
-    normals = features.vertex_normals(points, triangles[people.face_label < 4])
-    seen = features.ambient_occlusion(points, triangles, normals)
+    outward = normals.vertex_normals(points, triangles[people.face_label < 4])
+    seen = features.ambient_occlusion(points, triangles, outward)
     seen = (seen + seen[people.mirror]) / 2
     np.testing.assert_allclose(seen, people.mask_ao / 255, atol=0.03)
 
@@ -150,7 +151,9 @@ def cube():
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
     faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     mirror = np.array([4, 5, 6, 7, 0, 1, 2, 3])
-    mesh = polygons.Mesh(scipy.sparse.eye(8).tocsr(), faces, np.zeros(6, int), mirror, np.arange(8))
+    mesh = polygons.PolygonMesh(
+        scipy.sparse.eye(8).tocsr(), faces, np.zeros(6, int), mirror, np.arange(8)
+    )
     return mesh, corners
 
 
@@ -276,7 +279,7 @@ def test_texels_find_their_place_on_the_map(people):
     cover = texels.cover(people, size)
     seen = cover.triangle >= 0
     rows, columns = np.indices(size)
-    place = texels.spread(cover, people.uv) * [size[1] - 1, size[0] - 1]
+    place = texels.interpolate(cover, people.uv) * [size[1] - 1, size[0] - 1]
     assert 0.7 < seen.mean() < 1
     np.testing.assert_allclose(place[seen], np.stack([columns, rows], -1)[seen], atol=1e-4)
     np.testing.assert_allclose(cover.weights.sum(axis=-1), 1)
@@ -293,7 +296,7 @@ def test_holes_are_filled_from_around():
     image = np.linspace(0, 1, 40)[:, np.newaxis, np.newaxis] + np.zeros([40, 50, 1])
     known = np.ones([40, 50], bool)
     known[10:30, 15:35] = False
-    filled = skins.fill(np.where(known[..., np.newaxis], image, 99.0), known)
+    filled = inpainting.fill(np.where(known[..., np.newaxis], image, 99.0), known)
     np.testing.assert_array_equal(filled[known], image[known])
     assert np.abs(filled - image).max() < 0.25
     assert (np.diff(filled[::5, 25, 0]) > 0).all()

@@ -75,7 +75,8 @@ def test_pose_and_landmarks_of_mirrored_files_agree(fake):
 def test_the_script_writes_both_trees(tmp_path, monkeypatch):
     flags = ["--photographs", "1", "--images", "1", "--image-size", "32"]
     monkeypatch.setattr(sys, "argv", ["make_fake_300w_lp.py", str(tmp_path), *flags])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    runpy.run_path(str(ROOT / "scripts" / "make_fake_300w_lp.py"), run_name="__main__")
+    runpy.run_path(
+        str(ROOT / "scripts" / "maintenance" / "make_fake_300w_lp.py"), run_name="__main__"
+    )
     assert len(list(tmp_path.glob("300W_LP/AFW*/*.jpg"))) == 8
     assert len(list(tmp_path.glob("AFLW2000/*.jpg"))) == 1

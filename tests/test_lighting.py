@@ -6,6 +6,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
+from tf_nonlinear3dmm.face import normals as numpy_normals
 from tf_nonlinear3dmm.rendering import lighting
 
 B, H, W = 2, 3, 5
@@ -53,6 +54,12 @@ def test_vertex_normals_agree_with_a_loop(dtype):
     found = lighting.vertex_normals(vertices, TRIANGLES)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, expected, atol=50 * np.finfo(dtype).eps)
+
+
+def test_vertex_normals_are_those_of_mesh_files():
+    vertices = random_vertices()
+    expected = [numpy_normals.vertex_normals(v, TRIANGLES) for v in vertices]
+    np.testing.assert_allclose(lighting.vertex_normals(vertices, TRIANGLES), expected, atol=1e-10)
 
 
 def test_vertex_normals_agree_with_tensorflow_graphics():
@@ -181,15 +188,22 @@ def test_shading_is_linear_in_the_light_and_takes_vertices_or_maps():
     np.testing.assert_array_equal(flat, found.reshape(B, -1, 3))
 
 
-def test_directional_is_the_best_fit_of_a_lamp():
+def test_directional_is_the_best_fit_of_a_far_light():
     towards, normals = np.array([[1.0, 2, 2], [0, 0, -5]]), sphere(20_000)
     light = lighting.directional(towards, 3.0)
     found = lighting.shading(np.stack([normals, normals]), light).numpy()
     units = towards / np.linalg.norm(towards, axis=-1, keepdims=True)
-    lamp = 3 * np.maximum(units @ normals.T, 0)[..., np.newaxis]
-    assert np.abs(found - lamp).max() < 3 * 0.1
-    rest = lighting.sh_basis(normals).numpy().T @ (found - lamp) / len(normals)
+    exact = 3 * np.maximum(units @ normals.T, 0)[..., np.newaxis]
+    assert np.abs(found - exact).max() < 3 * 0.1
+    rest = lighting.sh_basis(normals).numpy().T @ (found - exact) / len(normals)
     np.testing.assert_allclose(rest, 0, atol=1e-3)  # nothing left that nine harmonics could fit
+
+
+def test_ambient_light_falls_on_every_normal_alike():
+    towards, normals = np.array([[1.0, 2, 2]]), sphere(50)[np.newaxis]
+    alone, both = (lighting.directional(towards, 3.0, ambient) for ambient in (0.0, 0.4))
+    difference = lighting.shading(normals, both) - lighting.shading(normals, alone)
+    np.testing.assert_allclose(difference, np.full_like(normals, 0.4), atol=1e-12)
 
 
 def test_directional_has_the_colour_of_its_strength():

@@ -5,6 +5,7 @@ import scipy.spatial.transform
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.evaluation import statistics
 from tf_nonlinear3dmm.rendering import camera
 
 B, K, V = 4, 9, 11
@@ -48,7 +49,7 @@ def test_nme_refuses_other_shapes():
 
 def test_yaw_bins_are_closed_above_and_take_either_side():
     yaw = [0, -30, 30.1, 60, -60, -60.1, 95]
-    assert metrics.yaw_bin(yaw).tolist() == [0, 0, 1, 1, 1, 2, 2]
+    assert statistics.yaw_bin(yaw).tolist() == [0, 0, 1, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_yaw_bins_are_closed_above_and_take_either_side():
 )
 def test_alignment_table_repeats_two_published_rows(bins, mean, std):
     yaw = np.repeat([10, 45, 80], [50, 30, 20])
-    table = metrics.alignment_table(np.repeat(bins, [50, 30, 20]), yaw)
+    table = statistics.alignment_table(np.repeat(bins, [50, 30, 20]), yaw)
     assert table["balanced mean"][0] == pytest.approx(mean, abs=5e-3)
     assert table["std"][0] == pytest.approx(std, abs=5e-3)
     assert table["mean"][0] == pytest.approx(np.dot(bins, [0.5, 0.3, 0.2]))
@@ -64,27 +65,28 @@ def test_alignment_table_repeats_two_published_rows(bins, mean, std):
 
 
 def test_alignment_table_lives_with_an_empty_bin():
-    table = metrics.alignment_table([2.0, 4.0, 6.0], [0, 5, 45])
-    assert [table[name][0] for name in metrics.YAW_BINS[:2]] == [3, 6]
+    table = statistics.alignment_table([2.0, 4.0, 6.0], [0, 5, 45])
+    assert [table[name][0] for name in statistics.YAW_BINS[:2]] == [3, 6]
     assert np.isnan(table["(60, 90]"]).all()
     assert table["balanced mean"][0] == 4.5
-    assert np.isnan(metrics.alignment_table([1.0], [0])["std"][0])
+    assert np.isnan(statistics.alignment_table([1.0], [0])["std"][0])
 
 
 def test_bootstrap_interval_is_that_of_the_normal_law():
     sample = np.random.default_rng(0).normal(size=2000)
-    low, high = metrics.bootstrap(lambda x: x.mean(-1, keepdims=True), sample)[0]
+    low, high = statistics.bootstrap(lambda x: x.mean(-1, keepdims=True), sample)[0]
     expected = 1.96 / np.sqrt(2000)
     assert low < sample.mean() < high
     assert high - low == pytest.approx(2 * expected, rel=0.1)
 
 
-def test_kabsch_finds_a_rigid_motion():
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_kabsch_finds_a_rigid_motion_and_a_similarity(scale):
     rng = np.random.default_rng(0)
-    source, rotation = rng.normal(size=[B, V, 3]), turns(B)
+    source, rotation = rng.normal(size=[B, V, 3]), scale * turns(B)
     shift = rng.normal(size=[B, 3])
     target = source @ rotation.transpose(0, 2, 1) + shift[:, None]
-    found, moved = metrics.kabsch(source, target)
+    found, moved = metrics.kabsch(source, target, scaled=scale != 1)
     np.testing.assert_allclose(found, rotation, atol=1e-9)
     np.testing.assert_allclose(moved, shift, atol=1e-9)
 
@@ -93,6 +95,20 @@ def test_kabsch_never_mirrors():
     source = np.random.default_rng(0).normal(size=[B, V, 3])
     found, _ = metrics.kabsch(source, source * [-1, 1, 1])
     np.testing.assert_allclose(np.linalg.det(found), 1)
+
+
+def test_a_similarity_is_the_best_of_all_factors():
+    rng = np.random.default_rng(1)
+    source, target, weights = rng.normal(size=[B, V, 3]), rng.normal(size=[B, V, 3]), rng.random(V)
+
+    def distance(factor):
+        rotation, translation = metrics.kabsch(factor * source, target, weights)
+        moved = factor * source @ rotation.transpose(0, 2, 1) + translation[:, None]
+        return np.sum(weights[:, None] * (moved - target) ** 2, axis=(1, 2))
+
+    rotation, _ = metrics.kabsch(source, target, weights, scaled=True)
+    best = np.cbrt(np.linalg.det(rotation))[:, None, None]
+    assert (distance(best) < np.minimum(distance(0.99 * best), distance(1.01 * best))).all()
 
 
 def test_vertex_error_keeps_scale_and_takes_motion_away():
@@ -189,9 +205,9 @@ def test_best_pose_leaves_missing_points_out():
 
 
 def test_bins_of_the_real_benchmark(shared):
-    bins = metrics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D.pose.npy"))
+    bins = statistics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D.pose.npy"))
     assert np.bincount(bins).tolist() == [1312, 383, 305]
-    bins = metrics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D-new.pose.npy"))
+    bins = statistics.yaw_bin(np.load(shared / "real_faces/AFLW2000-3D-new.pose.npy"))
     assert np.bincount(bins).tolist() == [1306, 462, 232]
 
 

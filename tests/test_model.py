@@ -8,6 +8,7 @@ from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import decoders
+from tf_nonlinear3dmm.rendering import uv_layout
 
 B, S = 2, 32
 TINY = configs.tiny().model
@@ -81,7 +82,7 @@ def test_images_with_a_value_that_is_not_in_range_are_refused(model, bad):
         model.reconstruct(images)
 
 
-def test_silhouette_gradient_makes_outlines_soft():
+def test_silhouette_gradient_antialiases():
     hard, soft = make(), make()
     soft.set_weights(hard.get_weights())
     soft.config = dataclasses.replace(TINY, silhouette_gradient=True)
@@ -126,12 +127,9 @@ def test_vertices_read_the_shape_map_at_their_uv(model):
 
 
 def test_no_offset_is_the_mean_face(model):
-    class Nothing:
-        def __call__(self, code, training):
-            return tf.zeros([len(code), *TINY.uv_size, 3])
-
     other = make()
-    other.shape_decoder = Nothing()
+    last = other.shape_decoder.last
+    last.set_weights([np.zeros_like(weight) for weight in last.get_weights()])
     _, vertices = other.decode_shape(np.zeros([B, 16], np.float32))
     np.testing.assert_array_equal(vertices, np.broadcast_to(model.face.mean_vertices, [B, 3016, 3]))
 
@@ -150,8 +148,8 @@ def test_offsets_per_vertex_are_spread_over_the_shape_map():
     model = make("cvpr18")
     shape_map, vertices = model.decode_shape(np.random.rand(1, 16).astype(np.float32))
     offsets = vertices[0].numpy() - model.face.mean_vertices
-    corners = offsets[model.tensors.texel_vertices]
-    expected = np.einsum("hwk,hwkc->hwc", model.tensors.texel_weights, corners)
+    corners = offsets[model.uv_layout.texel_vertices]
+    expected = np.einsum("hwk,hwkc->hwc", model.uv_layout.texel_weights, corners)
     np.testing.assert_allclose(shape_map[0], expected, atol=1e-6)
 
 
@@ -229,6 +227,8 @@ def test_a_basis_of_the_wrong_size_is_refused():
 
 def test_the_paper_model_has_13_108_297_parameters():
     config = configs.paper().model
-    parts = [decoders.ShapeDecoder(config), decoders.AlbedoDecoder(config)]
+    face = FaceModel.load(config.face_model)
+    layout = uv_layout.build(face, config.uv_size)
+    parts = [decoders.shape_decoder(config, face, layout), decoders.albedo_decoder(config)]
     count = sum(int(np.prod(w.shape)) for p in parts for w in p.trainable_weights)
     assert count + 3_053_123 == 13_108_297  # the encoder's part: tests/test_encoder.py

@@ -73,7 +73,7 @@ def test_a_slider_moves_the_mesh_as_the_direction_says(client, explorer, face):
     assert np.abs(vertices_of(there) - vertices_of(here)).max() > 1e-4
 
 
-def test_the_lamp_lights_the_side_it_stands_on(client):
+def test_the_directional_light_lights_the_side_it_stands_on(client):
     face = client.post("/api/sample", json={"name": "mean"}).json()["face"]
 
     def brightness(azimuth):

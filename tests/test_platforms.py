@@ -8,9 +8,7 @@ import threading
 import programs
 import pytest
 
-from tf_nonlinear3dmm.core import array_files
-from tf_nonlinear3dmm.data import sources
-from tf_nonlinear3dmm.training import RunError, runs
+from tf_nonlinear3dmm.core import array_files, locks
 
 ELSEWHERE = """
 import os, signal, sys
@@ -23,16 +21,19 @@ for name in ("SIGHUP", "SIGKILL", "SIGALRM"):
 """
 
 LOADS = """
+import numpy as np
 import tf_nonlinear3dmm as n3
-print(type(n3.load()).__name__)
+model = n3.load()
+size = model.config.image_size
+print(*model.reconstruct(np.zeros([1, size, size, 3], np.float32)).image.shape)
+print("tf_nonlinear3dmm.training" in sys.modules)
 """
 
 HOLDS = """
 import pathlib, sys, time
-from tf_nonlinear3dmm.data import sources
-from tf_nonlinear3dmm.training import runs
+from tf_nonlinear3dmm.core import locks
 run, data = map(pathlib.Path, sys.argv[1:])
-with runs._lock(run), sources._alone(data):
+with locks.alone(run, wait=False), locks.alone(data):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -46,9 +47,9 @@ def python(program, *words):
     )
 
 
-def test_the_model_loads_where_unix_modules_are_absent():
+def test_a_face_is_reconstructed_without_training_where_unix_modules_are_absent():
     code, said = programs.end(python(ELSEWHERE + LOADS), timeout=120)
-    assert code == 0 and said.endswith("Nonlinear3DMM\n"), said[-2000:]
+    assert code == 0 and said.endswith("1 112 112 3\nFalse\n"), said[-2000:]
 
 
 def test_the_locks_of_a_killed_process_are_free(tmp_path):
@@ -57,14 +58,17 @@ def test_the_locks_of_a_killed_process_are_free(tmp_path):
     entered = threading.Event()
 
     def wait():
-        with sources._alone(data):
+        with locks.alone(data):
             entered.set()
 
     waiter = threading.Thread(target=wait)
     try:
         programs.follow(holder, "held")
         waiter.start()
-        with pytest.raises(RunError, match="run is in use by another process$"), runs._lock(run):
+        with (
+            pytest.raises(locks.BusyError, match="run is in use by another process$"),
+            locks.alone(run, wait=False),
+        ):
             pass
         assert not entered.wait(0.5)
     finally:
@@ -72,7 +76,7 @@ def test_the_locks_of_a_killed_process_are_free(tmp_path):
         programs.end(holder)
     assert entered.wait(30)
     waiter.join()
-    with runs._lock(run):
+    with locks.alone(run, wait=False):
         pass
 
 

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer
-from tf_nonlinear3dmm.studies import pose
+from tf_nonlinear3dmm.rendering import camera, uv_layout
+from tf_nonlinear3dmm.studies import pose_recovery
 
 N, S, UV = 3, 40, (24, 28)
 
@@ -27,13 +27,13 @@ def faces():
         "illumination": tf.constant(rng.normal(0.3, 0.3, [N, 9, 3]), tf.float32),
     }
     skin = face.regions["skin"] / np.sum(face.regions["skin"])
-    tensors = renderer.face_tensors(face, UV)
-    return pose.Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
+    tensors = uv_layout.build(face, UV)
+    return pose_recovery.Faces(tensors, labels, skin[:, np.newaxis].astype(np.float32))
 
 
 def test_a_projection_is_off_by_3_pixels_and_3_degrees():
     projection = faces().labels["projection"]
-    true, off = camera.decompose(projection), pose.perturbed(projection)
+    true, off = camera.decompose(projection), pose_recovery.perturbed(projection)
     turn = np.stack(off[:3]) - np.stack(true[:3])
     np.testing.assert_allclose(np.linalg.norm(turn, axis=0), np.radians(3), rtol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(off[4] - true[4], axis=1), 3, rtol=1e-4)
@@ -41,12 +41,17 @@ def test_a_projection_is_off_by_3_pixels_and_3_degrees():
 
 
 @pytest.mark.slow
-def test_a_face_of_one_colour_is_found_by_soft_outlines_alone():
-    given = faces()
-    case, start = pose.cases(given)[0], pose.perturbed(given.labels["projection"])
-    hard, soft = (pose.find(case, given, start, k, steps) for k, steps in ((False, 9), (True, 120)))
+def test_a_face_of_one_colour_is_recovered_by_antialiased_silhouettes_alone():
+    people = faces()
+    start = pose_recovery.perturbed(people.labels["projection"])
+    case = pose_recovery.cases(people)[0]
+    hard, soft = (
+        pose_recovery.fit(case, people, start, antialiased, steps)
+        for antialiased, steps in ((False, 9), (True, 120))
+    )
     before, hard, soft = (
-        pose.distance(given, p).mean() for p in (camera.compose(*start), hard, soft)
+        pose_recovery.distance(people, projection).mean()
+        for projection in (camera.compose(*start), hard, soft)
     )
     assert hard == pytest.approx(before, rel=1e-3)  # nothing moves it
     assert soft < 0.4 * hard
@@ -55,8 +60,8 @@ def test_a_face_of_one_colour_is_found_by_soft_outlines_alone():
 @pytest.mark.slow
 def test_every_case_gets_a_row():
     lines = []
-    found = pose.recover(faces(), 1, lines.append)
-    assert len(lines) == 6 and lines[1].startswith("one colour, soft: ")
-    start = found["photo", "start"]
-    row = pose.table(found).splitlines()[4]
+    errors = pose_recovery.recover(faces(), 1, lines.append)
+    assert len(lines) == 6 and lines[1].startswith("one colour, antialiased: ")
+    start = errors["photo", "start"]
+    row = pose_recovery.table(errors).splitlines()[4]
     assert row.startswith(f"| photo | {start.mean():.2f} ({np.median(start):.2f}) | ")

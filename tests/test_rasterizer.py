@@ -76,10 +76,10 @@ def test_unequal_parts_of_a_batch_draw_what_one_does(monkeypatch):
             loss = tf.reduce_sum(upstream * fragments.barycentric) + tf.reduce_sum(fragments.depth)
         return [*fragments, tape.gradient(loss, corners)]
 
-    assert len(rasterizer._ends(points, H * W)) == 1
+    assert len(rasterizer._part_ends(points, H * W)) == 1
     whole = draw()
-    monkeypatch.setattr(rasterizer, "LEAST_PART", 1)
-    assert rasterizer._ends(points, H * W) == [(0, 2), (2, 4), (4, 7)]
+    monkeypatch.setattr(rasterizer, "_LEAST_PART", 1)
+    assert rasterizer._part_ends(points, H * W) == [(0, 2), (2, 4), (4, 7)]
     assert_alike(draw(), whole)
 
 

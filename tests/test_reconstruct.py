@@ -16,9 +16,9 @@ from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling
+from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling, uv_layout
 from tf_nonlinear3dmm.rendering import visualize as pictures
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import files, overview, portraits, textures
 
 H, W = 150, 120
 BOX = np.array([30.0, 40.0, 60.0, 70.0])
@@ -46,12 +46,14 @@ def detected(monkeypatch):
     def detect(image):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
-        found = [faces.Face(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))]
+        found = [
+            faces.PhotoFace(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))
+        ]
         return found if min(height, width) > 30 else []
 
     monkeypatch.setattr(photos, "detect", detect)
     monkeypatch.setattr(pictures, "FINE", 1)
-    monkeypatch.setattr(portraits, "PICTURE", 32)
+    monkeypatch.setattr(overview, "PICTURE", 32)
 
 
 def photo(height=H, width=W, seed=0):
@@ -68,7 +70,7 @@ def found(model, picture):
 @pytest.mark.parametrize("ending", [".glb", ".obj"])
 def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, tmp_path, ending):
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face", texture="lit")
+    files.write(portrait, photo(), model, tmp_path / "face", texture="lit")
     mesh = mesh_files.read(tmp_path / f"face{ending}")
     about = json.loads((tmp_path / "face.json").read_text())
     projection = tf.constant([about["projection"]], tf.float32)
@@ -76,9 +78,9 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
     from_files = renderer.render(
         tf.constant(mesh.vertices[None], tf.float32),
         tf.constant(mesh.texture[None] / 255, tf.float32),
-        *(projection, None, renderer.face_tensors(model.face, mesh.texture.shape[:2]), size),
+        *(projection, None, uv_layout.build(model.face, mesh.texture.shape[:2]), size),
     )
-    result, fine = portrait.result, upsampling.tensors(model)
+    result, fine = portrait.result, upsampling.fine_layout(model)
     direct = renderer.render(
         *(result.vertices, upsampling.stretch(result.albedo_map, fine.texel_triangle.shape)),
         *(tf.constant(portrait.projection[None]), result.illumination, fine, size),
@@ -92,7 +94,7 @@ def test_the_mesh_goes_back_on_the_photo_from_the_files_alone(model, detected, t
 
 def test_camera_and_landmarks_are_in_pixels_of_the_photo(model, detected, tmp_path):
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face")
+    files.write(portrait, photo(), model, tmp_path / "face")
     about = json.loads((tmp_path / "face.json").read_text())
     landmarks = photos.read_landmarks((tmp_path / "face.json").read_bytes(), "face.json")
     np.testing.assert_allclose(landmarks, portrait.landmarks, atol=1e-4)
@@ -117,7 +119,7 @@ def test_the_crop_is_undone_exactly(model, detected):
 
 def test_the_pose_is_that_of_the_projection(model, detected):
     portrait = found(model, photo())
-    pose = portraits.description(portrait, photo(), model, "lit")["pose"]
+    pose = files.description(portrait, photo(), model, "lit")["pose"]
     angles = [tf.constant([np.radians(pose[f"{n}_deg"])]) for n in ("yaw", "pitch", "roll")]
     again = camera.compose(
         *angles,
@@ -132,13 +134,13 @@ def test_the_pose_is_that_of_the_projection(model, detected):
 def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
     picture = photo()
     portrait = found(model, picture)
-    texture = portraits.texture_map(portrait, picture, model, "photo")
+    texture = textures.texture_map(portrait, picture, model, "photo")
     height, width = model.config.uv_size
     assert texture.shape == (4 * height, 4 * width, 3) and 0 <= texture.min() <= texture.max() <= 1
     drawn = renderer.render(
         *(portrait.result.vertices, tf.constant(texture[None], tf.float32)),
         *(tf.constant(portrait.projection[None]), None),
-        *(renderer.face_tensors(model.face, texture.shape[:2]), (H, W)),
+        *(uv_layout.build(model.face, texture.shape[:2]), (H, W)),
     )
     middle = drawn.mask[0, ..., 0].numpy() > 0
     rows, columns = np.nonzero(middle)
@@ -149,10 +151,10 @@ def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
 
 def test_albedo_is_a_choice_and_others_are_refused(model, detected):
     portrait = found(model, photo())
-    albedo = portraits.texture_map(portrait, photo(), model, "albedo")
+    albedo = textures.texture_map(portrait, photo(), model, "albedo")
     np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
     with pytest.raises(ValueError, match="must be one of photo, albedo, lit, got 'skin'"):
-        portraits.texture_map(portrait, photo(), model, "skin")
+        textures.texture_map(portrait, photo(), model, "skin")
 
 
 def test_a_model_without_light_writes_the_same_files(detected, tmp_path):
@@ -160,7 +162,7 @@ def test_a_model_without_light_writes_the_same_files(detected, tmp_path):
     mean = np.float32([14, 0, 0, 16, 0, -14, 0, 17])
     model = Nonlinear3DMM(config, mean, np.full(8, 0.5, np.float32))
     portrait = found(model, photo())
-    portraits.write(portrait, photo(), model, tmp_path / "face")
+    files.write(portrait, photo(), model, tmp_path / "face")
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f"face{e}" for e in ENDINGS)
     assert json.loads((tmp_path / "face.json").read_text())["illumination"] is None
 
@@ -315,8 +317,8 @@ def test_every_face_keeps_its_own_skin(model, detected, tmp_path, calls):
         levels[photo_path] = np.percentile(skin(out, path.stem), 50)
         direct = mesh_files.read(path.with_suffix(".glb")).texture
         np.testing.assert_array_equal(direct, skin(out, path.stem))
-        with PIL.Image.open(out / f"{path.stem}_overview.png") as overview:
-            assert overview.width > 5 * portraits.PICTURE  # and no texture in its place
+        with PIL.Image.open(out / f"{path.stem}_overview.png") as picture:
+            assert picture.width > 5 * overview.PICTURE  # and no texture in its place
     assert [*levels] and sorted(levels, key=levels.get) == [str(path) for path in paths]
 
 
@@ -329,7 +331,7 @@ def test_the_files_of_a_face_are_written_all_or_none(model, detected, tmp_path, 
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(pictures, "save", full)
-    with pytest.raises(training.checkpoints.SaveError, match="cannot write .*me: No space left"):
+    with pytest.raises(training.SaveError, match="cannot write .*me: No space left"):
         serving.reconstruct([path], model, out, "albedo", say=str)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
@@ -368,18 +370,18 @@ def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
     face = upright.face._replace(quarter_turns=turns)
     portrait = portraits.portrait(model, lying, face)
     np.testing.assert_array_equal(
-        portraits.overview([(portrait, lying)], model),
-        portraits.overview([(upright, picture)], model),
+        overview.draw([(portrait, lying)], model),
+        overview.draw([(upright, picture)], model),
     )
 
     def drawn(portrait, photo):
-        about = portraits.description(portrait, photo, model, "lit")
+        about = files.description(portrait, photo, model, "lit")
         projection = tf.constant([about["projection"]], tf.float32)
         projection = tf.concat([projection[..., :3] * model.face.units, projection[..., 3:]], -1)
         light = tf.constant([about["illumination"]], tf.float32)
         return renderer.render(
             *(portrait.result.vertices, portrait.result.albedo_map, projection, light),
-            *(renderer.face_tensors(model.face, model.config.uv_size), photo.shape[:2]),
+            *(uv_layout.build(model.face, model.config.uv_size), photo.shape[:2]),
         )
 
     expected, seen = drawn(upright, picture), drawn(portrait, lying)
@@ -415,8 +417,8 @@ def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):
 
 def test_the_overview_has_a_picture_per_column(model, detected):
     portrait = found(model, photo())
-    picture = portraits.overview([(portrait, photo())], model)
-    columns = len(portraits.COLUMNS)
+    picture = overview.draw([(portrait, photo())], model)
+    columns = len(overview.COLUMNS)
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
 
 
@@ -431,7 +433,6 @@ def test_a_crop_is_seen_as_it_is(model):
 def script(monkeypatch, *flags):
     """Runs scripts/reconstruct.py; returns its exit code."""
     monkeypatch.setattr(sys, "argv", ["reconstruct.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
     with pytest.raises(SystemExit) as end:
         runpy.run_path("scripts/reconstruct.py", run_name="__main__")
     return end.value.code

@@ -37,7 +37,7 @@ def test_two_processes_are_identical_after_20_steps(preset, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_replicas_with_soft_outlines_are_one(tmp_path):
+def test_two_replicas_with_antialiased_silhouettes_are_one(tmp_path):
     # Rounding moves outlines across pixel centres, where the gradient of soft ones is not smooth.
     paths = [tmp_path / "one.npz", tmp_path / "two.npz"]
     one, two = results(*[(train(p, "tiny+soft", 20, n + 1), p) for n, p in enumerate(paths)])

@@ -40,7 +40,7 @@ def run(tmp_path_factory):
     (folder / "report.json").write_text(json.dumps(report).replace("NaN", "null"))
     (folder / "figures").mkdir()
     visualize.save(folder / "figures" / "curves.png", plots.curves([{"step": 1, "loss": 2.0}]))
-    for name in ("median", "swaps"):
+    for name in ("median", "shape_albedo_exchange"):
         visualize.save(folder / f"figures/{name}.png", np.full([60, 80, 3], 127, np.uint8))
     return folder
 
@@ -93,7 +93,7 @@ def test_the_card_has_command_config_curves_and_report(run, folder):
     assert config.model == training.load(run)[1].model
     report = json.loads((run / "report.json").read_text())
     assert f"{report['alignment']['model']['mean'][0]:.2f}" in card and "4 held-out faces" in card
-    for name in ("curves.png", "faces.jpg", "swaps.jpg"):
+    for name in ("curves.png", "faces.jpg", "shape_albedo_exchange.jpg"):
         assert f"]({name})" in card and (folder / name).stat().st_size > 500
 
 
@@ -151,8 +151,7 @@ def test_prepared_or_not(run, tmp_path):
 def test_the_script_ships_a_run(run, tmp_path, monkeypatch, capsys):
     flags = ["--run", run, "--out", tmp_path, "--faces", 20, "--samples", "s32"]
     monkeypatch.setattr(sys, "argv", ["ship_weights.py", *map(str, flags)])
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    runpy.run_path("scripts/ship_weights.py", run_name="__main__")
+    runpy.run_path("scripts/maintenance/ship_weights.py", run_name="__main__")
     assert f"wrote {tmp_path / serving.FILE}" in capsys.readouterr().out
     found = samples.read_samples(tmp_path)
     assert len(found) == 8 and all(crop.shape == (32, 32, 3) for crop in found.values())

@@ -11,12 +11,12 @@ import programs
 import pytest
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.core import config_flags
 
 
 def parse(*words):
-    parser = command_line.parser("Trains.")
-    return command_line.config(parser, parser.parse_args(words))
+    parser = config_flags.parser("Trains.")
+    return config_flags.config(parser, parser.parse_args(words))
 
 
 def test_no_flags_is_the_preset_small():
@@ -33,12 +33,17 @@ def test_every_field_can_be_set():
     assert config.finetune.loss.symmetry == 0.0 and config.pretrain.loss.symmetry == 1.0
     assert config.pretrain.steps == 5 and config.data.mirror is False and config.train.seed == 3
     assert config.data.labels == "teacher" and config.data.folder == "elsewhere"
-    names = [name for _, _, fields in command_line._groups(configs.Config) for name, _, _ in fields]
 
-    def leaves(values):
-        return sum(leaves(v) if isinstance(v, dict) else 1 for v in values.values())
 
-    assert len(names) == leaves(configs.to_dict(config)) - 1  # all but `preset`
+def test_every_field_is_a_flag():
+    def names(values, prefix="--"):
+        for name, value in values.items():
+            inner = isinstance(value, dict)
+            yield from names(value, f"{prefix}{name}.") if inner else [prefix + name]
+
+    actions = config_flags.parser("Trains.")._actions
+    flags = {flag for action in actions for flag in action.option_strings}
+    assert {*names(configs.to_dict(configs.Config()))} <= flags
 
 
 def test_a_field_that_is_true_or_false_needs_no_value():
@@ -59,11 +64,11 @@ def test_a_config_file_repeats_a_run(tmp_path):
 
 @pytest.mark.parametrize("preset", configs.PRESETS)
 def test_a_config_in_words_is_read_as_the_same(preset):
-    assert parse(*command_line.words(configs.preset(preset))) == configs.preset(preset)
+    assert parse(*config_flags.words(configs.preset(preset))) == configs.preset(preset)
     changes = ("--model.uv_size", "48,56", "--data.mirror", "false", "--finetune.steps", "7")
     config = parse("--preset", preset, *changes, "--train.seed", "3", "--data", "a:/b/c")
-    assert parse(*command_line.words(config)) == config
-    assert {*changes} <= {*command_line.words(config)}
+    assert parse(*config_flags.words(config)) == config
+    assert {*changes} <= {*config_flags.words(config)}
 
 
 @pytest.mark.parametrize(
@@ -77,8 +82,8 @@ def test_a_config_in_words_is_read_as_the_same(preset):
         (["--symetry", "1"], "no flag --symetry; did you mean --decoders.loss.symmetry?"),
         (["--presets", "tiny"], "no flag --presets; did you mean --preset?"),
         (["--preset", "smal"], "did you mean `small`? got 'smal'"),
-        (["--model.width", "wide"], "--model.width must be N, got 'wide'"),
-        (["--data.mirror", "maybe"], "--data.mirror must be true|false, got 'maybe'"),
+        (["--model.width", "wide"], "--model.width: must be N, got 'wide'"),
+        (["--data.mirror", "maybe"], "--data.mirror: must be true|false, got 'maybe'"),
         (["--model.plan", "lite"], "did you mean `light`? got 'lite'"),
         (["--labels", "teachr"], "did you mean `teacher`? got 'teachr'"),
         (["--train.seed", "-3"], "`seed` must be a number from 0 to 2147483647, got -3"),
@@ -99,26 +104,26 @@ def test_what_is_wrong_is_said_in_one_line(words, message, capsys):
 
 
 def test_help_shows_the_values_of_the_preset_small():
-    words = " ".join(command_line.parser("Trains.").format_help().split())
+    words = " ".join(config_flags.parser("Trains.").format_help().split())
     small = configs.preset("small")
     for name in ("train.clip_norm", "pretrain.steps", "finetune.loss.shape", "model.uv_size"):
         value = small
         for part in name.split("."):
             value = getattr(value, part)
         _, _, after = words.partition(f"--{name} ")
-        assert after.split("[")[1].startswith(command_line._show(value) + "]"), name
+        assert after.split("[")[1].startswith(config_flags._show(value) + "]"), name
 
 
 def test_help_explains_every_flag_without_waiting_for_tensorflow():
     began = time.monotonic()
-    found = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, programs.SCRIPTS / "train.py", "--help"], capture_output=True, text=True
     )
     seconds = time.monotonic() - began
-    assert found.returncode == 0 and seconds < 5
+    assert ended.returncode == 0 and seconds < 5
     for words in ("--strategy", "--out", "runs/<preset>", "half a cosine", "[96,112]", "[0.001]"):
-        assert words in found.stdout
-    assert "runs/no_symmetry" in found.stdout
+        assert words in ended.stdout
+    assert "runs/no_symmetry" in ended.stdout
 
 
 def start(data, out, *words):
@@ -143,9 +148,9 @@ def test_a_run_that_is_killed_and_stopped_is_the_unbroken_run(tmp_path):
     stopped.send_signal(signal.SIGTERM)
     code, output = programs.end(stopped)
     assert code == 0, output[-2000:]
-    assert "To go on: python" in output and "--preset tiny" in output
+    assert "To resume: python" in output and "--preset tiny" in output
     _, output = programs.end(start(data, broken))
-    assert "going on after step" in output
+    assert "resuming after step" in output
     assert (broken / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
     assert (broken / "weights.npz").read_bytes() == (whole / "weights.npz").read_bytes()
     code, output = programs.end(start(data, broken, "--model.width", "8"))

@@ -1,4 +1,4 @@
-"""Stages, lines, checkpoints, stopping and going on, with a small model for the real one."""
+"""Stages, lines, checkpoints, stopping and resuming, with a small model for the real one."""
 
 import dataclasses
 import json
@@ -10,13 +10,12 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-import test_training_updates as small
+import test_training_step as small
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files
-from tf_nonlinear3dmm.training import checkpoints, progress, records, updates
-from tf_nonlinear3dmm.training.loop import Loop, Position
-from tf_nonlinear3dmm.training.observer import Observer
+from tf_nonlinear3dmm.training import checkpoints, errors, log
+from tf_nonlinear3dmm.training.loop import Loop, Observer, Position
 
 CONFIG = configs.Config(
     pretrain=configs.StageConfig(steps=7, learning_rate=0.01),
@@ -72,8 +71,8 @@ def run(folder, before=lambda step: None, config=CONFIG, batches=Batches):
         made.restore(held[0], "it")
         position = Position(**held[1])
     folder.mkdir(exist_ok=True)
-    terminal = progress.Terminal(13, position.step, SIZES, quiet=True)
-    written = records.Records(folder, position.step)
+    terminal = log.Terminal(13, position.step, SIZES, quiet=True)
+    written = log.Files(folder, position.step)
     observer = Observer(config.train, made, Validation(made.model), terminal, written, store, save)
     try:
         return Loop(config, made, dict.fromkeys(SIZES, batches(before)), observer).run(position)
@@ -90,7 +89,7 @@ def whole(tmp_path_factory):
 
 
 def test_lines_validations_panels_and_checkpoints_come_when_due(whole):
-    lines = records.read(whole / "metrics.jsonl")
+    lines = log.read(whole / "metrics.jsonl")
     found = {
         kind: [(line["step"], line["stage"]) for line in lines if line["kind"] == kind]
         for kind in ("training", "validation")
@@ -118,7 +117,7 @@ def test_a_line_holds_the_means_since_the_line_before(whole):
         made.run("pretrain", CONFIG.pretrain, step, small.batch(step), [0, step])[0]
         for step in range(3)
     ]
-    line = records.read(whole / "metrics.jsonl")[0]
+    line = log.read(whole / "metrics.jsonl")[0]
     np.testing.assert_allclose(line["shape"], np.mean([n["shape"] for n in numbers]), rtol=1e-6)
     np.testing.assert_allclose(line["loss"], (numbers[0]["loss"] + numbers[2]["loss"]) / 2)
     np.testing.assert_allclose(line["encoder_loss"], numbers[1]["encoder_loss"])
@@ -159,7 +158,7 @@ def test_lines_after_the_checkpoint_are_written_again(whole, tmp_path):
 
     with pytest.raises(KeyError):
         run(tmp_path, stop, config)
-    assert records.read(tmp_path / "metrics.jsonl")[-1]["step"] == 12
+    assert log.read(tmp_path / "metrics.jsonl")[-1]["step"] == 12
     assert checkpoints.Checkpoints(tmp_path / "checkpoints", 2).steps() == [7]  # end of the stage
     run(tmp_path, config=config)
     assert (tmp_path / "metrics.jsonl").read_text() == (whole / "metrics.jsonl").read_text()
@@ -204,7 +203,7 @@ def test_a_second_signal_does_not_wait(tmp_path, interrupts):
 
 def test_the_best_averaged_weights_of_the_last_stage_are_kept(whole):
     arrays, state = array_files.read(whole / "weights.npz")
-    lines = records.read(whole / "metrics.jsonl")
+    lines = log.read(whole / "metrics.jsonl")
     scores = {
         line["step"]: line["nme"]
         for line in lines
@@ -235,7 +234,7 @@ def test_a_step_that_is_not_finite_is_counted_from_the_start_of_the_run(tmp_path
             for step, batch in enumerate(super().dataset(first, last), first):
                 yield batch | ({"vertices": tf.fill([8, 3], np.nan)} if step == 9 else {})
 
-    with pytest.raises(updates.NonFiniteError, match="step 9: the loss or its gradient") as caught:
+    with pytest.raises(errors.NonFiniteError, match="step 9: the loss or its gradient") as caught:
         run(tmp_path, batches=Bad)
     assert caught.value.step == 9 and caught.value.records == ["record of step 9"]
     assert checkpoints.Checkpoints(tmp_path / "checkpoints", 2).steps()[-1] == 9
@@ -259,7 +258,7 @@ def test_metrics_do_not_depend_on_time_or_machine(whole):
 
 
 def test_plain_lines_where_there_is_no_terminal(capsys):
-    terminal = progress.Terminal(200, 100, SIZES)
+    terminal = log.Terminal(200, 100, SIZES)
     terminal.advance(101, "pretrain")
     terminal.show("pretrain", {"loss": 1.23456, "nme": 7.0})
     line = capsys.readouterr().out
@@ -270,13 +269,13 @@ def test_plain_lines_where_there_is_no_terminal(capsys):
 def test_a_bar_on_a_narrow_terminal_shows_everything(capsys, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    terminal = progress.Terminal(200, 100, SIZES)
+    terminal = log.Terminal(200, 100, SIZES)
     terminal.advance(101, "finetune")
-    numbers = {name: 0.0123456 for name in progress.SHOWN}
+    numbers = {name: 0.0123456 for name in log.SHOWN}
     terminal.show("finetune", numbers | {"symmetry": 1.0})
     terminal.say("a line above")
     terminal.close()
     said = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out)
     for words in ("finetune", "101/200", "images/s", "left", "a line above"):
         assert words in said
-    assert all(f"{name} 0.0123" in said for name in progress.SHOWN)
+    assert all(f"{name} 0.0123" in said for name in log.SHOWN)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, training
-from tf_nonlinear3dmm.training import assembly, records
+from tf_nonlinear3dmm.training import assembly, log
 
 pytestmark = pytest.mark.slow
 
@@ -143,9 +143,7 @@ def test_a_preset_trains_what_its_paper_says(data, tmp_path, name):
     config = dataclasses.replace(preset, model=model, data=data, train=train, **stages)
     assert training.train(config, tmp_path / "run").finished
     lines = [
-        line
-        for line in records.read(tmp_path / "run" / "metrics.jsonl")
-        if line["kind"] == "training"
+        line for line in log.read(tmp_path / "run" / "metrics.jsonl") if line["kind"] == "training"
     ]
     for line in lines:
         encoder_alone = line["step"] == 3  # the second of its stage

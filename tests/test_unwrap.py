@@ -6,7 +6,7 @@ import scenes
 import tensorflow as tf
 from test_renderer import head
 
-from tf_nonlinear3dmm.rendering import renderer, unwrap
+from tf_nonlinear3dmm.rendering import renderer, unwrap, uv_layout
 
 H, W, HU, WU = 40, 44, 24, 28
 PLATE = np.array([[-1.0, 1, 0], [-1, -1, 0], [1, -1, 0], [1, 1, 0]])
@@ -23,7 +23,7 @@ def plates():
     )
     vertices = np.concatenate([PLATE, PLATE + [0.0, 0, 2]])[np.newaxis]
     projection = np.array([[[15.0, 0, 0, 21], [0, -15.0, 0, 19]]])
-    return renderer.face_tensors(face, (HU, WU)), vertices, projection
+    return uv_layout.build(face, (HU, WU)), vertices, projection
 
 
 def smooth(rows, columns):
@@ -37,7 +37,7 @@ def test_a_flat_square_reads_the_pixels_under_its_texels():
         normal_triangles=np.ones(2, bool),
         uv=np.array([[0, 0], [0, 1], [1, 1], [1, 0]]),
     )
-    face = renderer.face_tensors(face, (3, 3))
+    face = uv_layout.build(face, (3, 3))
     image = np.random.default_rng(0).random([1, 5, 6, 3])
     projection = np.array([[[1.0, 0, 0, 2], [0, -1.0, 0, 2]]])
     texture, mask = unwrap.unwrap(image, PLATE[np.newaxis], projection, face)

@@ -6,11 +6,11 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.evaluation import plots
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.rendering import camera, renderer, visualize
+from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout, visualize
 
 B, S, UV = 2, 32, (12, 14)
 FACE = FaceModel.load("makehuman")
-TENSORS = renderer.face_tensors(FACE, UV)
+LAYOUT = uv_layout.build(FACE, UV)
 VERTICES = tf.tile(tf.constant(FACE.mean_vertices, tf.float32)[None], [B, 1, 1])
 RED = (np.array([255, 0, 0]) * np.ones([B, S, S, 1])).astype(np.uint8)
 
@@ -21,7 +21,7 @@ def reconstruction(albedo=0.5, light=2.0):
     projection = camera.compose(zero + [0.0, 0.5], zero, zero, zero + 14, centre)
     illumination = light * tf.one_hot([[0] * 3] * B, 9, axis=1)
     albedo_map = tf.fill([B, *UV, 3], albedo)
-    drawn = renderer.render(VERTICES, albedo_map, projection, illumination, TENSORS, (S, S))
+    drawn = renderer.render(VERTICES, albedo_map, projection, illumination, LAYOUT, (S, S))
     landmarks = drawn.image_points.numpy()[:, FACE.landmarks, :2]
     return types.SimpleNamespace(
         **drawn._asdict(),
@@ -40,7 +40,7 @@ def tile(picture, row, column, size, gap=4, head=22):
 def test_panel_has_a_row_per_face_and_a_column_per_picture():
     result = reconstruction()
     batch = {"landmarks": result.landmarks, "has_landmarks": np.array([True, False])}
-    picture = visualize.panel(result.image.numpy(), result, batch, TENSORS, tile=64)
+    picture = visualize.panel(result.image.numpy(), result, batch, LAYOUT, tile=64)
     assert picture.dtype == np.uint8
     assert picture.shape == (22 + B * 68, len(visualize.COLUMNS) * 68 - 4, 3)
 
@@ -48,7 +48,7 @@ def test_panel_has_a_row_per_face_and_a_column_per_picture():
 def test_panel_renders_over_the_input_where_the_face_is():
     result = reconstruction(albedo=0.5, light=2.0)
     blue = np.tile(np.array([0, 0, 1], np.float32), [B, S, S, 1])
-    picture = visualize.panel(blue, result, None, TENSORS, tile=64).astype(int)
+    picture = visualize.panel(blue, result, None, LAYOUT, tile=64).astype(int)
     grey = int(0.5 * 2 * 0.28209479 * 255 + 0.5)
     render, albedo = tile(picture, 0, 1, 64), tile(picture, 0, 3, 64)
     assert render[32, 32] == pytest.approx([grey] * 3, abs=1)

@@ -10,7 +10,7 @@ import scipy.io
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm import configs, data, metrics
-from tf_nonlinear3dmm.data import archive, augment, crop, mat_labels, records
+from tf_nonlinear3dmm.data import archive, augment, crop, mat_labels, photo_sets
 from tf_nonlinear3dmm.data.builders.w300_lp import w300_lp_dataset_builder as w300_lp
 from tf_nonlinear3dmm.face import FaceModel
 
@@ -239,7 +239,7 @@ def test_with_the_fitted_face_geometry_and_texture_are_exact(basel_files, tmp_pa
     ]
     ready = w300_lp.Builder.BUILDER_CONFIGS[0]
     config = dataclasses.replace(ready, name="basel", face_model=str(path))
-    fitted = records.Fitted(config)
+    fitted = photo_sets.Fitted(config)
     assert fitted.exact
     tree = archive.Tree(tmp_path)
     for k, subset in ((0, "AFW"), (1, "AFW"), (1, "AFW_Flip")):

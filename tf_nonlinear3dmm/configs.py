@@ -322,7 +322,7 @@ FINETUNE_LOSS = LossConfig(
 )
 DECODERS_LOSS = only(shape=1000.0, albedo=10.0)
 ENCODER_LOSS = only(
-    projection=1.0, reprojection=2.0, shape_code=100.0, albedo_code=50.0, texture=2.0
+    projection=1.0, reprojection=8.0, shape_code=60.0, albedo_code=50.0, texture=2.0
 )
 
 
@@ -357,6 +357,11 @@ class Config:
     def stages(self):
         """[(name, `StageConfig`)] in the order of training."""
         return [(name, getattr(self, name)) for name in STAGES]
+
+    @property
+    def total_steps(self):
+        """Optimizer steps of all stages together."""
+        return sum(stage.steps for _, stage in self.stages())
 
     def batch_size(self, stage):
         """Examples of one step of a `StageConfig`, over all replicas."""

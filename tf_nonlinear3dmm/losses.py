@@ -26,6 +26,7 @@ FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled cl
 PAIRS = 20  # of skin texels per image
 CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
 WHITE = 0.99  # the mean shading of a white light
+DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
 
 
 class Constants(NamedTuple):
@@ -50,11 +51,11 @@ class Constants(NamedTuple):
     image_size: int
 
 
-def constants(face, tensors, projection_std, image_size):
-    """`Constants` of a `FaceModel`, its `renderer.FaceTensors`, the model's `[8]` statistic."""
-    coverage = (tensors.texel_triangle >= 0).astype(np.float32)
-    skin = np.asarray(face.regions["constancy"], np.float32)[tensors.texel_vertices]
-    skin = np.sum(skin * tensors.texel_weights, axis=-1) * coverage
+def constants(face, layout, projection_std, image_size):
+    """`Constants` of a `FaceModel`, its `UVLayout`, the model's `[8]` statistic."""
+    coverage = (layout.texel_triangle >= 0).astype(np.float32)
+    skin = np.asarray(face.regions["constancy"], np.float32)[layout.texel_vertices]
+    skin = np.sum(skin * layout.texel_weights, axis=-1) * coverage
     return Constants(
         projection_std=projection_std,
         units=float(face.units),
@@ -217,8 +218,8 @@ def local_constancy(albedo_map, label, mask, form="fixed"):
     sum_of_means = 0.0
     for axis in _ROWS, _COLUMNS:
         distance = _length(2 * _step(albedo_map, axis), power=0.8)
-        seen = _cut(mask, axis, 0, 1) * _cut(mask, axis, 1, 0)
-        weight = tf.exp(-15 * _length(_step(chromaticity, axis))) * seen[0]
+        both_visible = _cut(mask, axis, 0, 1) * _cut(mask, axis, 1, 0)
+        weight = tf.exp(-15 * _length(_step(chromaticity, axis))) * both_visible[0]
         if form == "released":
             weight = tf.ones_like(weight)
         sum_of_means += replicas.masked_mean(distance, tf.stop_gradient(weight))
@@ -317,13 +318,18 @@ def perceptual(features, label_features, scales):
     return tf.reduce_mean(tf.stack(terms))
 
 
+def needs_image(config):
+    """Whether a `LossConfig` weighs a term that looks at the drawn image."""
+    return any(getattr(config, term) for term in DRAWN)
+
+
 def total(config, reconstructed, batch, constants, seed, critic=None, features=None):
     """The weighted sum of the terms.
 
     Args:
         config: `LossConfig`; a term of weight 0 is not computed.
-        reconstructed: `model.Reconstruction` of the batch's images; drawn where `reconstruction`,
-            `adversarial` or `perceptual` has a weight; None where no weighted term needs a part.
+        reconstructed: `model.Reconstruction` of the batch's images; drawn where `needs_image`; None
+            where no weighted term needs a part.
         batch: dict of `image`, `face_mask`, `landmarks`, `projection`, `vertices`, `texture`,
             `texture_mask`, and `has_<label>` `[B]` bool. Points are pixels of `image`. For the
             terms from 3D also `albedo`, and `label_codes`: `model.LabelCodes`.
@@ -338,13 +344,10 @@ def total(config, reconstructed, batch, constants, seed, critic=None, features=N
     Raises:
         ValueError: where a weighted term lacks what it needs.
     """
-    needs = {
-        "reconstruction": reconstructed.image,
-        "adversarial": None if reconstructed.image is None else critic,
-        "perceptual": None if reconstructed.image is None else features,
-    }
-    for name, needed in needs.items():
-        if getattr(config, name) and needed is None:
+    networks = {"adversarial": critic, "perceptual": features}
+    for name in DRAWN:
+        missing = reconstructed.image is None or networks.get(name, name) is None
+        if getattr(config, name) and missing:
             raise ValueError(f"`{name}` needs a drawn image, and a network to judge it; got none.")
     all_terms = _terms(config, reconstructed, batch, constants, seed, critic, features)
     terms = {name: term() for name, term in all_terms.items() if getattr(config, name)}
@@ -357,8 +360,8 @@ def blend(reconstructed, batch):
 
     They do not move outlines: a face that shrinks to nothing leaves the photo as it is.
     """
-    seen = tf.stop_gradient(visible(reconstructed, batch))
-    return reconstructed.image * seen + batch["image"] * (1 - seen)
+    coverage = tf.stop_gradient(visible(reconstructed, batch))
+    return reconstructed.image * coverage + batch["image"] * (1 - coverage)
 
 
 def visible(reconstructed, batch):
@@ -367,15 +370,16 @@ def visible(reconstructed, batch):
     return reconstructed.mask * (1 - occluded)
 
 
-def _terms(config, model, batch, constants, seed, critic, features):
-    """Name -> function of nothing, for every term; `model` is the reconstruction."""
+def _terms(config, reconstructed, batch, constants, seed, critic, features):
+    """Name -> function of nothing, for every term."""
 
     def has(label):
-        dtype = (model.vertices if model.projection is None else model.projection).dtype
-        return tf.cast(batch[f"has_{label}"], dtype)
+        shown = reconstructed.projection
+        shown = reconstructed.vertices if shown is None else shown
+        return tf.cast(batch[f"has_{label}"], shown.dtype)
 
     def compare_features():
-        drawn, scales = features(blend(model, batch))
+        drawn, scales = features(blend(reconstructed, batch))
         return perceptual(drawn, features(batch["image"])[0], scales)
 
     def form(term):
@@ -392,41 +396,53 @@ def _terms(config, model, batch, constants, seed, critic, features):
     codes = batch.get("label_codes")
     return {
         "reprojection": lambda: reprojection(
-            model.projection,
+            reconstructed.projection,
             batch["projection"],
             tf.gather(batch["vertices"], some, axis=1),
             image_size,
             has("projection") * has("vertices"),
         ),
         "albedo": lambda: albedo(
-            model.albedo_map, batch["albedo"], constants.coverage, has("albedo")
+            reconstructed.albedo_map, batch["albedo"], constants.coverage, has("albedo")
         ),
         "shape_code": lambda: code(
-            model.shape_code, codes.shape_code, codes.shape_weights, has("vertices")
+            reconstructed.shape_code, codes.shape_code, codes.shape_weights, has("vertices")
         ),
         "albedo_code": lambda: code(
-            model.albedo_code, codes.albedo_code, codes.albedo_weights, has("albedo")
+            reconstructed.albedo_code, codes.albedo_code, codes.albedo_weights, has("albedo")
         ),
         "projection": lambda: projection(
-            model.projection, batch["projection"], constants.projection_std, has("projection")
+            reconstructed.projection,
+            batch["projection"],
+            constants.projection_std,
+            has("projection"),
         ),
-        "shape": lambda: shape(model.vertices, batch["vertices"], constants.units, has("vertices")),
-        "texture": lambda: texture(model.texture, batch["texture"], texels()),
+        "shape": lambda: shape(
+            reconstructed.vertices, batch["vertices"], constants.units, has("vertices")
+        ),
+        "texture": lambda: texture(reconstructed.texture, batch["texture"], texels()),
         "reconstruction": lambda: reconstruction(
-            model.image, batch["image"], visible(model, batch), form("reconstruction")
+            reconstructed.image,
+            batch["image"],
+            visible(reconstructed, batch),
+            form("reconstruction"),
         ),
-        "landmarks": lambda: landmarks(model.landmarks, batch["landmarks"], points(), image_size),
-        "symmetry": lambda: symmetry(model.albedo_map),
-        "constancy": lambda: constancy(model.albedo_map, constants.skin_texels, seed),
+        "landmarks": lambda: landmarks(
+            reconstructed.landmarks, batch["landmarks"], points(), image_size
+        ),
+        "symmetry": lambda: symmetry(reconstructed.albedo_map),
+        "constancy": lambda: constancy(reconstructed.albedo_map, constants.skin_texels, seed),
         "local_constancy": lambda: local_constancy(
-            model.albedo_map, batch["texture"], texels(), form("local_constancy")
+            reconstructed.albedo_map, batch["texture"], texels(), form("local_constancy")
         ),
-        "smoothness": lambda: smoothness(model.shape_map, constants.units),
+        "smoothness": lambda: smoothness(reconstructed.shape_map, constants.units),
         "white_shading": lambda: white_shading(
-            model.shading, constants.coverage, form("white_shading")
+            reconstructed.shading, constants.coverage, form("white_shading")
         ),
-        "tone": lambda: tone(model.shading, model.albedo_map, constants.skin_texels),
-        "adversarial": lambda: adversarial(critic(blend(model, batch))),
+        "tone": lambda: tone(
+            reconstructed.shading, reconstructed.albedo_map, constants.skin_texels
+        ),
+        "adversarial": lambda: adversarial(critic(blend(reconstructed, batch))),
         "perceptual": compare_features,
     }
 

@@ -1,7 +1,7 @@
-"""How far a reconstruction is from the truth.
+"""How far a reconstruction is from the ground truth.
 
 NumPy in, NumPy out (`nme` alone also runs inside a graph). Points are pixels, vertices are in the
-units of their face model, angles are degrees; nothing here averages over faces unless it says so.
+units of their face model, angles are degrees; nothing here averages over faces.
 """
 
 import numpy as np
@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
 
-YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the 68 landmarks
 
 
@@ -39,79 +38,14 @@ def nme(predicted, landmarks, valid=None):
     return 100 * mean / tf.sqrt(tf.reduce_prod(high - low, axis=-1))
 
 
-def yaw_bin(yaw_deg):
-    """`[B]` yaw in degrees, either side -> `[B]` bin: 0 to 30, above 30 to 60, above 60."""
-    return np.digitize(np.abs(yaw_deg), [30.0, 60.0], right=True)
-
-
-def bootstrap(statistic, *samples, resamples=1000, seed=0):
-    """The 95 % interval of a statistic when the faces are drawn again.
-
-    Args:
-        statistic: function of as many arrays `[..., B]` as there are samples, to `[..., S]`.
-        *samples: arrays `[B]`, drawn together.
-        resamples: number of draws.
-        seed: of the draws.
-
-    Returns:
-        `[S, 2]`: lower and upper ends; NaN where a statistic had no face in every draw.
-    """
-    count = len(samples[0])
-    picks = np.random.default_rng(seed).integers(0, count, [resamples, count])
-    values = statistic(*(np.asarray(sample)[picks] for sample in samples))
-    ends = np.full([values.shape[-1], 2], np.nan)
-    for i, column in enumerate(values.T):
-        if np.isfinite(column).any():
-            ends[i] = np.percentile(column[np.isfinite(column)], [2.5, 97.5])
-    return ends
-
-
-def alignment_table(errors, yaw_deg, seed=0):
-    """One row of the alignment table.
-
-    The published tables report the *balanced* mean, of the three bins' means, and the sample
-    standard deviation of those three.
-
-    Args:
-        errors: `[B]` NME of each face.
-        yaw_deg: `[B]` true yaw.
-        seed: of the bootstrap.
-
-    Returns:
-        Dict from each of `YAW_BINS`, "balanced mean", "mean" and "std" to (value, low, high) with a
-        95 % bootstrap interval, and "n" to the number of faces in all and in each bin. A bin
-        without faces is NaN and is left out of the balanced mean and of the standard deviation.
-    """
-    errors, bins = np.asarray(errors, np.float64), yaw_bin(yaw_deg)
-    names = (*YAW_BINS, "balanced mean", "mean", "std")
-    values = _alignment_statistics(errors, bins)
-    ends = bootstrap(_alignment_statistics, errors, bins, seed=seed)
-    table = {n: (float(v), *map(float, e)) for n, v, e in zip(names, values, ends, strict=True)}
-    table["n"] = [len(errors), *(int(np.sum(bins == b)) for b in range(len(YAW_BINS)))]
-    return table
-
-
-def _alignment_statistics(errors, bins):
-    """`[..., B]` errors and bins -> `[..., 6]`: the bins' means, balanced mean, mean, std."""
-    inside = bins[..., None, :] == np.arange(len(YAW_BINS))[:, None]
-    counts = inside.sum(-1)
-    sums = np.where(inside, errors[..., None, :], 0).sum(-1)
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    filled = (counts > 0).sum(-1)
-    balanced = np.nansum(means, -1) / filled
-    squares = np.nansum((means - balanced[..., None]) ** 2, -1)
-    std = np.where(filled > 1, np.sqrt(squares / np.maximum(filled - 1, 1)), np.nan)
-    plain = errors.mean(-1)
-    return np.concatenate([means, np.stack([balanced, plain, std], -1)], -1)
-
-
-def kabsch(source, target, weights=None):
-    """The rotation and translation, without scale, that lay points best on others.
+def kabsch(source, target, weights=None, scaled=False):
+    """The rotation and translation that lay points best on others.
 
     Args:
         source: `[B, V, 3]` or `[V, 3]` points to move.
         target: `[B, V, 3]` points they should reach.
         weights: `[V]` or `[B, V]` importance of each point; all alike where None.
+        scaled: whether they may change size too: the rotation then includes a factor.
 
     Returns:
         (rotation `[B, 3, 3]`, translation `[B, 3]`): target ~ source @ rotation^T + translation,
@@ -123,11 +57,14 @@ def kabsch(source, target, weights=None):
     weights = np.broadcast_to(weights, target.shape[:2])[..., None]
     weights = weights / weights.sum(axis=1, keepdims=True)
     source_mean, target_mean = (np.sum(weights * p, axis=1) for p in (source, target))
-    moved = (source - source_mean[:, None]) * weights
-    covariance = (target - target_mean[:, None]).transpose(0, 2, 1) @ moved
+    offsets = source - source_mean[:, None]
+    covariance = (target - target_mean[:, None]).transpose(0, 2, 1) @ (offsets * weights)
     left, _, right = np.linalg.svd(covariance)
     left[:, :, 2] *= np.sign(np.linalg.det(left) * np.linalg.det(right))[:, None]
     rotation = left @ right
+    if scaled:
+        along = np.sum(rotation * covariance, axis=(1, 2))
+        rotation *= (along / np.sum(weights * offsets**2, axis=(1, 2)))[:, None, None]
     return rotation, target_mean - np.einsum("bij,bj->bi", rotation, source_mean)
 
 
@@ -145,6 +82,26 @@ def vertex_error(predicted, vertices, weights=None):
     rotation, translation = kabsch(predicted, vertices, weights)
     moved = np.asarray(predicted) @ rotation.transpose(0, 2, 1) + translation[:, None]
     return np.linalg.norm(moved - vertices, axis=-1), rotation
+
+
+def skin_weights(face):
+    """`[V]`, how much each vertex of a `FaceModel` counts in means over the skin; sums to 1."""
+    skin = face.regions["skin"]
+    return skin / skin.sum()
+
+
+def skin_error(face, predicted, vertices):
+    """`vertex_error` in millimetres after rigid alignment of the skin, and its mean over the skin.
+
+    Args:
+        face: `FaceModel`.
+        predicted, vertices: see `vertex_error`.
+
+    Returns:
+        (`[B]` means, `[B, V]` distances, `[B, 3, 3]` rotations that were applied).
+    """
+    distance, rotation = vertex_error(predicted, vertices, face.regions["skin"])
+    return distance @ skin_weights(face) * face.units, distance * face.units, rotation
 
 
 def eye_distance(vertices, landmark_ids):
@@ -175,6 +132,16 @@ def masked_l1(predicted, true, mask):
     total = mask.sum(axis=(1, 2, 3))
     mean = (mask * distance).sum(axis=(1, 2, 3)) / np.where(total > 0, total, 1)
     return np.where(total > 0, mean, np.nan)
+
+
+def covered(layout):
+    """`[1, Hu, Wu, 1]` bool: the texels that a `UVLayout` covers."""
+    return (np.asarray(layout.texel_triangle) >= 0)[np.newaxis, ..., np.newaxis]
+
+
+def albedo_error(layout, predicted, true):
+    """`masked_l1` of albedo maps `[B, Hu, Wu, 3]` over the texels that are `covered`."""
+    return masked_l1(predicted, true, covered(layout))
 
 
 def best_gain(predicted, true, mask):

@@ -1,8 +1,10 @@
 """Image -> reconstruction: encoder, decoders and renderer in one Keras model.
 
-model = Nonlinear3DMM(configs.preset("small").model, projection_mean, projection_std)
-reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
-shape_map, vertices = model.decode_shape(code)       # the morphable model alone
+    model = Nonlinear3DMM(configs.preset("small").model, projection_mean, projection_std)
+    reconstruction = model(images)                       # [B, S, S, 3] in [0, 1]
+    shape_map, vertices = model.decode_shape(code)       # the morphable model alone
+
+Encoder, decoders and renderer can each be called alone.
 """
 
 import functools
@@ -16,7 +18,7 @@ from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.networks.encoder import Encoder
-from tf_nonlinear3dmm.rendering import rasterizer, renderer, sampling
+from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
 
 
 class Reconstruction(NamedTuple):
@@ -72,13 +74,13 @@ class LabelCodes(NamedTuple):
     albedo_weights: tf.Tensor
 
 
-ROUNDING = 1e-5  # a resampled image may leave [0, 1] by this
+_ROUNDING = 1e-5  # a resampled image may leave [0, 1] by this
 
 
 class Nonlinear3DMM(keras.Model):
     """The nonlinear 3D morphable model and the encoder that fits it to images.
 
-    Every piece can be called alone: `encode`, `decode_shape`, `decode_albedo`, `render`.
+    Every stage can be called alone: `encode`, `decode_shape`, `decode_albedo`, `render`.
 
     Args:
         config: `ModelConfig`.
@@ -86,13 +88,13 @@ class Nonlinear3DMM(keras.Model):
             the input image; saved with the weights.
         projection_std: `[8]` their standard deviation, likewise.
         face: `FaceModel`; None loads `config.face_model`.
-        linear_shape: dict of `mean`, `basis`, `std` (see `decoders.LinearDecoder`) where
+        linear_shape: dict of `mean`, `basis`, `std` (see `decoders.LinearShapeDecoder`) where
             `config.shape_decoder` is "linear"; None: weights must be loaded before use.
         linear_albedo: likewise for the albedo.
 
     Attributes:
         face: the `FaceModel`.
-        tensors: its `renderer.FaceTensors` for `config.uv_size`.
+        uv_layout: its `uv_layout.UVLayout` for `config.uv_size`.
         encoder, shape_decoder, albedo_decoder: the three networks.
     """
 
@@ -109,10 +111,12 @@ class Nonlinear3DMM(keras.Model):
         super().__init__(name="nonlinear_3dmm")
         self.config = config
         self.face = FaceModel.load(config.face_model) if face is None else face
-        self.tensors = renderer.face_tensors(self.face, config.uv_size)
+        self.uv_layout = uv_layout.build(self.face, config.uv_size)
         self.encoder = Encoder(config, projection_mean, projection_std)
-        self.shape_decoder = _shape_decoder(config, len(self.face.mean_vertices), linear_shape)
-        self.albedo_decoder = _albedo_decoder(config, linear_albedo)
+        self.shape_decoder = decoders.shape_decoder(
+            config, self.face, self.uv_layout, **(linear_shape or {})
+        )
+        self.albedo_decoder = decoders.albedo_decoder(config, **(linear_albedo or {}))
         self.built = True
 
     def reconstruct(self, images):
@@ -166,34 +170,31 @@ class Nonlinear3DMM(keras.Model):
             shape_map `[B, Hu, Wu, 3]`, offsets from the mean face; vertices `[B, V, 3]`; both in
             the face's frame and units.
         """
-        offsets = self.face.shape_scale * self.shape_decoder(shape_code, training=training)
-        if self.config.shape_decoder == "conv":
-            points = sampling.texels(self.tensors.uv, self.config.uv_size)
-            batch = tf.shape(offsets)[0]
-            points = tf.tile(points[tf.newaxis], [batch, 1, 1])
-            shape_map, offsets = offsets, sampling.bilinear(offsets, points)
-        else:
-            shape_map = renderer.to_texels(offsets, self.tensors)
-        return shape_map, self.face.mean_vertices + offsets
+        return self.shape_decoder(shape_code, training=training)
 
     def decode_albedo(self, albedo_code, training=False):
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
         return self.albedo_decoder(albedo_code, training=training)
 
     def offset_maps(self, vertices):
-        """Vertices `[B, V, 3]` as what the shape decoder gives, over `shape_scale`."""
-        offsets = (vertices - self.face.mean_vertices) / self.face.shape_scale
-        return renderer.to_texels(offsets, self.tensors)
+        """The shape maps `[B, Hu, Wu, 3]` of vertices `[B, V, 3]`."""
+        return uv_layout.to_texels(vertices - self.face.mean_vertices, self.uv_layout)
 
     def label_codes(self, vertices, albedo_map):
         """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`; needs `linear_part`."""
-        millimetres = self.face.shape_scale * self.face.units
         return LabelCodes(
             shape_code=self.shape_decoder.encode(self.offset_maps(vertices)),
             albedo_code=self.albedo_decoder.encode(albedo_map),
-            shape_weights=(millimetres / 10) ** 2 * self.shape_decoder.code_weights(),
+            shape_weights=(self.face.units / 10) ** 2 * self.shape_decoder.code_weights(),
             albedo_weights=4 * self.albedo_decoder.code_weights(),
         )
+
+    def decode_labels(self, vertices, albedo_map, training=False):
+        """The `Reconstruction` of shape and albedo that the `label_codes` of labels decode to."""
+        codes = self.label_codes(vertices, albedo_map)
+        shape_map, decoded = self.decode_shape(codes.shape_code, training=training)
+        albedo_map = self.decode_albedo(codes.albedo_code, training=training)
+        return Reconstruction(shape_map=shape_map, vertices=decoded, albedo_map=albedo_map)
 
     def render(self, vertices, albedo_map, projection, illumination, image_size=None):
         """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""
@@ -204,7 +205,7 @@ class Nonlinear3DMM(keras.Model):
             albedo_map,
             projection,
             illumination,
-            self.tensors,
+            self.uv_layout,
             image_size,
             self.config.silhouette_gradient,
         )
@@ -232,7 +233,7 @@ class Nonlinear3DMM(keras.Model):
             albedo_map,
             codes.projection,
             codes.illumination,
-            self.tensors,
+            self.uv_layout,
             (size, size) if draw else None,
             self.config.silhouette_gradient,
         )
@@ -254,22 +255,4 @@ class Nonlinear3DMM(keras.Model):
 
 def _in_range(images):
     """Whether all of `images` lies in [0, 1]; NaN does not."""
-    return tf.reduce_all(tf.abs(images - 0.5) <= 0.5 + ROUNDING)
-
-
-def _shape_decoder(config, vertices, bases):
-    name = "shape_decoder"
-    if config.shape_decoder == "conv":
-        return decoders.ShapeDecoder(config, name=name)
-    if config.shape_decoder == "mlp":
-        return decoders.MlpShapeDecoder(config.shape_code_size, vertices, name=name)
-    shape = (config.shape_code_size, vertices, 3)
-    return decoders.LinearDecoder(**(bases or {}), shape=shape, name=name)
-
-
-def _albedo_decoder(config, bases):
-    name = "albedo_decoder"
-    if config.albedo_decoder == "conv":
-        return decoders.AlbedoDecoder(config, name=name)
-    shape = (config.albedo_code_size, *config.uv_size, 3)
-    return decoders.LinearDecoder(**(bases or {}), shape=shape, name=name)
+    return tf.reduce_all(tf.abs(images - 0.5) <= 0.5 + _ROUNDING)

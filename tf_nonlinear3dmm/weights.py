@@ -81,12 +81,12 @@ def copy(path, model):
     Raises:
         FileNotFoundError, ValueError: as `load`; or a model of another configuration.
     """
-    held = load(path)
-    wanted, found = (dataclasses.asdict(m.config) for m in (model, held))
-    differs = [f"{name} {found[name]!r}" for name in wanted if found[name] != wanted[name]]
+    other = load(path)
+    expected, actual = (dataclasses.asdict(m.config) for m in (model, other))
+    differs = [f"{name} {actual[name]!r}" for name in expected if actual[name] != expected[name]]
     if differs:
         raise ValueError(f"{path} holds another model: {', '.join(differs)}")
-    values, variables = _variables(held), _variables(model)
+    values, variables = _variables(other), _variables(model)
     for name, variable in variables.items():
         if variable.name not in ("projection_mean", "projection_std"):
             variable.assign(values[name].value)
@@ -105,9 +105,9 @@ def _read(path):
     model = Nonlinear3DMM(config, np.zeros(8, np.float32), np.ones(8, np.float32))
     variables = _variables(model)
     for name in {**arrays, **variables}:
-        found, wanted = (np.shape(d[name]) if name in d else None for d in (arrays, variables))
-        if found != wanted:
-            raise ValueError(f"{path}: `{name}` must have shape {wanted}, got {found}")
+        actual, expected = (np.shape(d[name]) if name in d else None for d in (arrays, variables))
+        if actual != expected:
+            raise ValueError(f"{path}: `{name}` must have shape {expected}, got {actual}")
     for name, variable in variables.items():
         variable.assign(arrays[name].astype(variable.dtype))
     return model
@@ -115,11 +115,11 @@ def _read(path):
 
 def _variables(model):
     """Name -> variable, without the states of random generators."""
-    found = {}
+    named = {}
     for part in (model.encoder, model.shape_decoder, model.albedo_decoder):
         variables = [v for v in part.weights if "float" in v.dtype]
-        found |= {f"{part.name}/{i:03d}_{v.name}": v for i, v in enumerate(variables)}
-    return found
+        named |= {f"{part.name}/{i:03d}_{v.name}": v for i, v in enumerate(variables)}
+    return named
 
 
 def _compact(name, value):

@@ -8,9 +8,10 @@ import re
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, photos, records
+from tf_nonlinear3dmm.data import archive, photo_sets, photos
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
 ZIP_SIZE = 87_413_900
@@ -23,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(eq=False)
-class Config(records.Config):
+class Config(photo_sets.Config):
     """`extreme_angles`: keep the images of which an angle is beyond 99 degrees."""
 
     extreme_angles: bool = True
@@ -32,9 +33,10 @@ class Config(records.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of AFLW2000-3D with landmarks, pose and every fitted parameter."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    BUILDER_CONFIGS = records.configs(Config)
+    BUILDER_CONFIGS = photo_sets.configs(Config)
     BUILDER_CONFIGS += [
         dataclasses.replace(c, name=f"{c.name}_within_99", extreme_angles=False)
         for c in BUILDER_CONFIGS
@@ -54,17 +56,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "landmarks_reannotated": ((68, 2), "pixels of the stored image; 0 where not given"),
             "yaw_label_deg": ((), "absolute yaw of the AFLW label; -1 where not given"),
         }
-        own = records.parameter_features() | {
+        own = photo_sets.parameter_features() | {
             key: tensor(shape=shape, dtype=tf.float32, doc=doc) for key, (shape, doc) in own.items()
         }
         own["has_landmarks_reannotated"] = tfds.features.Scalar(tf.bool)
         own["extreme_angle"] = tfds.features.Scalar(
             tf.bool, doc="an angle of the fit is beyond 99 degrees: left out by head-pose papers"
         )
-        textured = records.Fitted(self.builder_config).exact
+        textured = photo_sets.Fitted(self.builder_config).exact
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
-                records.features(self.builder_config, textured) | own
+                photo_sets.features(self.builder_config, textured) | own
             ),
             homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
             disable_shuffling=True,
@@ -75,30 +77,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = self.builder_config.source(dl_manager)
         path = find_images(folder)
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            LOG.warning("Not the published file, going on with it: %s", note)
+            LOG.warning("Not the published file, using it all the same: %s", note)
         tree = archive.Tree(path)
-        skipped = records.Skipped(self.builder_config.strict)
+        skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = find_records(tree, skipped)
-        if not found:
+        records = find_records(tree, skipped)
+        if not records:
             raise ValueError(f"{path}: there is no photo")
         return {
-            "test": self._generate_examples(tree, found, read_extras(folder, len(found)), skipped)
+            "test": self._generate_examples(
+                tree, records, read_extras(folder, len(records)), skipped
+            )
         }
 
-    def _generate_examples(self, tree, found, extras, skipped):
-        fitted = records.Fitted(self.builder_config)
+    def _generate_examples(self, tree, records, extras, skipped):
+        fitted = photo_sets.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        rows = {record: row for row, record in enumerate(found)}
+        rows = {record: row for row, record in enumerate(records)}
 
         def make(record):
             own = {name: array[rows[record]] for name, array in extras.items()}
             return make_example(tree, record, own, fitted)
 
         count = 0
-        for record, example in records.each(found, make, skipped):
+        for record, example in photo_sets.each(records, make, skipped):
             if keep_extreme or not example["extreme_angle"]:
                 self.progress("test", count)
                 count += 1
@@ -112,16 +116,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def find_records(tree, skipped):
     """The images of a tree without endings, sorted by file name; one that comes twice is bad."""
-    found = {}
+    by_key = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
         if not match or "/code/" in f"/{name.lower()}":
             continue
-        if filenames.key(match[2]) in found:
+        if filenames.key(match[2]) in by_key:
             skipped.add(f"{name}: the record {match[2]} comes twice")
         else:
-            found[filenames.key(match[2])] = match[1] + match[2]
-    return [found[key] for key in sorted(found)]
+            by_key[filenames.key(match[2])] = match[1] + match[2]
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def find_images(folder):
@@ -133,8 +137,8 @@ def find_extras(folder):
     """Name -> path of the optional arrays: beside the images, or in their folder."""
     images = find_images(folder)
     places = [images, images.resolve().parent]
-    found = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
-    return {name: path for name, path in found.items() if path}
+    paths = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
+    return {name: path for name, path in paths.items() if path}
 
 
 def read_extras(folder, count):
@@ -162,9 +166,9 @@ def read_extras(folder, count):
 def make_example(tree, record, extras, fitted):
     """The stored example of a record; `extras` holds its rows of the optional arrays."""
     name = record.split("/")[-1]
-    image = records.read_photo(tree, record)
+    image = photo_sets.read_photo(tree, record)
     own = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
-    parameters = records.read_parameters(tree, record, own)
+    parameters = photo_sets.read_parameters(tree, record, own)
     landmarks = parameters["pt3d_68"][:2].T - 1
     reannotated = extras[REANNOTATED].T - 1 if REANNOTATED in extras else None
     points = {"landmarks_reannotated": reannotated}
@@ -176,7 +180,7 @@ def make_example(tree, record, extras, fitted):
         own["landmarks_reannotated"] = np.zeros([68, 2], np.float32)
     own["yaw_label_deg"] = extras.get(LABEL_YAW, -1.0)
     own["extreme_angle"] = bool(np.any(angles_deg > EXTREME_DEG))
-    return records.example(name, name, **labels) | own
+    return photo_sets.example(name, name, **labels) | own
 
 
 def configure(request, config):
@@ -184,7 +188,7 @@ def configure(request, config):
 
     With the optional arrays it has another name, so that they are read when they come later.
     """
-    chosen = records.configured(Builder.BUILDER_CONFIGS, request, config)
+    chosen = photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)
     folder = request.path or pathlib.Path(config.data.folder) / "downloads" / "manual"
     suffixes = {REANNOTATED: "_reannotated", LABEL_YAW: "_yaw"}
     suffix = "".join(suffixes[name] for name in find_extras(folder))

@@ -7,6 +7,7 @@ from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_build
 
 class Test(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = aflw2000_3d_dataset_builder.Builder
+    EXAMPLE_DIR = aflw2000_3d_dataset_builder.Builder.pkg_dir_path / "dummy_data"
     BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
     SPLITS = {"test": 2}
 

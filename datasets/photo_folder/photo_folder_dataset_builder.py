@@ -6,12 +6,13 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
-from tf_nonlinear3dmm.data import archive, photos, records
+from tf_nonlinear3dmm.data import archive, photo_sets, photos
 
 
 @dataclasses.dataclass(eq=False)
-class Config(records.Config):
+class Config(photo_sets.Config):
     """`all_faces`: every face of a photograph instead of the largest."""
 
     all_faces: bool = False
@@ -20,13 +21,14 @@ class Config(records.Config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
         "1.1.0": "Landmark files may hide points.",
         "2.0.0": "Another detector; faces at any angle; a file beside a photograph may give a box.",
     }
-    BUILDER_CONFIGS = records.configs(Config)
+    BUILDER_CONFIGS = photo_sets.configs(Config)
     BUILDER_CONFIGS += [
         dataclasses.replace(c, name=f"{c.name}_all_faces", all_faces=True) for c in BUILDER_CONFIGS
     ]
@@ -53,22 +55,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             ),
         }
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(records.features(self.builder_config) | own),
+            features=tfds.features.FeaturesDict(photo_sets.features(self.builder_config) | own),
             metadata=tfds.core.MetadataDict(skipped=[]),
         )
 
     def _split_generators(self, dl_manager):
         tree = archive.Tree(self.builder_config.source(dl_manager))
-        skipped = records.Skipped(self.builder_config.strict)
+        skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
-        if not found:
+        images = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
+        if not images:
             raise ValueError(f"{tree.path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
-        held_out = records.held_out(
-            {*found}, lambda name: make_examples(tree, name, self.builder_config)
+        held_out = photo_sets.held_out(
+            {*images}, lambda name: make_examples(tree, name, self.builder_config)
         )
-        splits = {"train": [n for n in found if n not in held_out], "validation": sorted(held_out)}
+        splits = {"train": [n for n in images if n not in held_out], "validation": sorted(held_out)}
         return {
             split: self._generate_examples(split, tree, names, skipped)
             for split, names in splits.items()
@@ -77,7 +79,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split, tree, names, skipped):
         count = 0
-        for _, examples in records.each(
+        for _, examples in photo_sets.each(
             names, lambda name: make_examples(tree, name, self.builder_config), skipped
         ):
             for example in examples:
@@ -101,12 +103,12 @@ def make_examples(tree, name, config):
         if face.landmarks is not None:
             return [labelled(image, name, face.landmarks, points, config)]
         return [unlabelled(image, name, face, config)]
-    found = photos.detect(image)
-    if not found:
+    faces = photos.detect(image)
+    if not faces:
         raise ValueError(f"{name}: no face is found")
     return [
         unlabelled(image, f"{name}#{number}" if number else name, face, config)
-        for number, face in enumerate(found if config.all_faces else found[:1])
+        for number, face in enumerate(faces if config.all_faces else faces[:1])
     ]
 
 
@@ -114,21 +116,21 @@ def labelled(image, name, landmarks, file, config):
     """The stored example of a photograph whose landmarks `[68, 2]` come from `file`."""
     visible = np.isfinite(landmarks).all(axis=1)
     landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
-    records.check_landmarks(landmarks, image, file)
-    labels = records.cut(image, config.image_size, landmarks=landmarks)
+    photo_sets.check_landmarks(landmarks, image, file)
+    labels = photo_sets.cut(image, config.image_size, landmarks=landmarks)
     own = {"box": np.zeros(4, np.float32), "confidence": 1.0, "landmark_visible": visible}
     own["has_landmarks"] = bool(visible.all())
-    return records.example(name, name, **labels) | own
+    return photo_sets.example(name, name, **labels) | own
 
 
 def unlabelled(image, name, face, config):
-    """The stored example of a `faces.Face` in a photograph."""
-    labels = records.cut(photos.upright(image, face), config.image_size, face.square)
+    """The stored example of a `faces.PhotoFace` in a photograph."""
+    labels = photo_sets.cut(photos.upright(image, face), config.image_size, face.square)
     own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
     own["landmark_visible"] = np.zeros(68, bool)
-    return records.example(name, name, **labels) | own
+    return photo_sets.example(name, name, **labels) | own
 
 
 def configure(request, config):
     """The builder configuration for a `data.Request` of a run's `Config`."""
-    return records.configured(Builder.BUILDER_CONFIGS, request, config)
+    return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

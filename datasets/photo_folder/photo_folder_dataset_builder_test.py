@@ -7,6 +7,7 @@ from tf_nonlinear3dmm.data.builders.photo_folder import photo_folder_dataset_bui
 
 class Test(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = photo_folder_dataset_builder.Builder
+    EXAMPLE_DIR = photo_folder_dataset_builder.Builder.pkg_dir_path / "dummy_data"
     BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
     SPLITS = {"train": 1, "validation": 1}
 

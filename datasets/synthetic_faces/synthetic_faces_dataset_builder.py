@@ -1,14 +1,16 @@
-"""`synthetic_faces`: people who do not exist, and everything about their pictures."""
+"""`synthetic_faces`: people who do not exist, and everything about their images."""
 
 import dataclasses
 import hashlib
 import pathlib
 
-import numpy as np
 import tensorflow_datasets as tfds
+from etils import epath
 
-from tf_nonlinear3dmm.data import crop
-from tf_nonlinear3dmm.data.builders.synthetic_faces import generator, people
+from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.data import Request, schema
+from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
+from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.face import FaceModel
 
 
@@ -19,8 +21,8 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
     Attributes:
         image_size: side of the evaluation crop; `crop.STORED` times that is stored.
         uv_size: (height, width) of the texture maps.
-        train_examples, validation_examples, test_examples: pictures of each split.
-        seed: of people and pictures.
+        train_examples, validation_examples, test_examples: images of each split.
+        seed: of people and images.
         face_model: whose people: an embedded name, or the path of a linear face model.
     """
 
@@ -39,6 +41,9 @@ class SyntheticFacesConfig(tfds.core.BuilderConfig):
         )
 
 
+FEATURES = ("image", "face_mask", "identity", "name", "yaw_deg")
+FEATURES += ("albedo", "illumination", "attributes")
+LABELS = ("landmarks", "projection", "vertices", "texture", "texture_mask")  # from both sources
 SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 224))}
 
 
@@ -48,7 +53,7 @@ READY = {
 }
 
 
-def named_config(name, **changes):
+def named_config(name: str, **changes: object) -> SyntheticFacesConfig:
     """The config of a size `name`; what differs from it becomes part of its name."""
     if name not in READY:
         raise ValueError(f"there is no config `{name}`; give one of {', '.join(READY)}")
@@ -71,7 +76,7 @@ def _in_words(value):
     return f"_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:6]}"
 
 
-def configure(request, config):
+def configure(request: Request, config: Config) -> SyntheticFacesConfig:
     """The builder config that a run asks for: `data.Request` and the run's `Config`."""
     counts = ("train_examples", "validation_examples", "test_examples")
     return named_config(
@@ -85,6 +90,7 @@ def configure(request, config):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Generates the data set; nothing is downloaded."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("2.0.0")
     RELEASE_NOTES = {
         "1.0.0": "First version.",
@@ -95,36 +101,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         config = self.builder_config
-        side = crop.stored_size(config.image_size)
-        height, width = config.uv_size
         face = FaceModel.load(config.face_model)
-        count, attributes = len(face.mean_vertices), people.attribute_names(face)
-        image, tensor = tfds.features.Image, tfds.features.Tensor
-
-        def floats(*shape):
-            return tensor(shape=shape, dtype=np.float32)
-
-        def texels(channels):
-            return image(shape=(height, width, channels), encoding_format="png")
-
-        features = {
-            "image": image(shape=(side, side, 3), encoding_format="jpeg"),
-            "face_mask": image(shape=(side, side, 1), encoding_format="png"),
-            "identity": tfds.features.Scalar(np.int64),
-            "name": tfds.features.Text(),
-            "yaw_deg": tfds.features.Scalar(np.float32),
-            "albedo": texels(3),
-            "illumination": floats(9, 3),
-            "attributes": floats(len(attributes)),
-        }
-        for prefix in ("", "teacher_"):
-            features[prefix + "landmarks"] = floats(68, 2)
-            features[prefix + "projection"] = floats(2, 4)
-            features[prefix + "vertices"] = floats(count, 3)
-            features[prefix + "texture"] = texels(3)
-            features[prefix + "texture_mask"] = texels(1)
-        for label in generator.LABELS:
-            features["has_" + label] = tfds.features.Scalar(np.bool_)
+        attributes = population.attribute_names(face)
+        sizes = schema.sizes(
+            config.image_size, config.uv_size, V=len(face.mean_vertices), A=len(attributes)
+        )
+        features = schema.tfds_features(FEATURES + LABELS, sizes)
+        features |= schema.tfds_features(LABELS, sizes, prefix="teacher_") | schema.flags()
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=None,
@@ -139,17 +122,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         del dl_manager  # nothing to download
-        return {split: self._generate_examples(split) for split in generator.SPLITS}
+        return {split: self._generate_examples(split) for split in contexts.SPLITS}
 
     def _generate_examples(self, split):
         config = self.builder_config
-        studio = generator.make_studio(
+        context = contexts.open_context(
             config.image_size, config.uv_size, config.seed, config.face_model
         )
         count = getattr(config, f"{split}_examples")
-        for index, example in enumerate(generator.records(studio, split, count)):
+        for index, example in enumerate(generator.records(context, split, count)):
             self.progress(split, index)
             yield index, example
 
-    def progress(self, split, index):
+    def progress(self, split: str, index: int) -> None:
         """Called before each record is written; `data` listens here."""

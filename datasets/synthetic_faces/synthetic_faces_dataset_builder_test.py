@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.data import sources
 from tf_nonlinear3dmm.data.builders.synthetic_faces import (
+    contexts,
     generator,
     synthetic_faces_dataset_builder,
 )
@@ -19,6 +20,7 @@ FEW = dict(train_examples=6, validation_examples=2, test_examples=3)
 @pytest.mark.slow
 class SyntheticFacesTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = synthetic_faces_dataset_builder.Builder
+    EXAMPLE_DIR = synthetic_faces_dataset_builder.Builder.pkg_dir_path / "dummy_data"
     BUILDER_CONFIG_NAMES_TO_TEST = [synthetic_faces_dataset_builder.named_config("s32", **FEW)]
     SPLITS = {"train": 6, "validation": 2, "test": 3}
     SKIP_CHECKSUMS = True
@@ -33,20 +35,20 @@ def request(folder, **counts):
 
 
 def test_it_is_made_once_and_says_how_far_it_is(tmp_path):
-    said = []
-    made = sources.builder(*request(tmp_path, **FEW), said.append)
-    assert made.builder_config.name == "s32-train6-validation2-test3"
-    assert f"making it in {made.data_path}" in said[0] and "records/s" in said[1]
-    records = list(made.as_dataset(split="train").as_numpy_iterator())
+    lines = []
+    builder = sources.builder(*request(tmp_path, **FEW), lines.append)
+    assert builder.builder_config.name == "s32-train6-validation2-test3"
+    assert f"making it in {builder.data_path}" in lines[0] and "records/s" in lines[1]
+    records = list(builder.as_dataset(split="train").as_numpy_iterator())
     assert [r["name"].decode() for r in records] == [f"train-{i:06d}" for i in range(6)]
-    with generator.one_blas_thread():
-        expected = generator.block(generator.make_studio(32, (24, 28)), "train", 0)[0]
+    with contexts.one_blas_thread():
+        expected = generator.block(contexts.open_context(32, (24, 28)), "train", 0)[0]
     for name in ("vertices", "teacher_projection", "albedo", "texture_mask", "attributes"):
         np.testing.assert_array_equal(records[0][name], expected[name])
     assert records[0]["image"].shape == (44, 44, 3) and records[0]["has_texture"]
-    assert made.info.metadata["attributes"][0] == "age"
+    assert builder.info.metadata["attributes"][0] == "age"
     again = sources.builder(*request(tmp_path, **FEW), lambda line: pytest.fail("made twice"))
-    assert again.data_path == made.data_path
+    assert again.data_path == builder.data_path
 
 
 def test_an_interrupted_run_leaves_nothing_that_looks_whole_or_stays(tmp_path, monkeypatch):
@@ -63,8 +65,8 @@ def test_an_interrupted_run_leaves_nothing_that_looks_whole_or_stays(tmp_path, m
     killed = folder / "incomplete.X_2.0.0"  # nobody is left to clean up
     killed.mkdir(parents=True)
     (killed / "half").touch()
-    made = sources.builder(*request(tmp_path, **FEW), lambda line: None)
-    assert made.info.splits["train"].num_examples == 6
+    builder = sources.builder(*request(tmp_path, **FEW), lambda line: None)
+    assert builder.info.splits["train"].num_examples == 6
     assert [path.name for path in folder.iterdir()] == ["2.0.0"]
 
 

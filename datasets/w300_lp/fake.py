@@ -11,7 +11,7 @@ import scipy.io
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import augment, crop, mat_labels
-from tf_nonlinear3dmm.data.builders.synthetic_faces import generator
+from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
 from tf_nonlinear3dmm.data.builders.w300_lp.w300_lp_dataset_builder import SUBSETS
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera
@@ -75,11 +75,12 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
         random = np.random.default_rng([seed, number])
         record = parameters(projection, random)
         points = points_3d[:, :2] + 1
-        seen = points[AFLW_POINTS]
+        aflw_points = points[AFLW_POINTS]
         hidden = (
-            np.sign(seen[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1]) < -0.7
+            np.sign(aflw_points[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1])
+            < -0.7
         )
-        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, seen).T.astype(float)
+        record["pt2d"] = np.where(hidden[:, np.newaxis], -1, aflw_points).T.astype(float)
         record["pt3d_68"] = (points_3d.T + [[1], [1], [0]]).astype(np.float32)
         name = f"image{2 * number + 2:05d}"
         _write_image(root / f"{name}.jpg", image)
@@ -108,9 +109,9 @@ def parameters(projection, random, units=100, shape_para=None, exp_para=None):
 def _faces(split, count, image_size, seed):
     """Images `[SIDE, SIDE, 3]`, landmarks `[68, 3]` (x, y, depth) and projections `[2, 4]`."""
     uv_size = (24, 28) if image_size < 112 else (96, 112)
-    studio = generator.make_studio(image_size, uv_size, seed)
+    context = contexts.open_context(image_size, uv_size, seed)
     ids = FaceModel.load("makehuman").landmarks
-    for face in generator.records(studio, split, count):
+    for face in generator.records(context, split, count):
         image = tf.io.decode_jpeg(face["image"])
         whole = crop.whole(image.shape[1])
         batch = crop.Square(*(part[tf.newaxis] for part in whole))

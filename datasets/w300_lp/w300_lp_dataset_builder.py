@@ -5,9 +5,10 @@ import re
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from etils import epath
 
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, augment, mat_labels, photos, records
+from tf_nonlinear3dmm.data import archive, augment, mat_labels, photo_sets, photos
 
 SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
 IMAGE_NAME = re.compile(
@@ -21,16 +22,17 @@ LOG = logging.getLogger(__name__)
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Crops of 300W-LP with landmarks, pose and every fitted parameter."""
 
+    pkg_dir_path = epath.Path(__file__).parent
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
-    BUILDER_CONFIGS = records.configs()
+    BUILDER_CONFIGS = photo_sets.configs()
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Ask for 300W-LP at http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm and put
     300W_LP.zip, which is read in place, or the extracted folder 300W_LP into `manual_dir`.
     """
 
     def _info(self):
-        own = records.parameter_features()
+        own = photo_sets.parameter_features()
         own["pt2d"] = tfds.features.Tensor(
             shape=(2, 68),
             dtype=tf.float32,
@@ -38,10 +40,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "turned, so no label of a turned copy",
         )
         own["subset"] = tfds.features.ClassLabel(names=SUBSETS)
-        textured = records.Fitted(self.builder_config).exact
+        textured = photo_sets.Fitted(self.builder_config).exact
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(
-                records.features(self.builder_config, textured) | own
+                photo_sets.features(self.builder_config, textured) | own
             ),
             homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
             metadata=tfds.core.MetadataDict(skipped=[]),
@@ -52,21 +54,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         path = archive.find(folder, "300W_LP.zip", "300W-LP.zip", "300W_LP")
         LOG.info("Comparing %s with the published file", path)
         if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            LOG.warning("Not the published file, going on with it: %s", note)
+            LOG.warning("Not the published file, using it all the same: %s", note)
         tree = archive.Tree(path)
-        skipped = records.Skipped(self.builder_config.strict)
+        skipped = photo_sets.Skipped(self.builder_config.strict)
         for name, reason in tree.refused:
             skipped.add(f"{name}: {reason}")
-        found = find_records(tree, skipped)
-        if not found:
+        records = find_records(tree, skipped)
+        if not records:
             raise ValueError(f"{path}: no photo in folders {', '.join(SUBSETS)}")
-        copies = {source_image(record): record for record in found}
-        fitted = records.Fitted(self.builder_config)
-        held_out = records.held_out(
+        copies = {source_image(record): record for record in records}
+        fitted = photo_sets.Fitted(self.builder_config)
+        held_out = photo_sets.held_out(
             {*copies}, lambda image: make_example(tree, copies[image], fitted)
         )
         splits = {"train": [], "validation": []}
-        for record in found:
+        for record in records:
             held = source_image(record) in held_out
             splits["validation" if held else "train"].append(record)
         return {
@@ -75,10 +77,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             if inside
         }
 
-    def _generate_examples(self, split, tree, found, fitted, skipped):
+    def _generate_examples(self, split, tree, records, fitted, skipped):
         count = 0
-        for record, example in records.each(
-            found, lambda record: make_example(tree, record, fitted), skipped
+        for record, example in photo_sets.each(
+            records, lambda record: make_example(tree, record, fitted), skipped
         ):
             self.progress(split, count)
             count += 1
@@ -92,17 +94,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def find_records(tree, skipped):
     """Names `<prefix><SUBSET>/<NAME>` of the images in a tree; a name that comes twice is bad."""
-    found = {}
+    by_key = {}
     for name in tree.names:
         match = IMAGE_NAME.match(name)
         if not match or match[1].lower().endswith("landmarks/"):
             continue
         record = f"{subset_of(match[2])}/{match[3]}"
-        if filenames.key(record) in found:
+        if filenames.key(record) in by_key:
             skipped.add(f"{name}: the record {record} comes twice")
         else:
-            found[filenames.key(record)] = f"{match[1]}{record}"
-    return sorted(found.values())
+            by_key[filenames.key(record)] = f"{match[1]}{record}"
+    return sorted(by_key.values())
 
 
 def subset_of(folder):
@@ -120,13 +122,13 @@ def source_image(record):
 def make_example(tree, record, fitted):
     """The stored example of a record."""
     name = "/".join(record.split("/")[-2:])
-    image = records.read_photo(tree, record)
-    parameters = records.read_parameters(tree, record, {"pt2d": (2, 68)})
+    image = photo_sets.read_photo(tree, record)
+    parameters = photo_sets.read_parameters(tree, record, {"pt2d": (2, 68)})
     landmarks = read_landmarks(tree, record, image.shape[1])
     labels = fitted.labels(image, parameters, landmarks, record)
     own = {key.lower(): value for key, value in parameters.items()}
     own["subset"] = name.split("/")[0]
-    return records.example(name, source_image(record), **labels) | own
+    return photo_sets.example(name, source_image(record), **labels) | own
 
 
 def read_landmarks(tree, record, width):
@@ -138,7 +140,7 @@ def read_landmarks(tree, record, width):
     flipped = subset.endswith("_Flip")
     original = name.replace("_Flip", "") if flipped else name
     path = "/".join([*prefix, "landmarks", subset.removesuffix("_Flip"), f"{original}_pts.mat"])
-    points = records.read(tree, path, mat_labels.MAT_BYTES)
+    points = photo_sets.read(tree, path, mat_labels.MAT_BYTES)
     points = mat_labels.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
     if flipped:
         points = points[augment.LANDMARK_MIRROR] * [-1, 1] + [width - 1, 0]
@@ -147,4 +149,4 @@ def read_landmarks(tree, record, width):
 
 def configure(request, config):
     """The builder configuration for a `data.Request` of a run's `Config`."""
-    return records.configured(Builder.BUILDER_CONFIGS, request, config)
+    return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

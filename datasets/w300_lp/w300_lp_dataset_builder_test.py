@@ -7,6 +7,7 @@ from tf_nonlinear3dmm.data.builders.w300_lp import w300_lp_dataset_builder
 
 class Test(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = w300_lp_dataset_builder.Builder
+    EXAMPLE_DIR = w300_lp_dataset_builder.Builder.pkg_dir_path / "dummy_data"
     BUILDER_CONFIG_NAMES_TO_TEST = ["s32"]
     SPLITS = {"train": 2, "validation": 2}
 

@@ -8,22 +8,9 @@ by the subpopulation it fits best and by its code inside it.
 from typing import NamedTuple
 
 import numpy as np
+from sklearn import mixture
 
 from tf_nonlinear3dmm.networks import linear
-
-
-class Mixture(NamedTuple):
-    """A mixture of `C` Gaussians in `[D]` with one covariance.
-
-    Attributes:
-        weights: `[C]`, sum 1.
-        means: `[C, D]`.
-        covariance: `[D, D]`.
-    """
-
-    weights: np.ndarray
-    means: np.ndarray
-    covariance: np.ndarray
 
 
 class MixtureBasis(NamedTuple):
@@ -42,57 +29,18 @@ class MixtureBasis(NamedTuple):
     std: np.ndarray
 
 
-def fit_mixture(codes, components, iterations=200, seed=0):
-    """Expectation maximisation for a mixture with a shared covariance.
-
-    Args:
-        codes: `[N, D]`.
-        components: C.
-        iterations: at most; stops when the log-likelihood gains less than 1e-6 a sample.
-        seed: of the start, which picks samples far from each other.
-
-    Returns:
-        `Mixture`.
-    """
+def fit_mixture(codes, components, seed=0):
+    """The tied `GaussianMixture` of codes `[N, D]`: `components` means and one covariance."""
     codes = np.asarray(codes, np.float64)
-    rng = np.random.default_rng(seed)
-    floor = 1e-6 * codes.var(axis=0).mean() * np.eye(codes.shape[1])
-    covariance = np.cov(codes.T).reshape(floor.shape) + floor
-    mixture = Mixture(
-        np.full(components, 1 / components), _spread(codes, components, rng), covariance
-    )
-    before = -np.inf
-    for _ in range(iterations):
-        logs = log_joint(mixture, codes)
-        top = logs.max(axis=1, keepdims=True)
-        total = top + np.log(np.exp(logs - top).sum(axis=1, keepdims=True))
-        share = np.exp(logs - total)
-        counts = share.sum(axis=0) + 1e-9
-        means = share.T @ codes / counts[:, None]
-        within = codes.T @ codes - (means * counts[:, None]).T @ means
-        mixture = Mixture(counts / counts.sum(), means, within / len(codes) + floor)
-        if total.mean() - before < 1e-6:
-            break
-        before = total.mean()
-    return mixture
-
-
-def log_joint(mixture, codes):
-    """`[N, D]` codes -> `[N, C]`: log of weight times density, without the power of 2 pi."""
-    factor = np.linalg.cholesky(np.linalg.inv(mixture.covariance))
-    whitened = (codes[:, None] - mixture.means) @ factor
-    volume = np.sum(np.log(np.diag(factor)))
-    return np.log(mixture.weights) + volume - 0.5 * np.sum(whitened**2, axis=-1)
-
-
-def _spread(codes, count, rng):
-    """`count` samples, each drawn with odds of its squared distance to those before it."""
-    picked = codes[rng.integers(len(codes))][None]
-    for _ in range(count - 1):
-        square = ((codes[:, None] - picked) ** 2).sum(-1).min(axis=1)
-        pick = rng.choice(len(codes), p=square / square.sum())
-        picked = np.concatenate([picked, codes[pick][None]])
-    return picked
+    floor = 1e-6 * codes.var(axis=0).mean()
+    return mixture.GaussianMixture(
+        components,
+        covariance_type="tied",
+        tol=1e-5,
+        reg_covar=floor,
+        max_iter=1000,
+        random_state=seed,
+    ).fit(codes)
 
 
 def learn(basis, codes, components, count, seed=0):
@@ -111,14 +59,14 @@ def learn(basis, codes, components, count, seed=0):
     Returns:
         `MixtureBasis` of `count` modes.
     """
-    mixture = fit_mixture(codes * basis.std, components, seed=seed)
-    variance, axes = np.linalg.eigh(mixture.covariance)
+    fitted = fit_mixture(codes * basis.std, components, seed)
+    variance, axes = np.linalg.eigh(fitted.covariances_)
     order = np.argsort(-variance)[:count]
     flat = basis.modes.reshape(len(basis.modes), -1)
     shape, dtype = basis.mean.shape, basis.modes.dtype
     return MixtureBasis(
-        mixture.weights.astype(dtype),
-        (mixture.means @ flat).reshape(-1, *shape).astype(dtype) + basis.mean,
+        fitted.weights_.astype(dtype),
+        (fitted.means_ @ flat).reshape(-1, *shape).astype(dtype) + basis.mean,
         (axes[:, order].T @ flat).reshape(-1, *shape).astype(dtype),
         np.sqrt(variance[order]).astype(dtype),
     )

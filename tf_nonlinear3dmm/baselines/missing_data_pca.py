@@ -16,7 +16,7 @@ def learn(samples, masks, count, iterations=30, seed=0):
 
     Args:
         samples: `[N, ...]`; what stands at a missing entry is never read.
-        masks: `[N, ...]`, or broadcastable to it: non-zero where an entry was seen.
+        masks: `[N, ...]`, or broadcastable to it: non-zero where an entry is visible.
         count: modes to learn.
         iterations: rounds of filling in and learning.
         seed: of the first directions.
@@ -27,10 +27,10 @@ def learn(samples, masks, count, iterations=30, seed=0):
     """
     samples = np.asarray(samples, np.float32)
     shape = samples.shape[1:]
-    seen = np.broadcast_to(np.asarray(masks) != 0, samples.shape).reshape(len(samples), -1)
+    visible = np.broadcast_to(np.asarray(masks) != 0, samples.shape).reshape(len(samples), -1)
     flat = samples.reshape(len(samples), -1)
-    mean = _seen_mean(flat, seen)
-    filled = np.where(seen, flat, mean)
+    mean = _visible_mean(flat, visible)
+    filled = np.where(visible, flat, mean)
     modes = np.random.default_rng(seed).standard_normal((count, flat.shape[1]))
     modes = _orthonormal(modes.astype(np.float32))
     for _ in range(iterations):
@@ -38,14 +38,14 @@ def learn(samples, masks, count, iterations=30, seed=0):
         centred = filled - mean
         modes = _orthonormal((centred @ modes.T).T @ centred)
         guess = (centred @ modes.T) @ modes + mean
-        np.copyto(filled, guess, where=~seen)
+        np.copyto(filled, guess, where=~visible)
     return _principal(filled, modes, shape)
 
 
-def _seen_mean(flat, seen):
+def _visible_mean(flat, visible):
     """`[D]` mean over the samples that show an entry; the overall mean where none does."""
-    counts = seen.sum(axis=0)
-    sums = np.where(seen, flat, 0).sum(axis=0)
+    counts = visible.sum(axis=0)
+    sums = np.where(visible, flat, 0).sum(axis=0)
     overall = sums.sum() / max(counts.sum(), 1)
     return np.where(counts > 0, sums / np.maximum(counts, 1), overall).astype(np.float32)
 
@@ -57,9 +57,5 @@ def _orthonormal(rows):
 def _principal(filled, modes, shape):
     """Turns the directions `modes` `[K, D]` to the principal axes of the samples in their span."""
     mean = filled.mean(axis=0)
-    codes = (filled - mean) @ modes.T
-    variance, axes = np.linalg.eigh(np.cov(codes.T, dtype=np.float64).reshape(len(modes), -1))
-    order = np.argsort(-variance)
-    std = np.sqrt(np.maximum(variance[order], 0)).astype(np.float32)
-    turned = axes[:, order].T.astype(np.float32) @ modes
-    return linear.Basis(mean.reshape(shape), turned.reshape(-1, *shape), std)
+    inside = linear.pca((filled - mean) @ modes.T, len(modes))
+    return linear.Basis(mean.reshape(shape), (inside.modes @ modes).reshape(-1, *shape), inside.std)

@@ -74,9 +74,9 @@ def train(images, landmarks, settings=None, report=None):
     points = _starts(mean, len(goal), settings)
     weights = []
     for stage, patch in enumerate(settings.patches):
-        seen = [*_batches(images, points, patch, settings)]  # both halves of a stage need it
-        weights.append(_regress(seen, points, goal, settings))
-        points = _descend(seen, points, weights[-1])
+        features = [*_batches(images, points, patch, settings)]  # both halves of a stage need it
+        weights.append(_regress(features, points, goal, settings))
+        points = _descend(features, points, weights[-1])
         if report:
             report(stage, float(np.linalg.norm(points - goal[:, None], axis=-1).mean()))
     return Model(mean, np.stack(weights), settings)
@@ -140,10 +140,10 @@ def _features(pixels, points, patch, settings):
     return tf.pad(described, [[0, 0], [0, 1]], constant_values=1.0)
 
 
-def _regress(seen, points, goal, settings):
+def _regress(batches, points, goal, settings):
     """`[F + 1, 2 K]` of least squared distance to the goal, with a ridge on all but the last."""
     normal = right = 0.0
-    for rows, features in seen:
+    for rows, features in batches:
         motion = (goal[rows, None] - points[rows]).reshape(len(features), -1)
         normal = normal + features.T @ features
         right = right + features.T @ motion
@@ -153,7 +153,7 @@ def _regress(seen, points, goal, settings):
     return scipy.linalg.cho_solve(factor, np.asarray(right, np.float64)).astype(np.float32)
 
 
-def _descend(seen, points, weights):
+def _descend(batches, points, weights):
     """The points after one stage."""
-    parts = [(features @ weights).reshape(points[rows].shape) for rows, features in seen]
+    parts = [(features @ weights).reshape(points[rows].shape) for rows, features in batches]
     return points + np.concatenate(parts)

@@ -43,15 +43,15 @@ def write(path, arrays, state, compress=False):
 
 
 @contextlib.contextmanager
-def writing(path):
-    """Turns the errors of the system and of TensorFlow into a `SaveError` that names `path`."""
+def writing(path, kind=SaveError):
+    """Turns the errors of the system and of TensorFlow into one of a `kind` that names `path`."""
     try:
         yield
     except OSError as error:
-        raise SaveError(f"cannot write {path}: {error.strerror or error}") from error
+        raise kind(f"cannot write {path}: {error.strerror or error}") from error
     except tf.errors.OpError as error:
         reason = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", error.message).split(";")[-1].strip()
-        raise SaveError(f"cannot write {path}: {reason}") from error
+        raise kind(f"cannot write {path}: {reason}") from error
 
 
 def read(path):

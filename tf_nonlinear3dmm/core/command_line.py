@@ -1,66 +1,48 @@
-"""Flags of the scripts: every field of a `Config` can be set, a wrong name gets the nearest one.
-
-parser = command_line.parser("Trains a model.")
-options = parser.parse_args(["--preset", "tiny", "--model.width", "8"])
-config = command_line.config(parser, options)
-"""
+"""The manners of a command: quiet imports, and one line with the nearest name for what is wrong."""
 
 import argparse
+import collections.abc
 import contextlib
-import dataclasses
 import difflib
 import importlib
-import json
 import logging
 import math
 import os
-import pathlib
 import re
+import shlex
 import sys
-import typing
+from typing import Any, NoReturn
 
 from tf_nonlinear3dmm import configs
-
-SHORT = {  # flag -> field
-    "--data": "data.sources",
-    "--mix": "data.mix",
-    "--labels": "data.labels",
-    "--strict": "data.strict",
-}
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
+    def __init__(self, description: str | None = None, **options: Any):
+        layout = argparse.RawDescriptionHelpFormatter
+        super().__init__(description=description, formatter_class=layout, **options)
+
     def parse_known_args(self, args=None, namespace=None):
         """As argparse; and expands ~, which a shell does not in --out=~/faces."""
-        flags, rest = super().parse_known_args(args, namespace)
-        for name, value in vars(flags).items():
-            if isinstance(value, list):
-                setattr(flags, name, [_at_home(part) for part in value])
-            else:
-                setattr(flags, name, _at_home(value))
-        return flags, rest
+        words = sys.argv[1:] if args is None else args
+        home = os.path.expanduser("~")
+        words = [re.sub(r"^(-[^=]*=)?~(?=/|$)", lambda m: (m[1] or "") + home, w) for w in words]
+        return super().parse_known_args(words, namespace)
 
-    def error(self, message):
-        unknown = re.match(r"unrecognized arguments: (-\S*)", message)
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (-[^\s=]*)", message)
         if unknown:
-            word = unknown[1].split("=")[0]
             flags = [flag for action in self._actions for flag in action.option_strings]
-            near = _nearest(word, flags)
-            message = f"there is no flag {word}" + (f"; did you mean {near}?" if near else "")
+            near = _nearest(unknown[1], flags)
+            message = f"there is no flag {unknown[1]}" + (f"; did you mean {near}?" if near else "")
         print(f"{self.prog}: {message}", file=sys.stderr)
         raise SystemExit(2)
 
 
-def _at_home(value):
-    """A text or path with ~ expanded; anything else as it is."""
-    if isinstance(value, str | pathlib.Path):
-        return type(value)(os.path.expanduser(value))
-    return value
-
-
-def number(kind, low, high=math.inf):
+def number(
+    kind: type, low: float, high: float = math.inf
+) -> collections.abc.Callable[[str], float]:
     """A type of flags: `kind`, int or float, from `low` to `high`; NaN and infinity are refused."""
 
     def parse(text):
@@ -76,65 +58,13 @@ def number(kind, low, high=math.inf):
     return parse
 
 
-def parser(description):
-    """A `Parser` with --preset, --config, the short flags and one flag for each field."""
-    made = Parser(
-        description=description,
-        epilog="Values in brackets are those of the preset `small`.",
-        usage="%(prog)s [--preset NAME | --config FILE] [--FIELD VALUE ...] [other flags]",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    presets = ", ".join(configs.PRESETS)
-    made.add_argument("--preset", metavar="NAME", help=f"{presets} (default small)")
-    made.add_argument("--config", metavar="FILE", help="a run's config.json instead of a preset")
-    hints = _hints()
-    for flag, name in SHORT.items():
-        _add(made, flag, name, hints[name], f"the same as --{name}")
-    default = configs.to_dict(configs.preset("small"))
-    for title, kind, fields in _groups(configs.Config):
-        group = made.add_argument_group(title, _summary(kind))
-        for name, hint, text in fields:
-            text = f"{text} [{_show(_look_up(default, name))}]".lstrip()
-            _add(group, f"--{name}", name, hint, text)
-    return made
-
-
-def config(parser, options):
-    """The `Config` that parsed `options` describe; a wrong one ends the program with code 2."""
-    try:
-        if options.config and options.preset:
-            raise ValueError("give --preset or --config, not both")
-        if options.config:
-            base = configs.from_dict(json.loads(pathlib.Path(options.config).read_text()))
-        else:
-            base = configs.preset(options.preset or "small")
-        values = configs.to_dict(base)
-        hints = _hints()
-        for name, text in vars(options).items():
-            if name in hints:
-                parent, _, last = name.rpartition(".")
-                _look_up(values, parent)[last] = _parse(name, hints[name], text)
-        return configs.from_dict(values)
-    except FileNotFoundError:
-        parser.error(f"there is no file {options.config}")
-    except (ValueError, TypeError) as error:  # JSONDecodeError is a ValueError
-        parser.error(str(error))
-
-
-def words(config):
-    """The flags that `config` reads as this `Config`: its preset, and what differs from that."""
-    made, own = (configs.to_dict(c) for c in (configs.preset(config.preset), config))
-    found = [] if config.preset == configs.Config().preset else ["--preset", config.preset]
-    for _, _, fields in _groups(configs.Config):
-        for name, _, _ in fields:
-            if _look_up(own, name) != _look_up(made, name):
-                found += [f"--{name}", _show(_look_up(own, name))]
-    return found
+def again(task: str) -> str:
+    """The command that runs this task once more with the same flags."""
+    return shlex.join(["python", "-m", "tf_nonlinear3dmm", task, *sys.argv[1:]])
 
 
 @contextlib.contextmanager
-def quiet_imports():
+def quiet_imports() -> collections.abc.Iterator[None]:
     """Hides what TensorFlow's libraries print while they load, so that an error is one line.
 
     They write to file descriptor 2 before any setting of theirs is read. Exceptions pass. Warnings
@@ -157,7 +87,7 @@ def quiet_imports():
         logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def call(module, name, *arguments):
+def call(module: str, name: str, *arguments: Any) -> Any:
     """What a function of a module returns, which a new process imports quietly first."""
     if module not in sys.modules:
         with quiet_imports():
@@ -166,7 +96,7 @@ def call(module, name, *arguments):
 
 
 @contextlib.contextmanager
-def one_line(parser):
+def one_line(parser: argparse.ArgumentParser) -> collections.abc.Iterator[None]:
     """Ends the program with one line and code 2 where what was asked for cannot be done.
 
     Those are errors of values, of files (TensorFlow's are of no common kind), of packages that are
@@ -189,74 +119,6 @@ _OF_FILES = (  # in `tf.errors`, which is not imported for a flag
     "PermissionDeniedError",
     "ResourceExhaustedError",
 )
-_NONE = argparse.SUPPRESS
-
-
-def _add(group, flag, name, hint, text):
-    """Adds a flag of a field; one that is true or false needs no value to be true."""
-    alone = {"nargs": "?", "const": "true"} if hint is bool else {}
-    group.add_argument(flag, dest=name, metavar=_metavar(hint), help=text, default=_NONE, **alone)
-
-
-def _hints():
-    """Dotted name of a field -> its type."""
-    return {name: hint for _, _, fields in _groups(configs.Config) for name, hint, _ in fields}
-
-
-def _groups(kind, prefix=""):
-    """[(title, dataclass, [(dotted name, type, help)])] of a dataclass and those inside it."""
-    hints, texts = typing.get_type_hints(kind), _documentation(kind)
-    own, groups = [], []
-    for field in dataclasses.fields(kind):
-        name, hint = prefix + field.name, hints[field.name]
-        if dataclasses.is_dataclass(hint):
-            groups += _groups(hint, f"{name}.")
-        elif name != "preset":
-            own.append((name, hint, texts.get(field.name, "")))
-    return ([(prefix.rstrip("."), kind, own)] if own else []) + groups
-
-
-def _documentation(kind):
-    """Field -> its text under `Attributes:` in the docstring."""
-    _, _, attributes = (kind.__doc__ or "").partition("Attributes:\n")
-    texts = {}
-    for block in re.split(r"\n(?=        \S)", attributes.rstrip()):
-        names, _, text = block.strip().partition(":")
-        for name in names.split(","):
-            texts[name.strip()] = " ".join(text.split()).replace("%", "%%")
-    return texts
-
-
-def _summary(kind):
-    return (kind.__doc__ or "").strip().split("\n")[0]
-
-
-def _metavar(hint):
-    return {int: "N", float: "X", bool: "true|false", str: "TEXT"}.get(hint, "H,W")
-
-
-def _parse(name, hint, text):
-    try:
-        if hint is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        if hint in (int, float, str):
-            return hint(text)
-        return tuple(int(part) for part in re.split("[,x]", text))
-    except (ValueError, KeyError):
-        raise ValueError(f"--{name} must be {_metavar(hint)}, got {text!r}") from None
-
-
-def _look_up(values, name):
-    """The value of a dotted name in nested dicts; all of them for an empty name."""
-    for part in name.split(".") if name else []:
-        values = values[part]
-    return values
-
-
-def _show(value):
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _nearest(word, flags):

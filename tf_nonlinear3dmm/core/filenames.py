@@ -41,8 +41,8 @@ def walk(folder):
 
 def glob(folder, pattern):
     """Sorted paths of the files in a folder whose names match, in any case, without junk."""
-    found = pathlib.Path(folder).iterdir()
-    return sorted(p for p in found if fnmatch.fnmatch(key(p.name), pattern) and not is_junk(p.name))
+    paths = pathlib.Path(folder).iterdir()
+    return sorted(p for p in paths if fnmatch.fnmatch(key(p.name), pattern) and not is_junk(p.name))
 
 
 def check_writable(folder):

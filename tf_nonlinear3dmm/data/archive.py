@@ -51,9 +51,9 @@ class Tree:
         """The name in `names` of `stem` with the first of the endings that is there, or None."""
         for ending in endings:
             name = stem + ending
-            found = self._alike.get(name, self._alike.get(filenames.key(name)))
-            if found is not None:
-                return found
+            entry = self._alike.get(name, self._alike.get(filenames.key(name)))
+            if entry is not None:
+                return entry
         return None
 
     def read(self, name, limit=IMAGE_BYTES):
@@ -113,8 +113,8 @@ def find(folder, *names):
 
 def find_file(name, *folders):
     """The file of this name, in any case, in the first of `folders` that has one, or None."""
-    found = (find(folder, name) for folder in folders if pathlib.Path(folder).is_dir())
-    return next((path for path in found if path.is_file()), None)
+    paths = (find(folder, name) for folder in folders if pathlib.Path(folder).is_dir())
+    return next((path for path in paths if path.is_file()), None)
 
 
 def differs(path, size, sha256):

@@ -3,7 +3,7 @@
 A stored image is `R` pixels wide and holds a margin around its central `S` pixels, the evaluation
 crop. A training crop is a turned square, which may leave the stored image: points move by
 p' = k T (p - centre) + (S - 1) / 2, where T turns by `angle`. Every function is TensorFlow and
-batched, takes random numbers from `draws.Draws`, and moves those entries that a batch has.
+batched, takes random numbers from a `RandomStream`, and moves those entries that a batch has.
 """
 
 import math
@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
-from tf_nonlinear3dmm.rendering import camera
 
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.
@@ -31,7 +30,7 @@ PICTURES = ("image", "face_mask", "texture", "texture_mask", "albedo")
 compiled = tf.function(jit_compile=True)
 
 
-class Window(NamedTuple):
+class CropWindow(NamedTuple):
     """Where each example is cut out of its stored image, `[B]` each.
 
     Attributes:
@@ -51,7 +50,7 @@ class Window(NamedTuple):
     fill: tf.Tensor
 
 
-def jittered(landmarks, known, stored, size, data, draws):
+def jittered(landmarks, known, stored, size, data, random):
     """Random crops around faces that are turned.
 
     A turned face has another box of landmarks, and the evaluation crop of a photograph lies around
@@ -62,25 +61,25 @@ def jittered(landmarks, known, stored, size, data, draws):
         known: `[B]` bool; without landmarks the crop turns about the stored image's centre.
         stored, size: R and S.
         data: `DataConfig`: its rotation, jitter and mirror.
-        draws: `Draws`.
+        random: `RandomStream`.
 
     Returns:
-        `Window`.
+        `CropWindow`.
     """
-    angle = draws.normal() * (data.rotation_deg * math.pi / 180)
-    anywhere = draws.uniform(-math.pi, math.pi)
-    angle = tf.where(draws.chosen(data.any_rotation), anywhere, angle)
+    angle = random.normal() * (data.rotation_deg * math.pi / 180)
+    anywhere = random.uniform(-math.pi, math.pi)
+    angle = tf.where(random.chosen(data.any_rotation), anywhere, angle)
     growth, moved = tf.ones_like(angle), tf.zeros_like(angle)[:, tf.newaxis]
     if landmarks is not None:
         growth, moved = _turned_box(landmarks - (stored - 1) / 2, angle)
         growth, moved = tf.where(known, growth, 1.0), tf.where(known[:, tf.newaxis], moved, 0.0)
-    shift = draws.uniform(-data.jitter_shift, data.jitter_shift, [2])
-    side = size * growth * (1.0 + draws.uniform(-data.jitter_scale, data.jitter_scale))
+    shift = random.uniform(-data.jitter_shift, data.jitter_shift, [2])
+    side = size * growth * (1.0 + random.uniform(-data.jitter_scale, data.jitter_scale))
     centre = (stored - 1) / 2 + moved + side[:, tf.newaxis] * shift
-    flip = draws.chosen(0.5 if data.mirror else 0.0)
+    flip = random.chosen(0.5 if data.mirror else 0.0)
     # Any one fill would tell the angle by its outline, which photographs do not have.
-    fill = tf.cast(draws.uniform(0.0, 3.0), tf.int32)
-    return Window(centre[:, 0], centre[:, 1], size / side, angle, flip, fill)
+    fill = tf.cast(random.uniform(0.0, 3.0), tf.int32)
+    return CropWindow(centre[:, 0], centre[:, 1], size / side, angle, flip, fill)
 
 
 def _turned_box(points, angle):
@@ -107,34 +106,13 @@ def _turn(angle):
     return tf.stack([tf.stack([c, s], -1), tf.stack([-s, c], -1)], axis=1)
 
 
-def cut_centre(batch, size):
-    """The evaluation crop, exactly the central `size` pixels; otherwise as `cut`.
-
-    Every entry whose name ends with image, face_mask, landmarks or projection is moved.
-    """
-    offset = (batch["image"].shape[1] - size) // 2
-    inside = slice(offset, offset + size)
-    moves = {
-        "image": lambda image: tf.cast(image[:, inside, inside], tf.float32) / 255.0,
-        "face_mask": lambda mask: tf.cast(mask[:, inside, inside], tf.float32) / 255.0,
-        "landmarks": lambda points: camera.crop_points(points, offset, offset, 1.0),
-        "projection": lambda projection: camera.crop(projection, offset, offset, 1.0),
-    }
-    moved = dict(batch)
-    for name, value in batch.items():
-        for kind, move in moves.items():
-            if name in (kind, f"teacher_{kind}"):
-                moved[name] = move(value)
-    return moved
-
-
 def cut(batch, window, size):
     """Cuts image and face mask, and moves landmarks and projection with them.
 
     Args:
         batch: dict with image `[B, R, R, 3]` and face_mask `[B, R, R, 1]` uint8, landmarks
             `[B, K, 2]` and projection `[B, 2, 4]` in stored pixels, and anything else.
-        window: `Window`; its `flip` is not applied here.
+        window: `CropWindow`; its `flip` is not applied here.
         size: S.
 
     Returns:

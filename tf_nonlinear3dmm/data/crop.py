@@ -87,6 +87,38 @@ def stored_size(image_size):
     return int(image_size * STORED)
 
 
+def margin(image_size):
+    """Pixels between the edges of a stored image and of its evaluation crop."""
+    return (stored_size(image_size) - image_size) // 2
+
+
+def evaluation(batch, size):
+    """The evaluation crop of stored examples: exactly their central `size` pixels.
+
+    Args:
+        batch: dict of arrays or tensors: image and face_mask `[B, R, R, C]`, names that begin with
+            `landmarks` `[B, K, 2]` and projection `[B, 2, 4]` in stored pixels, all of these also
+            after `teacher_`; and anything else, which stays.
+        size: S.
+
+    Returns:
+        The dict with images of `[B, S, S, C]`, and points and projections in pixels of the crop.
+    """
+    offset, stored = margin(size), stored_size(size)
+    inside = slice(offset, offset + size)
+    cut = dict(batch)
+    for name, value in batch.items():
+        kind = name.removeprefix("teacher_")
+        if kind in ("image", "face_mask"):
+            shapes.check(**{name: (value, f"B {stored} {stored} C")})
+            cut[name] = value[:, inside, inside]
+        elif kind.startswith("landmarks"):
+            cut[name] = camera.crop_points(value, offset, offset, 1.0)
+        elif kind == "projection":
+            cut[name] = camera.crop(value, offset, offset, 1.0)
+    return cut
+
+
 def points(points, square, size):
     """Points `[B, N, 2]` or `[B, N, 3]` in the crops `[B]` resampled to `size` pixels."""
     return camera.crop_points(points, square.x0, square.y0, size / square.side)

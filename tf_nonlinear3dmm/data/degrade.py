@@ -1,6 +1,6 @@
 """What happens to a picture before and in the camera, as random changes of crops.
 
-Pictures are `[B, S, S, 3]` in [0, 1]; sizes are fractions of S. `draws` is a `Draws`.
+Pictures are `[B, S, S, 3]` in [0, 1]; sizes are fractions of S. `random` is a `RandomStream`.
 """
 
 import math
@@ -55,29 +55,29 @@ class Colour(NamedTuple):
     grey: tf.Tensor
 
 
-def random_patch(share, draws):
+def random_patch(share, random):
     """A `Patch` that is shown in this share of the pictures."""
     return Patch(
-        shown=draws.chosen(share),
-        centre=draws.uniform(0.1, 0.9, [2]),
-        half=draws.uniform(*PATCH, [2]),
-        angle=draws.uniform(0.0, math.pi),
-        ellipse=draws.chosen(0.5),
-        own=draws.chosen(0.4),
-        colour=draws.uniform(columns=[3]),
-        roughness=tf.nn.relu(draws.uniform(-0.3, 0.3)),
+        shown=random.chosen(share),
+        centre=random.uniform(0.1, 0.9, [2]),
+        half=random.uniform(*PATCH, [2]),
+        angle=random.uniform(0.0, math.pi),
+        ellipse=random.chosen(0.5),
+        own=random.chosen(0.4),
+        colour=random.uniform(columns=[3]),
+        roughness=tf.nn.relu(random.uniform(-0.3, 0.3)),
     )
 
 
-def random_colour(strength, draws):
+def random_colour(strength, random):
     """A `Colour`; at strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between
     1/1.25 and 1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey."""
     return Colour(
-        gamma=GAMMA ** draws.uniform(-strength, strength),
-        gain=GAIN ** draws.uniform(-strength, strength, [3]),
-        contrast=1.0 + CONTRAST * draws.uniform(-strength, strength),
-        brightness=BRIGHTNESS * draws.uniform(-strength, strength),
-        grey=draws.chosen(GREY * strength),
+        gamma=GAMMA ** random.uniform(-strength, strength),
+        gain=GAIN ** random.uniform(-strength, strength, [3]),
+        contrast=1.0 + CONTRAST * random.uniform(-strength, strength),
+        brightness=BRIGHTNESS * random.uniform(-strength, strength),
+        grey=random.chosen(GREY * strength),
     )
 
 
@@ -140,26 +140,26 @@ def _recolour(pictures, colour):
     return {name: develop(picture) for name, picture in pictures.items()}
 
 
-def camera(image, data, grain, draws):
+def camera(image, data, grain, random):
     """Blur, noise and low resolution, in the order in which a photograph gets them.
 
     Each changes only the pictures that it chooses. `data` is a `DataConfig`, `grain` as in `noise`.
     """
-    blurred, moved = (draws.chosen(data.blur / 2) for _ in range(2))
-    noisy, coarse = draws.chosen(data.noise), draws.chosen(data.low_resolution)
+    blurred, moved = (random.chosen(data.blur / 2) for _ in range(2))
+    noisy, coarse = random.chosen(data.noise), random.chosen(data.low_resolution)
     size = image.shape[1]
     if data.blur:
-        deviation = size * draws.uniform(*BLUR)
+        deviation = size * random.uniform(*BLUR)
         image = _some(image, blurred, blur, deviation)
-        length, angle = size * draws.uniform(*MOTION), draws.uniform(0.0, math.pi)
+        length, angle = size * random.uniform(*MOTION), random.uniform(0.0, math.pi)
         image = _some(image, moved, motion, length, angle)
     if data.noise:
-        amount = draws.uniform(*NOISE)
-        place = tf.cast(draws.uniform(0.0, SPARE, [2]), tf.int32)
+        amount = random.uniform(*NOISE)
+        place = tf.cast(random.uniform(0.0, SPARE, [2]), tf.int32)
         image = _some(image, noisy, lambda *some: noise(*some, grain), amount, place)
     if data.low_resolution:
         low, high = (math.log(width * size) for width in WIDTH)
-        image = _some(image, coarse, low_resolution, tf.exp(draws.uniform(low, high)))
+        image = _some(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
     return image
 
 

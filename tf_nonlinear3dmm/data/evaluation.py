@@ -3,8 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.data import augment, batches, crop
-from tf_nonlinear3dmm.rendering import camera
+from tf_nonlinear3dmm.data import batches, crop
 
 OFF = "_off"  # ends the names of what is cut by a square that is off
 
@@ -38,10 +37,7 @@ def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, s
         batch = {name: tf.convert_to_tensor(split[name][here]) for name in names}
         if "face_mask" not in batch:
             batch["face_mask"] = tf.zeros([len(here), stored, stored, 1], tf.uint8)
-        cut = batches.as_floats(augment.cut_centre(batch, image_size))
-        for name in {*names} & {"landmarks_reannotated"}:
-            offset = (stored - image_size) // 2
-            cut[name] = camera.crop_points(batch[name], offset, offset, 1.0)
+        cut = batches.as_floats(crop.evaluation(batch, image_size))
         if off:
             cut |= _cut_off(batch, off_squares(here, stored, image_size, off, seed), image_size)
         yield cut

@@ -21,16 +21,16 @@ def fingerprint(path, face_model):
         path: the user's folder or zip, or None for generated data.
         face_model: name or path of the face model.
     """
-    given = {"files": path, "face model": os.path.expanduser(face_model)}
-    return {name: _digest(pathlib.Path(p)) for name, p in given.items() if p and os.path.exists(p)}
+    paths = {"files": path, "face model": os.path.expanduser(face_model)}
+    return {name: _digest(pathlib.Path(p)) for name, p in paths.items() if p and os.path.exists(p)}
 
 
-def keep(folder, found):
+def keep(folder, digests):
     """Writes the fingerprint beside the data set in `folder`."""
-    (pathlib.Path(folder) / FILE).write_text(json.dumps(found, indent=1) + "\n")
+    (pathlib.Path(folder) / FILE).write_text(json.dumps(digests, indent=1) + "\n")
 
 
-def changes(folder, found):
+def changes(folder, digests):
     """Names of what differs from the fingerprint of the data set in `folder`.
 
     Files that were removed since then, or data from before there were fingerprints, do not count.
@@ -39,7 +39,7 @@ def changes(folder, found):
         kept = json.loads((pathlib.Path(folder) / FILE).read_text())
     except (OSError, ValueError):
         return []
-    return [name for name in found if kept.get(name, found[name]) != found[name]]
+    return [name for name in digests if kept.get(name, digests[name]) != digests[name]]
 
 
 def _digest(path):

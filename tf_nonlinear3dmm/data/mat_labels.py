@@ -64,14 +64,14 @@ def read_mat(contents, name, sizes):
     if not contents:
         raise ValueError(f"{name}: the file is empty")
     try:
-        arrays = scipy.io.loadmat(io.BytesIO(contents), variable_names=list(sizes))
+        entries = scipy.io.loadmat(io.BytesIO(contents), variable_names=list(sizes))
     except Exception as error:  # SciPy raises many kinds on damaged files
         raise ValueError(f"{name}: not a sound MATLAB 5 file: {error}") from None
-    found = {}
+    arrays = {}
     for key, wanted in sizes.items():
-        if key not in arrays:
+        if key not in entries:
             raise ValueError(f"{name}: key `{key}` is missing")
-        array = np.asarray(arrays[key])
+        array = np.asarray(entries[key])
         if array.dtype.kind not in "fiub":
             raise ValueError(f"{name}: key `{key}` must hold numbers, got {array.dtype}")
         if isinstance(wanted, int):
@@ -84,8 +84,8 @@ def read_mat(contents, name, sizes):
             w not in (None, n) for w, n in zip(wanted, array.shape, strict=True)
         ):
             raise ValueError(f"{name}: key `{key}` must have shape {wanted}, got {array.shape}")
-        found[key] = array.astype(np.float32)
-    return found
+        arrays[key] = array.astype(np.float32)
+    return arrays
 
 
 def read_parameters(contents, name, sizes=None):

@@ -14,11 +14,10 @@ import shutil
 import time
 from typing import NamedTuple
 
-import filelock
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import arrays, batches, freshness
+from tf_nonlinear3dmm.core import filenames, locks
+from tf_nonlinear3dmm.data import batches, camera_statistics, freshness, schema, splits
 
 BUILDERS = "tf_nonlinear3dmm.data.builders"
 
@@ -65,19 +64,24 @@ def prepare(config, say=print):
 
 
 def open_split(request, config, split):
-    """The `arrays.Split` of a source, prepared first where it is not."""
-    return arrays.Split(builder(request, config), split, config.data.strict)
+    """The `splits.Split` of a source, prepared first where it is not."""
+    return splits.Split(builder(request, config), split, config.data.strict)
+
+
+def open_first(config, split):
+    """The `splits.Split` of a run's first source, which it is validated and tested on."""
+    return open_split(requests(config)[0][0], config, split)
 
 
 def open_training(config, face):
     """`Batches` of the training split of every source, and the projections' mean and deviation."""
     wanted, weights = requests(config)
-    layout = batches.layout(config.model, face)
+    layout = schema.training(config.model, face)
     sources = [
-        batches.Source(open_split(request, config, "train"), layout, config.data.labels, face)
+        splits.Source(open_split(request, config, "train"), layout, config.data.labels, face)
         for request in wanted
     ]
-    statistics = batches.projection_statistics(
+    statistics = camera_statistics.of_projections(
         sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
     )
     return batches.Batches(sources, weights, config, face), statistics
@@ -86,40 +90,40 @@ def open_training(config, face):
 def builder(request, config, say=print):
     """The prepared tfds builder of a source; `say` as in `prepare`."""
     folder = pathlib.Path(config.data.folder)
-    made = _builder_from_code(request, config, folder)
-    if made is None:
+    code_builder = _builder_from_code(request, config, folder)
+    if code_builder is None:
         versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
         if not versions:
             raise ValueError(_unknown(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
-    source, place = _source(request, made, folder), pathlib.Path(made.data_path)
-    found = freshness.fingerprint(source, config.model.face_model)
-    if place.exists() and not freshness.changes(place, found):
-        return made
+    source, place = _source(request, code_builder, folder), pathlib.Path(code_builder.data_path)
+    digests = freshness.fingerprint(source, config.model.face_model)
+    if place.exists() and not freshness.changes(place, digests):
+        return code_builder
     if not place.exists():
-        _check_files(request, made, folder / "downloads" / "manual")
-    with _alone(folder):  # of the processes that want it, one makes it
-        if place.exists() and not (differs := freshness.changes(place, found)):
+        _check_files(request, code_builder, folder / "downloads" / "manual")
+    with locks.alone(folder):  # of the processes that want it, one makes it
+        if place.exists() and not (differs := freshness.changes(place, digests)):
             return _builder_from_code(request, config, folder)  # which reads what is there now
         if place.exists():
             say(f"{place}: {' and '.join(differs)} changed since it was made; making it again")
             shutil.rmtree(place)
-            made = _builder_from_code(request, config, folder)
+            code_builder = _builder_from_code(request, config, folder)
         _sweep(place)
         tfds.disable_progress_bar()
-        made.progress = _Counter(made, say)
-        made.download_and_prepare(
+        code_builder.progress = _Counter(code_builder, say)
+        code_builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
                 manual_dir=request.path, try_download_gcs=False
             )
         )
-        freshness.keep(place, found)
-    return made
+        freshness.keep(place, digests)
+    return code_builder
 
 
-def _source(request, made, folder):
+def _source(request, code_builder, folder):
     """The user's folder or zip that a builder reads, or None."""
-    if not made.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    if not code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
         return None
     return request.path or folder / "downloads" / "manual"
 
@@ -127,15 +131,15 @@ def _source(request, made, folder):
 def is_prepared(request, config):
     """Whether the data set of a source is there, so that `builder` need not make it."""
     folder = pathlib.Path(config.data.folder)
-    made = _builder_from_code(request, config, folder)
-    if made is None:
+    code_builder = _builder_from_code(request, config, folder)
+    if code_builder is None:
         return any((folder / request.name / request.config).glob("*/dataset_info.json"))
-    return pathlib.Path(made.data_path).exists()
+    return pathlib.Path(code_builder.data_path).exists()
 
 
-def _check_files(request, made, place):
+def _check_files(request, code_builder, place):
     """Refuses a data set of the user's own files that are not where they are named or wanted."""
-    wanted = made.MANUAL_DOWNLOAD_INSTRUCTIONS
+    wanted = code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if wanted and request.path and not pathlib.Path(request.path).exists():
         raise ValueError(f"{request.path}: no such folder or zip file")
     if wanted and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
@@ -143,12 +147,6 @@ def _check_files(request, made, place):
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
             + " ".join(wanted.split())
         )
-
-
-def _alone(folder):
-    """A lock that one process holds while others wait; the system drops that of a killed one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return filelock.FileLock(folder / ".lock")
 
 
 def _sweep(place):

@@ -9,7 +9,7 @@ import PIL.Image
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop, photos
-from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer, upsampling, visualize
+from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, upsampling, visualize
 
 PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
 SURFACES = ("lit", "albedo", "clay")
@@ -35,9 +35,9 @@ class Slider(NamedTuple):
 
 LIGHT_SLIDERS = (
     Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
-    Slider("light_strength", "lamp", 0.0, 3.0, 0.0),
-    Slider("light_azimuth", "lamp side", -90.0, 90.0, 45.0, "°"),
-    Slider("light_elevation", "lamp height", -60.0, 90.0, 20.0, "°"),
+    Slider("light_strength", "directional light", 0.0, 3.0, 0.0),
+    Slider("light_azimuth", "azimuth", -90.0, 90.0, 45.0, "°"),
+    Slider("light_elevation", "elevation", -60.0, 90.0, 20.0, "°"),
 )
 
 
@@ -62,8 +62,8 @@ class Explorer:
     def __init__(self, model, directions=(), samples=None):
         self.model, self.directions = model, list(directions)
         self.samples = dict(samples or {})
-        self.tensors = upsampling.tensors(model)
-        self.uv_size = tuple(self.tensors.texel_triangle.shape)
+        self.uv_layout = upsampling.fine_layout(model)
+        self.uv_size = self.uv_layout.size
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
         self._decode = tf.function(self._draw)
 
@@ -110,11 +110,11 @@ class Explorer:
             ValueError: not an image, or no face in it.
         """
         image = photos.read(contents, "the photo")
-        found = photos.detect(image)
-        if not found:
+        faces = photos.detect(image)
+        if not faces:
             raise ValueError("no face was found in the photo: a larger or more frontal one may do")
-        face = found[0]
-        return *self._reconstruct(photos.upright(image, face), face.square), len(found)
+        largest = faces[0]
+        return *self._reconstruct(photos.upright(image, largest), largest.square), len(faces)
 
     def reconstruct_crop(self, image):
         """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
@@ -133,7 +133,7 @@ class Explorer:
             `[P, P, 4]` uint8 with alpha.
         """
         face = self._moved(face, sliders)
-        if surface == "clay" and face.illumination is None:  # only light shows its form
+        if surface == "clay" and face.illumination is None:  # only light shows its shape
             face = face._replace(illumination=_plain_light())
         face = face._replace(illumination=self._relit(face.illumination, sliders))
         codes = (None if part is None else tf.constant(part, tf.float32) for part in face)
@@ -142,8 +142,8 @@ class Explorer:
 
     def _reconstruct(self, image, square):
         size = self.model.config.image_size
-        seen = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
-        result = self._encode(seen[tf.newaxis])
+        cropped = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
+        result = self._encode(cropped[tf.newaxis])
         parts = (getattr(result, name) for name in Face._fields)
         face = Face(*(None if part is None else part.numpy() for part in parts))
         return face, _as_uint8(crop.image(image, square, size * PICTURE_SCALE) / 255)
@@ -154,12 +154,12 @@ class Explorer:
         if surface == "clay":  # as light as the skin, which says how strong the light is
             albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination
-        texture = upsampling.texture(self.model, albedo, vertices, projection, light)
         size = self.model.config.image_size * PICTURE_SCALE
         larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
         points = camera.project(vertices, larger)
-        seen = rasterizer.rasterize(points, self.tensors.triangles, (size, size))
-        image, mask = renderer.draw(texture, seen, self.tensors)
+        fragments = rasterizer.rasterize(points, self.uv_layout.triangles, (size, size))
+        parts = albedo, vertices, projection, light, fragments
+        texture, image, mask = upsampling.draw(self.model, *parts)
         return vertices, texture, tf.concat([image, mask], axis=-1)
 
     def _moved(self, face, sliders):
@@ -174,8 +174,8 @@ class Explorer:
         value = {s.name: sliders.get(s.name, s.start) for s in LIGHT_SLIDERS}
         side, up = np.radians([value["light_azimuth"], value["light_elevation"]])
         towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
-        lamp = lighting.directional(tf.constant([towards], tf.float32)).numpy()
-        return illumination * value["light_ambient"] + lamp * value["light_strength"]
+        light = lighting.directional(tf.constant([towards], tf.float32)).numpy()
+        return illumination * value["light_ambient"] + light * value["light_strength"]
 
 
 def png(image):
@@ -187,9 +187,7 @@ def png(image):
 
 def _plain_light():
     """`[1, 9, 3]`: white, from all around and a little from above."""
-    light = lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.8).numpy()
-    light[:, 0] += 0.7 / lighting.SH_CONSTANTS[0]
-    return light
+    return lighting.directional(tf.constant([[0.0, 0.35, 0.94]]), 0.8, ambient=0.7).numpy()
 
 
 def _as_uint8(image):

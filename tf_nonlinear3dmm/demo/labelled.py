@@ -35,16 +35,16 @@ def directions_of(run=None, say=print):
         say(f"{folder}: no named directions, its training faces are not in {config.data.folder}/")
         return []
     say(f"{folder}: finding named directions in its training faces")
-    found = find_directions(model, config)
-    directions.save(path, found)
-    return found
+    steps = find_directions(model, config)
+    directions.save(path, steps)
+    return steps
 
 
 def find_directions(model, config, count=1000):
     """The directions that the labels of the first `count` training faces tell, a list."""
-    split = data.open_split(request_of(config), config, "train")
-    known = directions.labelled(model, split, count)
-    return directions.fit(*known) if known else []
+    split = data.open_first(config, "train")
+    labelled = directions.labelled(model, split, count)
+    return directions.fit(*labelled) if labelled else []
 
 
 def difference(model, other, config, count=64):
@@ -53,7 +53,7 @@ def difference(model, other, config, count=64):
     Returns:
         mean distance of landmarks in pixels, and of vertices in millimetres.
     """
-    split = data.open_split(request_of(config), config, "train")
+    split = data.open_first(config, "train")
     pixels, millimetres = [], []
     rows = split.rows[:count]
     for batch in data.in_order(split, config.model.image_size, BATCH, ["image"], rows):

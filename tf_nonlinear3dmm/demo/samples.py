@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm import serving
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import overview, portraits
 
 FILE, OVERVIEW = "samples.jpg", "overview.jpg"
 NAMES = tuple(f"sample {number}" for number in range(1, 9))
@@ -36,7 +36,7 @@ def write_samples(folder, crops):
 def write_overview(folder, crops, model, width=1500):
     """Writes what `model` makes of the first three crops."""
     faces = [(portraits.of_crop(model, crop), crop) for crop in crops[:3]]
-    picture = PIL.Image.fromarray(portraits.overview(faces, model))
+    picture = PIL.Image.fromarray(overview.draw(faces, model))
     height = round(picture.height * width / picture.width)
     picture = picture.resize((width, height), PIL.Image.Resampling.LANCZOS)
     picture.save(pathlib.Path(folder) / OVERVIEW, quality=90)

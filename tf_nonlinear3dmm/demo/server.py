@@ -151,8 +151,8 @@ def _face(codes, explorer):
     shapes = explorer.mean_face()
     parts = {}
     for name, like in shapes._asdict().items():
-        given = getattr(codes, name)
-        part = None if given is None else _array(name, given)
+        lists = getattr(codes, name)
+        part = None if lists is None else _array(name, lists)
         if np.shape(part) != np.shape(like) or (part is not None and not np.isfinite(part).all()):
             wanted = "null" if like is None else f"finite, of shape {list(like.shape)}"
             raise ValueError(f"`{name}` must be {wanted}, got shape {list(np.shape(part))}")

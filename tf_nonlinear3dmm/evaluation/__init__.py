@@ -4,16 +4,11 @@
 down for a run, for a file of weights or for those of the package.
 """
 
-from tf_nonlinear3dmm.evaluation.measures import (
-    BEST_POSE,
-    MODEL,
-    OFF_MODEL,
-    PREDICTED_POSE,
-    measure,
-)
+from tf_nonlinear3dmm.evaluation.errors import BEST_POSE, MODEL, PREDICTED_POSE
+from tf_nonlinear3dmm.evaluation.measures import OFF_MODEL, measure
 from tf_nonlinear3dmm.evaluation.report import evaluate
+from tf_nonlinear3dmm.evaluation.statistics import summarise
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError
-from tf_nonlinear3dmm.evaluation.tables import summarise
 
 __all__ = [
     "BEST_POSE",

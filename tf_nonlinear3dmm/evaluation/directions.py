@@ -107,12 +107,12 @@ class Part(NamedTuple):
     Attributes:
         decode: codes `[B, K]` -> `[B, D]`.
         codes: `[N, K]` of the faces.
-        truth: `[N, D]` what a perfect decoder would make of them.
+        ground_truth: `[N, D]` what a perfect decoder would make of them.
     """
 
     decode: Callable
     codes: np.ndarray
-    truth: np.ndarray
+    ground_truth: np.ndarray
 
 
 def labelled(model, split, count=1000):
@@ -129,51 +129,52 @@ def labelled(model, split, count=1000):
     labels = ("attributes", "vertices", "albedo")
     if not all(label in split for label in labels):
         return None
-    found = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    batches = {name: [] for name in ("shape_code", "albedo_code", *labels)}
     size, features = model.config.image_size, [*labels, "image"]
     for batch in data.in_order(split, size, BATCH, features, split.rows[:count]):
         codes = model.encode(batch["image"])
-        for name, values in found.items():
+        for name, values in batches.items():
             values.append(batch[name] if name in labels else getattr(codes, name))
-    found = {name: np.concatenate(values) for name, values in found.items()}
+    arrays = {name: np.concatenate(values) for name, values in batches.items()}
 
-    def part(name, decode, truth):
-        return Part(lambda code: _flat(decode(code)), found[name], _flat(found[truth]).numpy())
+    def part(name, decode, label):
+        return Part(lambda code: _flat(decode(code)), arrays[name], _flat(arrays[label]).numpy())
 
     shape = part("shape_code", lambda code: model.decode_shape(code)[1], "vertices")
     albedo = part("albedo_code", model.decode_albedo, "albedo")
     names = split.builder.info.metadata["attributes"]
-    return {"shape": shape, "albedo": albedo}, found["attributes"], names
+    return {"shape": shape, "albedo": albedo}, arrays["attributes"], list(names)
 
 
 def _flat(values):
     return tf.reshape(values, [values.shape[0], -1])
 
 
-def fit(parts, attributes, names):
-    """The directions of `GROUPS` that labelled faces allow.
+def fit(parts, attributes, names, groups=None):
+    """The directions that labelled faces allow.
 
     Args:
         parts: dict of "shape" and "albedo", each a `Part`.
         attributes: `[N, A]` of the same faces.
-        names: A names; those that `GROUPS` does not list are only held fixed.
+        names: A names; those that `groups` does not list are only held fixed.
+        groups: as `GROUPS`, which it is where None.
 
     Returns:
         list of `Direction`.
     """
-    names, found = list(names), []
-    listed = [(g, name) for g, (_, wanted) in GROUPS.items() for name in wanted if name in names]
+    names, groups, directions = list(names), groups or GROUPS, []
+    listed = [(g, name) for g, (_, wanted) in groups.items() for name in wanted if name in names]
     for kind, part in parts.items():
         here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
         if not here:
             continue
         rows = [names.index(name) for _, name in here]
-        effects = regress(part.truth, attributes)[rows]
-        moves = through(part.decode, part.codes, effects)
-        for (group, name), move in zip(here, moves, strict=True):
+        effects = regress(part.ground_truth, attributes)[rows]
+        steps = through(part.decode, part.codes, effects)
+        for (group, name), step in zip(here, steps, strict=True):
             label = LABELS.get(name, name.replace("_", " "))
-            found.append(Direction(f"{group}_{name}", label, GROUPS[group][0], kind, move))
-    return found
+            directions.append(Direction(f"{group}_{name}", label, groups[group][0], kind, step))
+    return directions
 
 
 def save(path, directions):

@@ -1,112 +1,86 @@
-"""The report in words: report.md, and what could not be measured."""
+"""A list of blocks as Markdown, and as one HTML file that opens offline."""
 
-import shlex
-
-import numpy as np
-
-from tf_nonlinear3dmm.evaluation import expressiveness, measures, tables
-
-CAPTIONS = {
-    "best": "The faces of smallest landmark error",
-    "median": "Faces around the median",
-    "worst": "The faces of largest landmark error",
-    "cumulative": "Share of faces below an error",
-    "error_maps": "Mean distance to the true vertex after rigid alignment",
-    "curves": "Training",
-    **expressiveness.CAPTIONS,
-}
-LANDMARKS = {  # key of `tables.ALIGNMENTS` -> what stands above its table
-    "alignment": "Mean distance of the 68 points over the size of their box (NME, percent), by "
-    "yaw.",
-    "alignment_reannotated": "The same against the re-annotated landmarks:",
-    "alignment_by_label": "Sorted by the yaw that AFLW's own labels give, as 3DDFA's second split:",
-    "alignment_reannotated_by_label": "Against the re-annotated landmarks, sorted likewise:",
-}
-TRUTHS = {"vertex error (mm)": "vertices", "albedo L1": "albedo"}
-TRUTHS |= {"light error up to strength": "illumination"}
-SHOWN = 5  # bad records that are named
-TEST_SET = "aflw2000_3d"  # of the published table
+import base64
+import html
+import pathlib
+import re
+from typing import NamedTuple
 
 
-def notes(subject, per_face, report):
-    """What the test set does not know and what the report does instead, as sentences."""
-    errors = per_face[measures.NME, measures.MODEL]
-    located = np.isfinite(errors)
-    lines = []
-    if "landmark_visible" in subject.split:
-        visible = subject.split["landmark_visible"][subject.split.rows[: len(located)]]
-        partly = np.sum(visible.any(axis=1) & ~visible.all(axis=1))
-        if partly:
-            lines.append(f"{partly} faces have hidden landmarks, which count nowhere.")
-    guessed = np.sum(located & ~per_face[measures.YAW_KNOWN].astype(bool))
-    if not located.any():
-        lines.append("No face of this set has landmarks: alignment is not measured.")
-    elif not located.all():
-        lines.append(f"{located.sum()} of {len(located)} faces have landmarks.")
-    if guessed:
-        lines.append(
-            f"{guessed} faces have no label of yaw: it is that of the mean face in its best pose."
-        )
-    missing = [truth for name, truth in TRUTHS.items() if name not in report["measures"]]
-    if missing:
-        lines.append(f"Not in this set, and so not measured: true {', '.join(missing)}.")
-    if subject.train is None:
-        lines.append("Latent traversals need labels of age and the like: they are not drawn.")
-    if subject.request.name == TEST_SET and "alignment_reannotated" not in report:
-        lines.append(
-            "No re-annotated landmarks: AFLW2000-3D-Reannotated.pts68.npy does not lie beside the "
-            "2,000 images."
-        )
-    return lines
+class Block(NamedTuple):
+    """A piece of a document.
+
+    Attributes:
+        kind: "heading" (the first is the title), "text", "table", "figure", "command" or "json".
+        content: a string; of a table its rows of strings, the first with titles; of a figure
+            (path from the document, caption).
+    """
+
+    kind: str
+    content: object
 
 
-def markdown(report, pictures):
-    """report.md; `pictures` has the names of the figures."""
-    words = [w for k in ("run", "source", "split") if report[k] for w in (f"--{k}", report[k])]
-    about = f"{report['faces']} faces of `{report['source']}`, split `{report['split']}`."
-    lines = [
-        f"# Evaluation of {report['run'] or 'the weights of the package'}",
-        "",
-        f"{_training(report['config'])}{about} Brackets: 95 % bootstrap intervals over faces.",
-        "",
-        f"    {shlex.join(['python', 'scripts/evaluate.py', *words])}",
-        "",
+def to_markdown(blocks):
+    """The blocks as the text of a Markdown file."""
+    parts = []
+    for i, (kind, content) in enumerate(blocks):
+        if kind == "heading":
+            parts.append(f"{'##' if i else '#'} {content}")
+        elif kind == "table":
+            parts.append(_markdown_table(content))
+        elif kind == "figure":
+            path, caption = content
+            parts.append(f"{caption}\n\n![{pathlib.Path(path).stem}]({path})")
+        elif kind == "command":
+            parts.append(f"    {content}")
+        else:
+            parts.append(f"```json\n{content}\n```" if kind == "json" else content)
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(rows):
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
+
+
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;"
+    "color:#222}table{border-collapse:collapse;margin:1em 0;font-size:13px;display:block;"
+    "overflow-x:auto}td,th{border:1px solid #ddd;padding:.3em .6em;text-align:left}"
+    "th{background:#f5f5f5}img{max-width:100%}figcaption{color:#555}pre{background:#f5f5f5;"
+    "padding:1em;overflow:auto}"
+)
+
+
+def to_html(blocks, folder):
+    """The blocks as one HTML file; the figures, whose paths begin at `folder`, are inside."""
+    body = []
+    for i, (kind, content) in enumerate(blocks):
+        if kind == "heading":
+            body.append(f"<h{2 if i else 1}>{html.escape(content)}</h{2 if i else 1}>")
+        elif kind == "table":
+            body.append(_html_table(content))
+        elif kind == "figure":
+            path, caption = content
+            picture = base64.b64encode((folder / path).read_bytes()).decode()
+            name = html.escape(pathlib.Path(path).stem)
+            image = f'<img alt="{name}" src="data:image/png;base64,{picture}">'
+            body.append(f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>")
+        elif kind in ("command", "json"):
+            body.append(f"<pre>{html.escape(content)}</pre>")
+        else:
+            body.append(f"<p>{_inline(content)}</p>")
+    head = f'<meta charset="utf-8"><title>{html.escape(blocks[0].content)}</title>'
+    return f"<!doctype html><html lang=en>{head}<style>{STYLE}</style>{''.join(body)}</html>\n"
+
+
+def _inline(text):
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text))
+
+
+def _html_table(rows):
+    cells = [
+        "".join(f"<{tag}>{_inline(cell)}</{tag}>" for cell in row)
+        for tag, row in zip(["th", *["td"] * (len(rows) - 1)], rows, strict=True)
     ]
-    if report["bad_records"]:
-        bad = report["bad_records"]
-        shown = "; ".join(bad[:SHOWN]) + ("; ..." if len(bad) > SHOWN else "")
-        lines += [f"{len(bad)} bad records were left out: {shown}", ""]
-    if report["notes"]:
-        lines += [*(f"* {note}" for note in report["notes"]), ""]
-    if report["alignment"]:
-        lines += _landmarks(report)
-    if report["measures"]:
-        lines += ["## Shape, colour and light", ""]
-        lines += [tables.measures_markdown(report["measures"]), ""]
-    lines += ["## Pictures", ""]
-    for name, caption in CAPTIONS.items():
-        if name in pictures:
-            lines += [f"{caption.removesuffix('.')}:", "", f"![{name}](figures/{name}.png)", ""]
-    return "\n".join(lines)
-
-
-def _training(config):
-    if not config:
-        return ""
-    return (
-        f"Preset `{config['preset']}`, labels `{config['data']['labels']}`, seed "
-        f"{config['train']['seed']}, {config['pretrain']['steps']} + {config['finetune']['steps']} "
-        f"steps at batch {config['train']['batch_size']}, {config['data']['train_examples']} "
-        "training faces. "
-    )
-
-
-def _landmarks(report):
-    lines = ["## Landmarks", ""]
-    for key, caption in LANDMARKS.items():
-        if report.get(key):
-            lines += [caption, "", tables.alignment_markdown(report[key]), ""]
-    same = report["source"].split(":")[0].split("/")[0] == TEST_SET
-    comparable = "" if same else ", which are not comparable with other data"
-    lines += [f"The paper's own numbers, on AFLW2000-3D{comparable}:", ""]
-    return [*lines, tables.published_markdown(), ""]
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"

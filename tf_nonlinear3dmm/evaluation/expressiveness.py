@@ -5,26 +5,28 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.evaluation import directions, plots
-from tf_nonlinear3dmm.rendering import camera, lighting, renderer, visualize
+from tf_nonlinear3dmm.rendering import lighting, upsampling, visualize
 
 TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute
 LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
-AMBIENT, LAMP = 0.7, 0.8  # shading from everywhere and from the lamp
+PLAIN, CONTRAST = (0.8, 0.7), (1.25, 0.25)  # shading by a directional light, and from everywhere
 PEOPLE = 6
-MEASURED = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
-SHAPE_WALKS = ("expression_jaw_open", "expression_smile", "expression_blink", *MEASURED)
-SHAPE_WALKS += ("shape_male", "shape_age", "shape_weight")
-ALBEDO_WALKS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
-ALBEDO_WALKS += ("albedo_wrinkles", "albedo_hair_lightness")
+LENGTHS = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
+GROUPS = {**directions.GROUPS, "length": ("Shape", tuple(LENGTHS))}
+SHAPE_TRAVERSALS = ("expression_jaw_open", "expression_smile", "expression_blink")
+SHAPE_TRAVERSALS += tuple(f"length_{name}" for name in LENGTHS)
+SHAPE_TRAVERSALS += ("shape_male", "shape_age", "shape_weight")
+ALBEDO_TRAVERSALS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
+ALBEDO_TRAVERSALS += ("albedo_wrinkles", "albedo_hair_lightness")
 CAPTIONS = {
-    "shape_walks": "Shape along directions found from labelled training faces: the mean of six "
-    "people, moved by standard deviations of the attribute.",
-    "albedo_walks": "Albedo along such directions.",
+    "shape_traversals": "Shape along directions found from labelled training faces: the mean of "
+    "six people, moved by standard deviations of the attribute.",
+    "albedo_traversals": "Albedo along such directions.",
     "interpolation": "Both codes on the way from one person (left photo) to another (right photo).",
-    "swaps": "Shape of the row's photo, albedo of the column's.",
+    "shape_albedo_exchange": "Shape of the row's photo, albedo of the column's.",
     "relighting": "Four people under the light that the encoder read from their photo, and under a "
-    "lamp that moves from left to right (degrees).",
+    "directional light that moves from left to right (degrees).",
 }
 
 
@@ -33,8 +35,8 @@ def draw_all(model, train, test):
 
     Args:
         model: `Nonlinear3DMM`.
-        train: `data.Split` whose labels tell directions; walks are drawn where it has them. Or
-            None.
+        train: `data.Split` whose labels tell directions; traversals are drawn where it has them.
+            Or None.
         test: `data.Split` of the people that are drawn.
 
     Returns:
@@ -43,44 +45,41 @@ def draw_all(model, train, test):
     if len(test.rows) < PEOPLE:
         return {}
     people, photos = _people(model, test)
-    made = {}
-    known = train and directions.labelled(model, train)
-    if known:
-        by_name = {direction.name: direction for direction in find(*_measured(model.face, *known))}
-        for title, names in (("shape_walks", SHAPE_WALKS), ("albedo_walks", ALBEDO_WALKS)):
-            chosen = [by_name[name] for name in names if name in by_name]
-            if chosen:
-                made[title] = walks(model, chosen, people)
-    made["interpolation"] = interpolation(model, people, photos)
-    made["swaps"] = swaps(model, people, photos)
+    pictures = _traversals(model, train, people) if train else {}
+    pictures["interpolation"] = interpolation(model, people, photos)
+    pictures["shape_albedo_exchange"] = exchange(model, people, photos)
     if people.illumination is not None:
-        made["relighting"] = relighting(model, people, photos)
-    return made
+        pictures["relighting"] = relighting(model, people, photos)
+    return pictures
 
 
-def find(parts, attributes, names):
-    """List of `directions.Direction`: those of `directions.fit`, and of `MEASURED`."""
-    shape, rows = parts["shape"], [names.index(name) for name in MEASURED]
-    effects = directions.regress(shape.truth, attributes)[rows]
-    steps = directions.through(shape.decode, shape.codes, effects)
-    return directions.fit(parts, attributes, names) + [
-        directions.Direction(name, name, "Shape", "shape", step)
-        for name, step in zip(MEASURED, steps, strict=True)
-    ]
+def _traversals(model, train, people):
+    """Pictures along the directions that the labels of a split tell; empty where it has none."""
+    labelled = directions.labelled(model, train)
+    if not labelled:
+        return {}
+    known = directions.fit(*with_lengths(model.face, *labelled), GROUPS)
+    by_name = {direction.name: direction for direction in known}
+    pictures = {}
+    for part, names in (("shape", SHAPE_TRAVERSALS), ("albedo", ALBEDO_TRAVERSALS)):
+        chosen = [by_name[name] for name in names if name in by_name]
+        if chosen:
+            pictures[f"{part}_traversals"] = traversals(model, chosen, people)
+    return pictures
+
+
+def with_lengths(face, parts, attributes, names):
+    """What `directions.labelled` returns, with the `LENGTHS` among the attributes."""
+    vertices = parts["shape"].ground_truth
+    lengths = measure(vertices.reshape(len(vertices), -1, 3), face.landmarks)
+    return parts, np.concatenate([attributes, lengths], axis=1), [*names, *LENGTHS]
 
 
 def measure(vertices, landmark_ids):
-    """`[N, V, 3]` vertices -> `[N, len(MEASURED)]` distances between landmarks."""
-    pairs = [landmark_ids[list(pair)] for pair in MEASURED.values()]
+    """`[N, V, 3]` vertices -> `[N, len(LENGTHS)]` distances between landmarks."""
+    pairs = [landmark_ids[list(pair)] for pair in LENGTHS.values()]
     lengths = [np.linalg.norm(vertices[:, a] - vertices[:, b], axis=-1) for a, b in pairs]
     return np.stack(lengths, axis=-1)
-
-
-def _measured(face, parts, attributes, names):
-    """Labelled faces with their lengths among the attributes."""
-    truth = parts["shape"].truth
-    lengths = measure(truth.reshape(len(truth), -1, 3), face.landmarks)
-    return parts, np.concatenate([attributes, lengths], axis=1), [*names, *MEASURED]
 
 
 def _people(model, split):
@@ -94,40 +93,36 @@ def _people(model, split):
     return model.encode(batch["image"]), photos
 
 
-def lamp(yaw_deg):
-    """Illumination `[L, 9, 3]` of a lamp at each of L angles, positive to the picture's right."""
-    turn = np.radians(yaw_deg)[:, np.newaxis]
-    light = np.zeros([len(yaw_deg), 9, 3], np.float32)
-    light[:, 0] = AMBIENT / lighting.SH_CONSTANTS[0]
-    light[:, 1] = LAMP / lighting.SH_CONSTANTS[1] * np.cos(turn)  # n_z
-    light[:, 3] = LAMP / lighting.SH_CONSTANTS[3] * np.sin(turn)  # n_x
-    return light
+def light_from(yaw_deg, strengths=CONTRAST):
+    """Illumination `[L, 9, 3]` from each of L angles, positive to the picture's right."""
+    yaw = np.radians(yaw_deg)
+    towards = np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], axis=-1)
+    return lighting.directional(tf.constant(towards, tf.float32), *strengths)
 
 
 def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
     """uint8 pictures `[B, TILE, TILE, 3]` of codes, lit from the front unless a light is given."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
-    albedo = model.decode_albedo(tf.constant(albedo_code))
+    albedo_map = model.decode_albedo(tf.constant(albedo_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
     if not model.config.lighting:  # its texture has the light in it
-        fragments = visualize.see(vertices, projection, model.tensors, TILE)
-        return visualize.to_uint8(visualize.paint(albedo, fragments, model.tensors))
-    light = np.repeat(lamp([0]), len(shape_code), 0) if light is None else light
-    fine, size = camera.crop(projection, 0.0, 0.0, float(visualize.FINE)), visualize.FINE * TILE
-    rendering = model.render(vertices, albedo, fine, tf.constant(light), (size, size))
-    white = renderer.blend(rendering, 1.0)
-    return visualize.to_uint8(tf.nn.avg_pool2d(white, visualize.FINE, visualize.FINE, "VALID"))
+        light = None
+    elif light is None:
+        light = light_from(np.zeros(len(shape_code)), PLAIN)
+    fragments = visualize.see(vertices, projection, model.uv_layout, TILE)
+    drawing = upsampling.draw(model, albedo_map, vertices, projection, light, fragments)
+    return visualize.to_uint8(visualize.over(drawing.image, drawing.mask))
 
 
 def clay(model, shape_code, yaw_deg=-15.0):
     """uint8 pictures of bare shapes."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
-    return visualize.mesh(vertices, projection, model.tensors, TILE)
+    return visualize.mesh(vertices, projection, model.uv_layout, TILE)
 
 
-def walks(model, chosen, people):
-    """One row per direction: the mean of some people moved along it; shape walks as clay."""
+def traversals(model, chosen, people):
+    """One row per direction: the mean of some people moved along it; shape as clay."""
     shape = people.shape_code.numpy().mean(0, keepdims=True)
     albedo = people.albedo_code.numpy().mean(0, keepdims=True)
     rows = []
@@ -154,7 +149,7 @@ def interpolation(model, people, photos, steps=6):
     return visualize.grid(np.stack(rows), titles)
 
 
-def swaps(model, people, photos, count=4):
+def exchange(model, people, photos, count=4):
     """A square of faces: the row's person gives the shape, the column's the albedo."""
     shape, albedo = people.shape_code.numpy()[:count], people.albedo_code.numpy()[:count]
     rows = [np.concatenate([plots.caption("shape \\ albedo", TILE)[np.newaxis], photos[:count]])]
@@ -166,7 +161,7 @@ def swaps(model, people, photos, count=4):
 
 def relighting(model, people, photos, count=4):
     """People under their own light, and under one that moves from left to right."""
-    own, moved = people.illumination.numpy()[:count], lamp(LIGHT_YAW_DEG)
+    own, moved = people.illumination.numpy()[:count], light_from(LIGHT_YAW_DEG)
     rows = []
     for i in range(count):
         lights = np.concatenate([own[i : i + 1], moved])
@@ -175,7 +170,7 @@ def relighting(model, people, photos, count=4):
             for part in (people.shape_code, people.albedo_code)
         )
         rows.append(np.concatenate([photos[[i]], draw(model, *codes, lights, yaw_deg=0.0)]))
-    titles = ["photo", "own light", *(f"lamp {a:+d}" for a in LIGHT_YAW_DEG)]
+    titles = ["photo", "own light", *(f"{a:+d} deg" for a in LIGHT_YAW_DEG)]
     return visualize.grid(np.stack(rows), titles)
 
 

@@ -17,6 +17,28 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_nonlinear3dmm.rendering import visualize
 
 
+def error_figures(nme, per_vertex, face, styles=None):
+    """The two figures of errors that every report has, where there are numbers.
+
+    Args:
+        nme: method -> `[B]`, finite.
+        per_vertex: method -> `[V]` mean errors in mm.
+        face: `FaceModel`.
+        styles: see `cumulative`.
+
+    Returns:
+        dict of uint8 pictures.
+    """
+    pictures = {}
+    if nme:
+        pictures["cumulative"] = cumulative(nme, styles=styles)
+    if per_vertex:
+        skin = face.regions["skin"] > 0
+        shown = {method: np.where(skin, v, np.nan) for method, v in per_vertex.items()}
+        pictures["error_maps"] = heat_maps(shown, face)
+    return pictures
+
+
 def heat_maps(errors, face, unit="mm", limit=None, tile=320):
     """Errors per vertex as colours on the mean face, from the front and from the side; two a row.
 

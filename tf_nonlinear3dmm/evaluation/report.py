@@ -1,6 +1,5 @@
 """Weights and a test set -> report.md, report.json and figures in a folder."""
 
-import contextlib
 import json
 import pathlib
 import time
@@ -8,11 +7,19 @@ import time
 import numpy as np
 
 from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.evaluation import document, expressiveness, measures, plots, tables
+from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.evaluation import (
+    document,
+    errors,
+    expressiveness,
+    measures,
+    plots,
+    sections,
+    statistics,
+)
 from tf_nonlinear3dmm.evaluation.subject import EvaluationError, open_subject
 from tf_nonlinear3dmm.rendering import visualize
-from tf_nonlinear3dmm.training import records as log
+from tf_nonlinear3dmm.training import log
 
 SHOWN = 4  # faces in each panel
 
@@ -40,15 +47,15 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
     """
     started = time.monotonic()
     subject = open_subject(run, source, split, out)
-    with _writing(subject.out):
+    with array_files.writing(subject.out, EvaluationError):
         filenames.check_writable(subject.out)
     rows = subject.split.rows[:faces]
     say(f"evaluating {len(rows)} faces of {subject.source}, split {subject.split.name}")
     if subject.request.path:
         say(f"prepared in {subject.split.builder.data_path}")
-    found = measures.measure(subject.model, _batches(subject, rows, batch_size))
-    per_face = found.per_face()
-    pictures = _figures(subject, rows, per_face, found.per_vertex())
+    measured = measures.measure(subject.model, _batches(subject, rows, batch_size))
+    per_face = measured.per_face()
+    pictures = _figures(subject, rows, per_face, measured.per_vertex())
     pictures |= expressiveness.draw_all(subject.model, subject.train, subject.split)
     report = {
         "run": subject.run,
@@ -57,12 +64,13 @@ def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size
         "faces": len(rows),
         "bad_records": _bad_records(subject.split),
         "config": configs.to_dict(subject.config) if subject.of_run else None,
-        **tables.summarise(per_face, subject.config.train.seed),
+        **statistics.summarise(per_face, subject.config.train.seed),
     }
-    report["notes"] = document.notes(subject, per_face, report)
+    report["notes"] = sections.notes(subject, per_face, report)
     report["seconds"] = round(time.monotonic() - started, 1)
-    with _writing(subject.out):
-        _write(subject.out, tables.finite(report), document.markdown(report, pictures), pictures)
+    with array_files.writing(subject.out, EvaluationError):
+        text = document.to_markdown(sections.blocks(report, pictures))
+        _write(subject.out, statistics.finite(report), text, pictures)
     say(f"report: {subject.out / 'report.md'} ({report['seconds']} s)")
     return report
 
@@ -79,14 +87,6 @@ def _batches(subject, rows, batch_size):
     return data.in_order(subject.split, size, batch_size, features, rows, measures.OFF, seed)
 
 
-@contextlib.contextmanager
-def _writing(folder):
-    try:
-        yield
-    except OSError as error:
-        raise EvaluationError(f"cannot write into {folder}: {error.strerror}") from None
-
-
 def _write(folder, report, text, pictures):
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
@@ -97,16 +97,10 @@ def _write(folder, report, text, pictures):
 
 def _figures(subject, rows, per_face, per_vertex):
     """Name -> uint8 picture."""
-    errors = {name[1]: v for name, v in per_face.items() if name[0] == measures.NME}
-    errors = {m: v[np.isfinite(v)] for m, v in errors.items() if np.isfinite(v).any()}
-    pictures = {}
-    if errors:
-        pictures["cumulative"] = plots.cumulative(errors)
-    if per_vertex:
-        skin = subject.model.face.regions["skin"] > 0
-        shown = {m: np.where(skin, v, np.nan) for m, v in per_vertex.items()}
-        pictures["error_maps"] = plots.heat_maps(shown, subject.model.face)
-    score = per_face.get((measures.NME, measures.MODEL), np.zeros(len(rows)))
+    nme = {name[1]: values for name, values in per_face.items() if name[0] == errors.NME}
+    nme = {m: v[np.isfinite(v)] for m, v in nme.items() if np.isfinite(v).any()}
+    pictures = plots.error_figures(nme, per_vertex, subject.model.face)
+    score = per_face.get((errors.NME, errors.MODEL), np.zeros(len(rows)))
     order = [i for i in np.argsort(score, kind="stable") if np.isfinite(score[i])]
     middle = max(0, (len(order) - SHOWN) // 2)
     groups = {"best": order[:SHOWN], "median": order[middle:][:SHOWN], "worst": order[-SHOWN:]}
@@ -124,5 +118,5 @@ def _panel(subject, rows):
     size = subject.config.model.image_size
     batch = next(iter(data.in_order(subject.split, size, len(rows), features, rows)))
     return visualize.panel(
-        batch["image"], subject.model(batch["image"]), batch, subject.model.tensors
+        batch["image"], subject.model(batch["image"]), batch, subject.model.uv_layout
     )

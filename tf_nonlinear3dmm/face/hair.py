@@ -55,5 +55,5 @@ def load_skull():
 
 @functools.cache
 def _arrays():
-    with np.load(ASSET, allow_pickle=False) as file:
+    with open(ASSET, "rb") as source, np.load(source, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -13,6 +13,7 @@ import trimesh
 from PIL import Image
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.face.normals import vertex_normals
 
 
 class Mesh(NamedTuple):
@@ -122,28 +123,19 @@ def read(path):
     )
 
 
-def vertex_normals(vertices, face):
-    """Unit normals `[V, 3]`, weighted by area, of the triangles that count for normals."""
-    triangles = face.triangles[face.normal_triangles]
-    a, b, c = (vertices[triangles[:, i]] for i in range(3))
-    normals = np.zeros([len(vertices), 3])
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], np.cross(b - a, c - a))
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    return np.where(lengths > 0, normals / np.maximum(lengths, 1e-30), [0.0, 0.0, 1.0])
-
-
 def _mesh(vertices, face, image, material, millimetres):
     vertices = np.asarray(vertices, np.float64)
     shapes.check(mean_vertices=(face.mean_vertices, "V 3"), vertices=(vertices, "V 3"))
     broken = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
     if len(broken):
         raise ValueError(f"`vertices` must be finite, got {len(broken)} that are not: {broken[:5]}")
+    normals = vertex_normals(vertices, face.triangles[face.normal_triangles])
+    normals[~normals.any(axis=1)] = [0, 0, 1]  # glTF wants unit vectors everywhere
     visual = trimesh.visual.TextureVisuals(uv=_to_file_uv(face.uv, image.size), material=material)
     return trimesh.Trimesh(
         vertices=vertices * face.units * millimetres,
         faces=face.triangles,
-        vertex_normals=vertex_normals(vertices, face),
+        vertex_normals=normals,
         visual=visual,
         process=False,
         validate=False,

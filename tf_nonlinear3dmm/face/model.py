@@ -79,8 +79,8 @@ class FaceModel:
         """A checked model from the arrays of an .npz; `path` is named in errors."""
         sizes = {}
 
-        def array(key, wanted, dtype=np.float32, low=None, high=None):
-            return npz.array(arrays, key, path, wanted, dtype, sizes, low, high)
+        def array(key, shape, dtype=np.float32, low=None, high=None):
+            return npz.array(arrays, key, path, shape, dtype, sizes, low, high)
 
         mean = array("mean_vertices", "V 3")
         last = len(mean) - 1

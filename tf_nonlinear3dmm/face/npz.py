@@ -16,7 +16,7 @@ def read(path):
         raise ValueError(f"{path}: not an .npz file")
     arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
             for key in file.files:
                 arrays[key] = _array(file, key, path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -39,7 +39,7 @@ def _array(file, key, path):
     return value
 
 
-def take(arrays, key, path):
+def require(arrays, key, path):
     """`arrays[key]`, or an error that lists what is there."""
     if key not in arrays:
         have = ", ".join(sorted(arrays)) or "nothing"
@@ -49,7 +49,7 @@ def take(arrays, key, path):
 
 def positive(arrays, key, path):
     """One positive finite number."""
-    value = np.asarray(take(arrays, key, path))
+    value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.item()) < np.inf:
         raise ValueError(f"{path}: key `{key}` must be one positive number, got {_brief(value)}")
     return float(value.item())
@@ -57,22 +57,22 @@ def positive(arrays, key, path):
 
 def text(arrays, key, path):
     """One string."""
-    value = np.asarray(take(arrays, key, path))
+    value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind != "U":
         raise ValueError(f"{path}: key `{key}` must be one string, got {_brief(value)}")
     return str(value.item())
 
 
-def array(arrays, key, path, wanted, dtype, sizes, low=None, high=None):
+def array(arrays, key, path, shape, dtype, sizes, low=None, high=None):
     """`arrays[key]` as `dtype`, if it has the wanted shape and only finite values.
 
     Args:
         arrays: name -> array; key: which; path: named in errors.
-        wanted: sizes separated by spaces; a letter must agree with `sizes`, which it extends.
+        shape: sizes separated by spaces; a letter must agree with `sizes`, which it extends.
         low, high: the least and the greatest value allowed.
     """
-    value = np.asarray(take(arrays, key, path))
-    words = wanted.split()
+    value = np.asarray(require(arrays, key, path))
+    words = shape.split()
     known = [int(word) if word.isdigit() else sizes.get(word) for word in words]
     agree = value.ndim == len(words) and all(
         size in (None, got) for size, got in zip(known, value.shape, strict=True)

@@ -7,15 +7,15 @@ import pathlib
 import numpy as np
 import scipy.sparse
 
-from tf_nonlinear3dmm.face import npz, zone
+from tf_nonlinear3dmm.face import constancy, npz
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "makehuman.npz"
 EMBEDDED = {"makehuman": 0, "makehuman-12k": 1}
-SHAPE_SCALE = 0.25  # dm: offsets up to 50 mm, an open jaw on a strong identity needs 47
-SHARED_KEYS = """hm08_ids base origin race_names race univ_names univ local_names local asym_names
+_SHAPE_SCALE = 0.25  # dm: offsets up to 50 mm, an open jaw on a strong identity needs 47
+_SHARED_KEYS = """hm08_ids base origin race_names race univ_names univ local_names local asym_names
     asym unit_names unit slider_names slider_neg slider_pos slider_sigma lm_hm08 lm_mirror
     jaw_hinge jaw_angle eye_ids eye_centre eye_axis eye_radius""".split()
-LEVEL_KEYS = """tri face_label uv mirror hm08_of mean jaw_weight eye_theta sheet_t mask_lips
+_LEVEL_KEYS = """tri face_label uv mirror hm08_of mean jaw_weight eye_theta sheet_t mask_lips
     mask_eyelids mask_ear mask_nostril mask_ao mask_brow lm contours anchor_ids""".split()
 
 
@@ -66,11 +66,13 @@ def load_population(level=0):
 @functools.cache
 def _population(level):
     asset = _asset()
-    arrays = {key: npz.take(asset, key, ASSET) for key in SHARED_KEYS}
-    arrays |= {key: npz.take(asset, f"{key}{level}", ASSET) for key in LEVEL_KEYS}
+    arrays = {key: npz.require(asset, key, ASSET) for key in _SHARED_KEYS}
+    arrays |= {key: npz.require(asset, f"{key}{level}", ASSET) for key in _LEVEL_KEYS}
     for array in arrays.values():
         array.setflags(write=False)
-    parts = [npz.take(asset, f"op{level}_{part}", ASSET) for part in ("data", "indices", "indptr")]
+    parts = [
+        npz.require(asset, f"op{level}_{part}", ASSET) for part in ("data", "indices", "indptr")
+    ]
     shape = (len(arrays["mean"]), len(arrays["base"]) + 1)
     return Population(level, scipy.sparse.csr_matrix(tuple(parts), shape=shape), arrays)
 
@@ -89,7 +91,7 @@ def face_arrays(name):
         "licence": np.array("CC0 1.0 (MakeHuman community; Face Units by Mika Suominen)"),
         "units": np.array(100.0),
         "mean_vertices": people.mean,
-        "shape_scale": np.array(SHAPE_SCALE),
+        "shape_scale": np.array(_SHAPE_SCALE),
         "triangles": people.tri,
         "uv": people.uv,
         "landmarks": people.lm,
@@ -117,7 +119,7 @@ def _regions(people):
     regions["skin"] = touched(0)
     regions["mouth"] = touched(1) * (1 - touched(0))
     regions["eyes"] = touched(2, 3)
-    bare = touched(0) * (1 - touched(1, 4, 5)) * zone.slow_albedo(people.mean, people.contours)
+    bare = touched(0) * (1 - touched(1, 4, 5)) * constancy.region(people.mean, people.contours)
     for name in ("lips", "brows", "nostril"):
         bare = bare * (1 - regions[name])
     regions["constancy"] = bare

@@ -42,7 +42,7 @@ class Skins(NamedTuple):
 def load_skins(size=None):
     """The `Skins` on maps of `size` (height, width), by default as stored."""
     asset, kinds = npz.read(ASSET), load_kinds()
-    images = [npz.take(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(kinds.names))]
+    images = [npz.require(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(kinds.names))]
     detail = [decode(image) for image in images]
     if size is not None:
         detail = [resize(image, size) for image in detail]
@@ -52,7 +52,7 @@ def load_skins(size=None):
 def load_kinds():
     """`Skins` with everything but `detail`, which is None."""
     asset = npz.read(ASSET)
-    return Skins(*(npz.take(asset, key, ASSET) for key in Skins._fields[:-1]), None)
+    return Skins(*(npz.require(asset, key, ASSET) for key in Skins._fields[:-1]), None)
 
 
 def decode(data):

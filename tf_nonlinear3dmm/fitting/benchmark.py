@@ -55,7 +55,7 @@ def _errors(model, result, labels):
     inner = np.linalg.norm(points - true, axis=-1)[:, 17:].mean(axis=1) / size * 100
     skin, units = model.face.regions["skin"], model.face.units
     distance, _ = metrics.vertex_error(result.vertices.numpy(), labels["vertices"], skin)
-    layout = (np.asarray(model.tensors.texel_triangle) >= 0)[None, :, :, None]
+    layout = (np.asarray(model.uv_layout.texel_triangle) >= 0)[None, :, :, None]
     visible = result.mask.numpy() * labels["face_mask"]
     image = metrics.masked_l1(np.clip(result.image, 0, 1), labels["image"], visible)
     return np.stack(

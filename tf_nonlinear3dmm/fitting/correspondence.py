@@ -28,7 +28,7 @@ def observe(image, landmarks):
         landmarks: `[68, 2]` pixels, not NaN.
 
     Returns:
-        `face_mesh.Mesh`.
+        `face_mesh.MeshPoints`.
     """
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
     eyes = np.stack([landmarks[eye].mean(axis=0) for eye in (RIGHT_EYE, LEFT_EYE)])

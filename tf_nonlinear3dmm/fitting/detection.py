@@ -37,7 +37,7 @@ def detect(images, face, vertices, model):
 
 
 def confidence(score):
-    """How far points of a `face_mesh.Mesh` are to be trusted, 0 to 1, by its score."""
+    """How far points of a `face_mesh.MeshPoints` are to be trusted, 0 to 1, by its score."""
     trust = 1 / (1 + np.exp((DOUBT - np.float64(score)) / SLOPE))
     return np.float32(np.where(trust > LEAST, trust, 0))
 

@@ -66,7 +66,7 @@ def skin(model, fragments):
     inside = model.face.regions.get("mouth", 0 * model.face.regions["skin"])
     outside = tf.constant(1 - inside)[tf.newaxis, :, tf.newaxis]
     fragments = rasterizer.Fragments(*map(tf.stop_gradient, fragments))
-    return rasterizer.interpolate(outside, model.tensors.triangles, fragments)
+    return rasterizer.interpolate(outside, model.uv_layout.triangles, fragments)
 
 
 def _change(parts, face):

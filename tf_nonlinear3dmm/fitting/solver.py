@@ -107,7 +107,7 @@ def _places(face, kind):
 
 def _sight(model, kind):
     """The triangles that tell what is in sight; None where hidden points are known, too."""
-    return model.tensors.normal_triangles if kind == "mesh" else None
+    return model.uv_layout.normal_triangles if kind == "mesh" else None
 
 
 @functools.lru_cache(maxsize=8)

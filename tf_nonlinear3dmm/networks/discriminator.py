@@ -7,7 +7,7 @@ from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.networks.layers import block, convolution
 
 # (channels in multiples of `width`, stride) of each convolution but the last.
-PLAN = ((1, 1), (2, 2), (4, 2), (6, 2), (8, 2))
+_PLAN = ((1, 1), (2, 2), (4, 2), (6, 2), (8, 2))
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
@@ -22,7 +22,7 @@ class Discriminator(keras.layers.Layer):
     def __init__(self, config, name="discriminator"):
         super().__init__(name=name)
         self.size = config.image_size
-        (channels, stride), *others = [(m * config.width, stride) for m, stride in PLAN]
+        (channels, stride), *others = [(m * config.width, stride) for m, stride in _PLAN]
         layers = [
             convolution(channels, 3, stride, bias=True, name="conv1"),
             keras.layers.Activation("elu"),
@@ -69,14 +69,14 @@ class History(tf.Module):
         images = tf.stop_gradient(images)
         batch = tf.shape(images)[0]
         known = tf.cast(tf.minimum(self.count, self.size), tf.int32)
-        pick = tf.random.stateless_uniform([batch], seed, 0, tf.maximum(known, 1), tf.int32)
-        old = tf.cast(tf.gather(self.images, pick), images.dtype) / 255
+        rows = tf.random.stateless_uniform([batch], seed, 0, tf.maximum(known, 1), tf.int32)
+        old = tf.cast(tf.gather(self.images, rows), images.dtype) / 255
         old = tf.where(known > 0, old, images)
-        places = (tf.cast(self.count, tf.int32) + tf.range(batch)) % self.size
+        rows_of_new = (tf.cast(self.count, tf.int32) + tf.range(batch)) % self.size
         stored = tf.cast(tf.clip_by_value(images, 0, 1) * 255 + 0.5, tf.uint8)
         with tf.control_dependencies([old]):
             self.images.assign(
-                tf.tensor_scatter_nd_update(self.images, places[:, tf.newaxis], stored)
+                tf.tensor_scatter_nd_update(self.images, rows_of_new[:, tf.newaxis], stored)
             )
             self.count.assign_add(tf.cast(batch, tf.int64))
         return old

@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.networks.layers import BatchNorm, Residual, block, convolu
 from tf_nonlinear3dmm.rendering import camera
 
 # (channels in multiples of `width`, stride) of each convolution of the paper: Conv11 ... Conv52.
-FULL = (
+_FULL = (
     ((1, 2), (2, 1)),
     ((2, 2), (2, 1), (4, 1)),
     ((4, 2), (3, 1), (6, 1)),
@@ -21,11 +21,11 @@ FULL = (
 # For CPUs: two convolutions of 3 x 3 per scale; scales below 4 x 4 pixels are left out. The last
 # map is pooled by one weight per channel and place, since a face fills its crop in the same way
 # every time (global depthwise convolution, as in MobileFaceNets, Chen et al. 2018).
-LIGHT = tuple(((m, 2), (m, 1)) for m in (1, 2, 4, 8, 10))
+_LIGHT = tuple(((m, 2), (m, 1)) for m in (1, 2, 4, 8, 10))
 
 
-CAMERA_NUMBERS = {"matrix": 8, "rotation": 9}
-LOG_SCALE_STD = 0.15  # of faces in their crops, about
+_CAMERA_NUMBERS = {"matrix": 8, "rotation": 9}
+_LOG_SCALE_STD = 0.15  # of faces in their crops, about
 
 
 class Codes(NamedTuple):
@@ -46,7 +46,7 @@ class Codes(NamedTuple):
 
 def plan(config):
     """The trunk's convolutions: a list of (channels, kernel, stride)."""
-    scales = FULL if config.plan == "full" else LIGHT[: _light_scales(config.image_size)]
+    scales = _FULL if config.plan == "full" else _LIGHT[: _light_scales(config.image_size)]
     flat = [convolution for scale in scales for convolution in scale]
     first = 7 if config.plan == "full" else 3
     return [(m * config.width, 3 if i else first, stride) for i, (m, stride) in enumerate(flat)]
@@ -54,7 +54,7 @@ def plan(config):
 
 def _light_scales(size):
     count = 0
-    while size > 4 and count < len(LIGHT):
+    while size > 4 and count < len(_LIGHT):
         size, count = (size + 1) // 2, count + 1
     return count
 
@@ -109,7 +109,7 @@ class Encoder(keras.layers.Layer):
         self.trunk = keras.Sequential(
             [*_trunk(config), heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
         )
-        self.to_projection = dense(CAMERA_NUMBERS[config.camera], name="projection")
+        self.to_projection = dense(_CAMERA_NUMBERS[config.camera], name="projection")
         self.to_illumination = dense(27, name="illumination") if light else None
         self.projection_mean = self._statistic("projection_mean", projection_mean)
         self.projection_std = self._statistic("projection_std", projection_std)
@@ -147,7 +147,7 @@ class Encoder(keras.layers.Layer):
         return Codes(projection, illumination, shape_code, albedo_code)
 
     def _projection(self, numbers):
-        """`[B, 2, 4]` of what the head says, `[B, CAMERA_NUMBERS]`."""
+        """`[B, 2, 4]` of what the head says, `[B, 8 or 9]`."""
         mean, std = self.projection_mean.value, self.projection_std.value
         if self.config.camera == "matrix":
             return tf.reshape(mean + std * numbers, [-1, 2, 4])
@@ -155,6 +155,6 @@ class Encoder(keras.layers.Layer):
         rows, log_scale, place = tf.split(numbers, [6, 1, 2], axis=-1)
         # Over all rotations the squares of a row's entries sum to the squared scale.
         squares = tf.reduce_sum(tf.square(mean[:, :3]) + tf.square(std[:, :3]))
-        scale = tf.sqrt(squares / 2) * tf.exp(LOG_SCALE_STD * log_scale[:, 0])
+        scale = tf.sqrt(squares / 2) * tf.exp(_LOG_SCALE_STD * log_scale[:, 0])
         frontal = tf.constant([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], rows.dtype)
         return camera.from_six(frontal + rows, scale, mean[:, 3] + std[:, 3] * place)

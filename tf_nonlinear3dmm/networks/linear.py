@@ -1,4 +1,4 @@
-"""Linear models of shape or texture: a mean and modes with standard deviations.
+"""Linear 3DMMs: a mean shape or texture, and modes of it with standard deviations.
 
 A `Basis` describes anything that comes as an array per face: vertices `[V, 3]`, a texture
 `[Hu, Wu, 3]`. Codes are whitened: a face is `mean + sum_k code_k std_k mode_k`, and over the
@@ -25,20 +25,25 @@ class Basis(NamedTuple):
     std: np.ndarray
 
 
-def pca(samples, count):
+def pca(samples, count, mean=None):
     """The principal components of `samples` `[N, ...]`.
 
     Args:
         samples: `[N, ...]`, one array per face.
         count: modes to keep; fewer come back where the samples do not span as many.
+        mean: `[...]` around which they vary, where it is known; else it is that of the samples.
 
     Returns:
         `Basis` in the dtype of `samples`. Modes have their largest entry positive.
     """
     samples = np.asarray(samples)
     flat = samples.reshape(len(samples), -1)
-    mean = flat.mean(axis=0, dtype=np.float64).astype(samples.dtype)
-    variance, modes = _eigen(flat - mean, count)
+    freedom = len(flat)
+    if mean is None:
+        mean, freedom = flat.mean(axis=0, dtype=np.float64), max(len(flat) - 1, 1)
+    mean = np.reshape(mean, -1).astype(samples.dtype)
+    scatter, modes = _eigen(flat - mean, count)
+    variance = scatter / freedom
     keep = variance > 1e-10 * max(variance[0], 1e-30)
     modes, std = modes[keep], np.sqrt(variance[keep])
     peak = np.argmax(np.abs(modes), axis=1)
@@ -52,7 +57,7 @@ def pca(samples, count):
 
 
 def _eigen(centred, count):
-    """Variances and unit axes of centred `[N, D]`, through the smaller of its Gram matrices."""
+    """Summed squares along unit axes of centred `[N, D]`, by the smaller of its Gram matrices."""
     samples, size = centred.shape
     wide = size > samples
     gram = (centred @ centred.T) if wide else (centred.T @ centred)
@@ -62,10 +67,10 @@ def _eigen(centred, count):
     values, vectors = scipy.linalg.eigh(gram, subset_by_index=last, overwrite_a=True)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     if not wide:
-        return values / max(samples - 1, 1), vectors.T
+        return values, vectors.T
     modes = vectors.T.astype(centred.dtype) @ centred
     modes = modes / np.maximum(np.linalg.norm(modes, axis=1, keepdims=True), 1e-30)
-    return values / max(samples - 1, 1), modes
+    return values, modes
 
 
 def combine(identity, expression, count):

@@ -17,11 +17,11 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import keras_state, shapes
 
-LAYERS = tuple(f"block{b}_conv1" for b in range(1, 6))
-SCALES = (50.0, 500.0, 2000.0, 3000.0, 250.0)  # of the paper's code, for images in 0 ... 255
-IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB
-VGG_FACE_MEAN = (129.1863, 104.7624, 93.5940)
-CONVOLUTION = re.compile(r"^(?:block(\d)_conv(\d)|conv(\d)_(\d))$")
+_LAYERS = tuple(f"block{b}_conv1" for b in range(1, 6))
+_SCALES = (50.0, 500.0, 2000.0, 3000.0, 250.0)  # of the paper's code, for images in 0 ... 255
+_IMAGENET_MEAN = (123.68, 116.779, 103.939)  # RGB
+_VGG_FACE_MEAN = (129.1863, 104.7624, 93.5940)
+_CONVOLUTION = re.compile(r"^(?:block(\d)_conv(\d)|conv(\d)_(\d))$")
 
 
 class Features:
@@ -44,12 +44,12 @@ class Features:
                 "(`perceptual_weights`), and nothing is downloaded"
             )
         whole = keras.applications.VGG16(include_top=False, weights=None)
-        outputs = [whole.get_layer(name).output for name in LAYERS]
+        outputs = [whole.get_layer(name).output for name in _LAYERS]
         self.network = keras.Model(whole.input, outputs)
         self.network.trainable = False
         if path.name.endswith(".weights.h5"):
             whole.load_weights(path)
-            self._mean, self._bgr = IMAGENET_MEAN, True
+            self._mean, self._bgr = _IMAGENET_MEAN, True
         else:
             arrays, self._mean, self._bgr = _read(path)
             _fill(self.network, arrays, path)
@@ -64,18 +64,18 @@ class Features:
         centred = 255 * images - tf.constant(self._mean, images.dtype)
         if self._bgr:
             centred = centred[..., ::-1]
-        return self.network(centred, training=False), SCALES
+        return self.network(centred, training=False), _SCALES
 
 
 def _fill(network, arrays, path):
     """Puts `arrays`, name -> (kernel, bias), in every convolution of `network`."""
     for layer in network.layers:
-        if CONVOLUTION.match(layer.name):
-            wanted = [list(w.shape) for w in layer.weights]
-            found = [list(np.shape(w)) for w in arrays.get(layer.name, ())]
-            if found != wanted:
+        if _CONVOLUTION.match(layer.name):
+            expected = [list(w.shape) for w in layer.weights]
+            actual = [list(np.shape(w)) for w in arrays.get(layer.name, ())]
+            if actual != expected:
                 raise ValueError(
-                    f"{path}: layer `{layer.name}` must have arrays {wanted}, got {found}."
+                    f"{path}: layer `{layer.name}` must have arrays {expected}, got {actual}."
                 )
             layer.set_weights(arrays[layer.name])
 
@@ -90,15 +90,15 @@ def _read(path):
 
 def _read_h5(path):
     """What `_read` gives, of a Keras file."""
-    arrays, mean = {}, IMAGENET_MEAN
+    arrays, mean = {}, _IMAGENET_MEAN
 
     def visit(name, item):
         nonlocal mean
-        match = next(filter(None, map(CONVOLUTION.match, name.split("/"))), None)
+        match = next(filter(None, map(_CONVOLUTION.match, name.split("/"))), None)
         if match and isinstance(item, h5py.Dataset):
             pair = arrays.setdefault(_name(match), [[], []])
             pair[item.ndim == 1] = np.asarray(item)
-            mean = VGG_FACE_MEAN if match.group(3) else mean
+            mean = _VGG_FACE_MEAN if match.group(3) else mean
 
     with h5py.File(path) as file:
         file.visititems(visit)
@@ -110,17 +110,17 @@ def _read_mat(path):
     content = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=False)
     arrays = {}
     for layer in np.atleast_1d(content.get("layers", [])):
-        match = CONVOLUTION.match(str(getattr(layer, "name", "")))
+        match = _CONVOLUTION.match(str(getattr(layer, "name", "")))
         if match:
             new = hasattr(layer, "weights")  # older files name the two arrays
             kernel, bias = layer.weights if new else (layer.filters, layer.biases)
             arrays[_name(match)] = [kernel, bias.reshape(-1)]
     normalization = getattr(content.get("meta"), "normalization", content.get("normalization"))
-    mean = np.asarray(getattr(normalization, "averageImage", VGG_FACE_MEAN), np.float64)
+    mean = np.asarray(getattr(normalization, "averageImage", _VGG_FACE_MEAN), np.float64)
     return arrays, mean.reshape(-1, 3).mean(axis=0), False
 
 
 def _name(match):
-    """Keras' name of the layer that a match of `CONVOLUTION` names."""
+    """Keras' name of the layer that a match of `_CONVOLUTION` names."""
     block, number = (group for group in match.groups() if group)
     return f"block{block}_conv{number}"

@@ -1,4 +1,4 @@
-"""Soft outlines: what makes an image feel the outlines of a mesh move.
+"""Antialiased silhouettes: what makes an image feel the outlines of a mesh move.
 
 A rasterized pixel belongs to one triangle, so no gradient says that an outline should move. Here an
 outline that passes between the centres of two neighbouring pixels blends their colours. It lies at
@@ -8,8 +8,8 @@ a share `s` of the way from the pixel that sees the surface it ends, `near`, to 
     s > 1/2    `far` is covered by s - 1/2
 
 At s = 0 and s = 1 a pixel is half covered; there the pair changes, and the image does not jump.
-To blend pairs of pixels is an idea of "Modular Primitives for High-Performance Differentiable
-Rendering" (Laine et al. 2020), to go along the edges of outlines one of DEODR (de La Gorce et al.
+Blending pairs of pixels is an idea of "Modular Primitives for High-Performance Differentiable
+Rendering" (Laine et al. 2020), following the edges of outlines one of DEODR (de La Gorce et al.
 2008).
 
 Steep edges blend pairs in a row, flat edges pairs in a column. Rows go first, columns work on their
@@ -28,10 +28,10 @@ import tensorflow as tf
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import scanlines, sparse
 
-KIT = sparse.Int32  # outlines are few: nothing to win with int64
+_INT64 = False  # see `sparse`; silhouette edges are few, and int64 gains nothing
 
 
-class Crossings(NamedTuple):
+class _Crossings(NamedTuple):
     """Where outlines pass between two neighbouring pixels; `[N]` each.
 
     Attributes:
@@ -72,8 +72,8 @@ def neighbours(triangles):
     return beyond.reshape(-1, 3)
 
 
-def soften(image, fragments, image_points, triangles, neighbours):
-    """Blends pixels across outlines.
+def antialias(image, fragments, image_points, triangles, neighbours):
+    """Blends pixels across the mesh's silhouettes.
 
     Args:
         image: `[B, H, W, C]` floats: colours, a mask, or both.
@@ -118,16 +118,16 @@ def _outlines(points, triangles, neighbours):
     """
     facing = scanlines.facing(tf.stop_gradient(points), triangles)  # [T, B]
     with_none = tf.pad(facing, [[0, 1], [0, 0]])
-    beyond = [tf.gather(with_none, k) for k in sparse.columns(tf.convert_to_tensor(neighbours))]
-    found = tf.cast(tf.where(tf.stack([facing & ~k for k in beyond])), tf.int32)
-    corner, triangle, image = sparse.columns(found)
+    beyond = [tf.gather(with_none, k) for k in tf.unstack(neighbours, axis=1)]
+    edges = tf.cast(tf.where(tf.stack([facing & ~k for k in beyond])), tf.int32)
+    corner, triangle, image = tf.unstack(edges, axis=1)
     ends = [tf.gather_nd(triangles, tf.stack([triangle, k % 3], 1)) for k in (corner, corner + 1)]
     start, end = (image * tf.shape(points)[1] + k for k in ends)
     return image, start, end
 
 
 def _crossings(points, image, start, end, fragments, axis):
-    """`Crossings` of the outlines with rows of pixels, `axis` 0, or with columns, 1."""
+    """`_Crossings` of the outlines with rows of pixels, `axis` 0, or with columns, 1."""
     shape = tf.shape(fragments.triangle_id)
     height, width = (tf.cast(size, points.dtype) for size in tf.unstack(shape[1:]))
     lowest, highest, length = ((0, height - 1, width), (1 - width, 0, height))[axis]
@@ -139,53 +139,57 @@ def _crossings(points, image, start, end, fragments, axis):
     count = tf.where(steep, tf.cast(tf.maximum(last - first + 1, 0), tf.int32), 0)
 
     edge = tf.range(tf.size(count))
-    place, edge = sparse.columns(KIT.runs(KIT.pairs(tf.zeros_like(edge), edge), count))
-    across = sparse.pick(first, edge) + tf.cast(place - 1, points.dtype)
-    image, start, end = (sparse.pick(k, edge) for k in (image, start, end))
-    step = -tf.sign(sparse.pick(rise, edge))
-    where = sparse.pick(u, edge) + (across - sparse.pick(v, edge)) * sparse.pick(run / rise, edge)
+    start_edge = sparse.pairs(tf.zeros_like(edge), edge)
+    place, edge = tf.unstack(sparse.ranges(start_edge, count, _INT64), axis=1)
+    across = sparse.gather(first, edge) + tf.cast(place - 1, points.dtype)
+    image, start, end = (sparse.gather(k, edge) for k in (image, start, end))
+    step = -tf.sign(sparse.gather(rise, edge))
+    slope = sparse.gather(run / rise, edge)
+    where = sparse.gather(u, edge) + (across - sparse.gather(v, edge)) * slope
     along = tf.where(step > 0, tf.floor(where), tf.math.ceil(where))
     within = (tf.minimum(along, along + step) >= 0) & (tf.maximum(along, along + step) < length)
-    found = Crossings(
-        *_pixels(image, along, across, step, shape, axis), start, end, along, across, step
-    )
-    found = Crossings(*(sparse.pick(k, sparse.places(within)) for k in found))
-    return _outermost(_seen(found, points, fragments, axis), points, axis)
+    near, far = _pixels(image, along, across, step, shape, axis)
+    crossings = _Crossings(near, far, start, end, along, across, step)
+    crossings = _select(crossings, sparse.flatnonzero(within))
+    return _outermost(_visible(crossings, points, fragments, axis), points, axis)
+
+
+def _select(crossings, rows):
+    return _Crossings(*(sparse.gather(field, rows) for field in crossings))
 
 
 def _pixels(image, along, across, step, shape, axis):
-    """The numbers of the near and the far pixel."""
+    """The near and the far pixel, counted through the batch."""
     along, across, step = (tf.cast(k, tf.int32) for k in (along, across, step))
     row, column = ((across, along), (along, -across))[axis]
     near = (image * shape[1] + row) * shape[2] + column
     return near, near + step * (1 if axis == 0 else shape[2])
 
 
-def _seen(crossings, points, fragments, axis):
+def _visible(crossings, points, fragments, axis):
     """Those `crossings` whose near pixel and whose edge lie in front of the far pixel."""
     ids, depths = tf.reshape(fragments.triangle_id, [-1]), tf.reshape(fragments.depth, [-1])
-    behind = sparse.pick(depths, crossings.far)
-    seen = sparse.pick(ids, crossings.near) >= 0
-    front = sparse.pick(depths, crossings.near) > behind
+    behind = sparse.gather(depths, crossings.far)
+    visible = sparse.gather(ids, crossings.near) >= 0
+    front = sparse.gather(depths, crossings.near) > behind
     front &= _at(crossings, points, axis)[1] > behind
-    seen &= front | (sparse.pick(ids, crossings.far) < 0)
-    return Crossings(*(sparse.pick(k, sparse.places(seen)) for k in crossings))
+    visible &= front | (sparse.gather(ids, crossings.far) < 0)
+    return _select(crossings, sparse.flatnonzero(visible))
 
 
 def _outermost(crossings, points, axis):
     """Of the crossings from one pixel to the same other one: the nearest to the other."""
     pair = 2 * crossings.near + tf.cast(crossings.step > 0, tf.int32)
-    kinds, kind = tf.unique(pair)
+    distinct, segment = tf.unique(pair)
     rank = tf.cast(-_share(crossings, points, axis) * 2.0**24, tf.int32)
-    first = KIT.pairs(tf.range(tf.size(rank)), rank)
-    best = KIT.smallest(first, kind, tf.size(kinds))
-    return Crossings(*(sparse.pick(k, best) for k in crossings))
+    ranked = sparse.pairs(tf.range(tf.size(rank)), rank)
+    return _select(crossings, sparse.segment_argmin(ranked, segment, tf.size(distinct), _INT64))
 
 
 def _blend(colours, points, crossings, axis):
     """`colours` `[B H W, C]` after the `crossings`."""
     more = _share(crossings, points, axis) - 0.5  # of the near colour
-    near, far = (sparse.take(colours, k) for k in crossings[:2])
+    near, far = (sparse.gather_rows(colours, k) for k in crossings[:2])
     change = tf.cast(more, colours.dtype)[:, tf.newaxis] * (near - far)
     where = tf.where(more > 0, crossings.far, crossings.near)[:, tf.newaxis]
     return tf.tensor_scatter_nd_add(colours, where, change)
@@ -200,11 +204,11 @@ def _at(crossings, points, axis):
     """Place along the row or column, and depth, where the outlines cross it; `[N]` each."""
     (u, v), (to_u, to_v) = (_turned(points, k, axis) for k in crossings[2:4])
     share = (crossings.across - v) / (to_v - v)
-    depth, to_depth = (sparse.pick(points[:, 2], k) for k in crossings[2:4])
+    depth, to_depth = (sparse.gather(points[:, 2], k) for k in crossings[2:4])
     return u + share * (to_u - u), depth + share * (to_depth - depth)
 
 
 def _turned(points, rows, axis):
     """x and y of `points` `[N, 3]` at `rows`, or y and -x: a turn, so that left remains left."""
-    x, y, _ = sparse.columns(sparse.take(points, rows))
+    x, y, _ = tf.unstack(sparse.gather_rows(points, rows), axis=1)
     return (x, y) if axis == 0 else (y, -x)

@@ -54,15 +54,15 @@ def vertex_normals(vertices, triangles, normal_triangles=None):
     a, b, c = tf.unstack(triangles, axis=1)
 
     def edge(start, end):  # [T, B] in x, y and z
-        pairs = sparse.Int64.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
+        pairs = sparse.pairs(tf.tile(triangle, [2]), tf.concat([end, start], axis=0))
         weights = tf.concat([one, -one], axis=0)
-        edges = sparse.spread(pairs, weights, by_vertex, count)
+        edges = sparse.matmul(pairs, weights, by_vertex, count)
         return tf.unstack(tf.reshape(edges, [count, 3, -1]), axis=1)
 
     (ux, uy, uz), (vx, vy, vz) = edge(a, b), edge(a, c)
     areas = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx]
-    pairs = sparse.Int64.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
-    normals = sparse.spread(
+    pairs = sparse.pairs(tf.concat([a, b, c], axis=0), tf.tile(triangle, [3]))
+    normals = sparse.matmul(
         pairs, tf.tile(one, [3]), tf.reshape(tf.stack(areas, axis=1), [count, -1]), shape[1]
     )
     normals = tf.transpose(tf.reshape(normals, [shape[1], 3, -1]), [2, 0, 1])
@@ -113,24 +113,30 @@ def shade(albedo, normals, illumination):
     return albedo * shading(normals, illumination)
 
 
-def directional(towards, strength=1.0):
-    """Illumination by a far lamp: about `strength` where a surface faces it, about 0 behind.
+def directional(towards, strength=1.0, ambient=0.0):
+    """Illumination by a distant light and by one from everywhere.
+
+    The first gives about `strength` where a surface faces it and about 0 behind.
 
     Args:
-        towards: `[B, 3]` directions to the lamp in the camera frame, of any length.
+        towards: `[B, 3]` directions to the light in the camera frame, of any length.
         strength: number, or `[B, 1]` or `[B, 3]` colours.
+        ambient: likewise, what falls on every surface besides.
 
     Returns:
-        `[B, 9, 3]`: the best nine harmonics for max(n . towards, 0); they are off by up to 0.1.
+        `[B, 9, 3]`: the best nine harmonics for strength max(n . towards, 0) + ambient; they are
+        off by up to 0.1 strength.
     """
     towards = _unit(tf.convert_to_tensor(towards))
     shapes.check(towards=(towards, "B 3"))
-    # A lamp is the harmonics at its direction; the basis carries Lambert's convolution beside them
-    # (pi, 2 pi / 3, pi / 4), but for pi at the first.
+    # The light is the harmonics at its direction; the basis carries Lambert's convolution beside
+    # them (pi, 2 pi / 3, pi / 4), but for pi at the first.
     factors = [1 / math.pi] + [2 * math.pi / 3] * 3 + [math.pi / 4] * 5
     coefficients = sh_basis(towards) / tf.constant(factors, towards.dtype)
-    colours = tf.ones_like(towards) * strength
-    return coefficients[..., tf.newaxis] * colours[:, tf.newaxis]
+    colours, everywhere = (tf.ones_like(towards) * k for k in (strength, ambient))
+    light = coefficients[..., tf.newaxis] * colours[:, tf.newaxis]
+    constant = light[:, :1] + everywhere[:, tf.newaxis] / SH_CONSTANTS[0]
+    return tf.concat([constant, light[:, 1:]], axis=1)
 
 
 def turn(illumination, quarter_turns):

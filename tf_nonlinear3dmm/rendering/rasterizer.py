@@ -5,26 +5,9 @@ depth at the pixel wins; an exact tie goes to the smaller triangle id. Only tria
 camera are drawn: those of negative signed area in the image. A triangle without area, or with a
 corner that is NaN or infinite, is never drawn.
 
-The way: triangles that face the camera and have a pixel in their bounding box, the rows of pixels
-they cover (`spans`), the nearest at each pixel, its barycentrics and depth (`coverage`). What won,
-and over what:
-
-    coverage       rows of pixels; not bounding boxes, of whose pixels half lie outside
-    nearest        one `unsorted_segment_min` of int64 pairs (depth, triangle); not first the depth,
-                   then the triangle, and not `tensor_scatter_nd_max`
-    barycentrics   a sparse matrix, pixels by spans, times few values; not a sum per pixel
-    gradients      the same matrix transposed; not `unsorted_segment_sum`
-    gathers        few of wide rows by `gather_nd`; not many of columns, nor `gather`
-    rows           woven of columns by `complex`; not transposed
-    batch          culled with the batch last, so that a gather moves a row of images; then in
-                   parts of two images or more, side by side; not in halves, nor as one, but for
-                   small pictures, where parts are more to trace
-    XLA            none: it culls faster, but wants fixed sizes, and all that follows depends on the
-                   view; an export would have to do without
-
-Kernels that the `tensorflow` 2.21 wheel registers for GPUs: for every op with `int64=False`, though
-arithmetic of int32 is registered in host memory; with `int64=True` for all but `RaggedRange` and
-`UnsortedSegmentMin` of int64.
+Candidate triangles face the camera and have a pixel in their bounding box; `scanlines` turns them
+into spans of pixels, `visibility` finds the nearest span at each pixel, and a sparse product gives
+barycentrics and depth. docs/rendering.md tells why it is done so.
 """
 
 import itertools
@@ -36,8 +19,8 @@ from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import scanlines, sparse, visibility
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
-MOST_PARTS = 8  # of a batch
-LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
+_MOST_PARTS = 8  # of a batch
+_LEAST_PART = 1 << 14  # pixels of a part, about: each adds its ops to what is traced
 
 
 class Fragments(NamedTuple):
@@ -61,7 +44,7 @@ def rasterize(image_points, triangles, image_size, int64=True):
         image_points: `[B, V, 3]` (x, y, depth) pixels, y down, larger depth is nearer.
         triangles: `[T, 3]` int32 vertex ids, counter-clockwise seen from outside in 3D.
         image_size: (height, width).
-        int64: False draws the same without int64 numbers, for devices that lack their kernels.
+        int64: False gives the same without int64 numbers, for devices that lack their kernels.
 
     Returns:
         `Fragments` of `[B, height, width]` images, in the dtype of `image_points`.
@@ -71,20 +54,19 @@ def rasterize(image_points, triangles, image_size, int64=True):
 
     Gradients:
         Reach `image_points` from `barycentric` and `depth`, in closed form. None passes
-        `triangle_id`: an outline that moves is not felt (see `antialias`).
+        `triangle_id`: an outline that moves is not felt (see `antialiasing`).
     """
     image_points, triangles = tf.convert_to_tensor(image_points), tf.convert_to_tensor(triangles)
     shapes.check(image_points=(image_points, "B V 3"), triangles=(triangles, "T 3"))
     image_size = tuple(image_size)
     if max(image_size) > LARGEST_SIDE:
         raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
-    kit = sparse.Int64 if int64 else sparse.Int32
-    chosen = scanlines.candidates(tf.stop_gradient(image_points), triangles, image_size)
-    ends = _ends(image_points, image_size[0] * image_size[1])
+    candidates = scanlines.candidates(tf.stop_gradient(image_points), triangles, image_size)
+    ends = _part_ends(image_points, image_size[0] * image_size[1])
     # Not slices, whose gradient is slower; GPUs have no kernel that splits bools.
     points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
     parts = [
-        _draw(part, chosen[start:end], triangles, image_size, kit)
+        _rasterize(part, candidates[start:end], triangles, image_size, int64)
         for part, (start, end) in zip(points, ends, strict=True)
     ]
     triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
@@ -123,14 +105,14 @@ def interpolate(attributes, triangles, fragments):
     )
     shape = tf.shape(fragments.triangle_id)
     ids = tf.reshape(fragments.triangle_id, [-1])
-    pixel = sparse.places(ids >= 0)
-    corners = sparse.columns(sparse.pick(triangles, sparse.pick(ids, pixel)))
+    pixel = sparse.flatnonzero(ids >= 0)
+    corners = tf.unstack(sparse.gather(triangles, sparse.gather(ids, pixel)), axis=1)
     if attributes.shape[0] != 1:
         first = pixel // (shape[1] * shape[2]) * tf.shape(attributes)[1]
         corners = [first + corner for corner in corners]
     channels = attributes.shape[2] or tf.shape(attributes)[2]
     weights = tf.reshape(fragments.barycentric, [-1, 3])
-    image = _mix(tf.reshape(attributes, [-1, channels]), weights, pixel, tf.stack(corners))
+    image = _interpolate(tf.reshape(attributes, [-1, channels]), weights, pixel, tf.stack(corners))
     image = tf.reshape(image, tf.concat([shape, [channels]], axis=0))
     return tf.ensure_shape(image, [*fragments.triangle_id.shape, attributes.shape[2]])
 
@@ -164,93 +146,46 @@ def _cross(a, b):
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _ends(images, pixels):
-    """Where parts of a batch start and end: they share nothing, so that they run side by side."""
+def _part_ends(images, pixels):
+    """Where parts of a batch start and end; parts are rasterized side by side, on several cores."""
     batch = images.shape[0]
     count = 2
     if batch is not None:
-        count = max(1, min(MOST_PARTS, batch // 2, batch * pixels // LEAST_PART))
+        count = max(1, min(_MOST_PARTS, batch // 2, batch * pixels // _LEAST_PART))
     batch = batch or tf.shape(images)[0]
     return [*itertools.pairwise(batch * part // count for part in range(count + 1))]
 
 
-def _draw(points, chosen, triangles, image_size, kit):
+def _rasterize(points, candidates, triangles, image_size, int64):
     """The fields of `Fragments`."""
     shape = tf.stack([tf.shape(points)[0], *image_size])
-    triangle_id, terms = visibility.find(
-        tf.stop_gradient(points), triangles, chosen, image_size, kit
+    triangle_id, matrix = visibility.depth_test(
+        tf.stop_gradient(points), triangles, candidates, image_size, int64
     )
-    flat = tf.reshape(points, [-1, 3])
+    flat, size = tf.reshape(points, [-1, 3]), tf.size(triangle_id)
+    barycentric = visibility.barycentric(flat, matrix, size)
+    depth = visibility.depth(flat, matrix, size)
     return (
         tf.reshape(triangle_id, shape),
-        tf.reshape(_barycentric(flat, terms, tf.size(triangle_id)), tf.concat([shape, [3]], 0)),
-        tf.reshape(_depth(flat, terms, tf.size(triangle_id)), shape),
+        tf.reshape(barycentric, tf.concat([shape, [3]], axis=0)),
+        tf.reshape(depth, shape),
     )
-
-
-def _barycentric(points, terms, size):
-    """Barycentrics of all pixels, `[size, 3]`; the `terms` are those of `points` `[B V, 3]`."""
-
-    @tf.custom_gradient
-    def run(points):
-        def backward(upstream):
-            count = tf.size(terms.depth)
-            upstream = sparse.collect(terms.pairs, terms.weights, upstream, count)
-            a, b, c = sparse.columns(upstream)
-            return _moves(points, terms, b - a, c - a, tf.zeros_like(a))
-
-        values = sparse.spread_columns(terms.pairs, terms.weights, terms.barycentric, size)
-        return values, backward
-
-    return run(points)
-
-
-def _depth(points, terms, size):
-    """Depths of all pixels, `[size, 1]`; the `terms` are those of `points` `[B V, 3]`."""
-
-    @tf.custom_gradient
-    def run(points):
-        def backward(upstream):
-            count = tf.size(terms.depth)
-            upstream = sparse.collect(terms.pairs, terms.weights, upstream, count)[:, 0]
-            a, b, c = tf.unstack(sparse.pick(points[:, 2], terms.vertices) * upstream)
-            return _moves(points, terms, b - a, c - a, upstream)
-
-        values = terms.depth[:, tf.newaxis]
-        return sparse.spread(terms.pairs, terms.weights, values, size), backward
-
-    return run(points)
-
-
-def _moves(points, terms, b, c, depth):
-    """The points' gradient `[B V, 3]`, given those of the terms' barycentrics b, c and depth `[L]`.
-
-    A corner that moves by d moves all that lies at a pixel by its barycentric times d, which is as
-    if the pixel moved as far the other way.
-    """
-    b_x, c_x, b_y, c_y = tf.unstack(terms.slopes)
-    moves = tf.stack([-(b * b_x + c * c_x), -(b * b_y + c * c_y), depth])
-    term = tf.broadcast_to(tf.range(tf.size(b)), tf.shape(terms.vertices))
-    pairs = tf.reshape(sparse.Int64.pairs(terms.vertices, term), [-1, 2])
-    weights = tf.reshape(terms.barycentric, [-1])
-    return sparse.spread_columns(pairs, weights, moves, tf.shape(points)[0])
 
 
 @tf.custom_gradient
-def _mix(values, barycentric, pixel, vertices):
+def _interpolate(values, barycentric, pixel, vertices):
     """`[size, C]`: at `pixel` `[F]` the `values` `[N, C]` of `vertices` `[3, F]`, elsewhere 0."""
     size = tf.shape(barycentric)[0]
-    pairs = sparse.Int64.pairs(tf.tile(pixel, [3]), tf.reshape(vertices, [-1]))
-    weights = tf.concat(sparse.columns(sparse.pick(barycentric, pixel)), axis=0)
+    indices = sparse.pairs(tf.tile(pixel, [3]), tf.reshape(vertices, [-1]))
+    weights = tf.concat(tf.unstack(sparse.gather(barycentric, pixel), axis=1), axis=0)
 
     def backward(upstream):
-        by_value = sparse.collect(pairs, weights, upstream, tf.shape(values)[0])
-        by_weight = sparse.dot(
-            sparse.pick(values, vertices), sparse.pick(upstream, pixel)
-        )  # [3, F]
-        place = sparse.Int64.pairs(pixel, tf.range(tf.size(pixel)))
+        to_values = sparse.matmul_adjoint_a(indices, weights, upstream, tf.shape(values)[0])
+        corners = sparse.gather(values, vertices)  # [3, F, C]
+        to_weights = sparse.dot(corners, sparse.gather(upstream, pixel))  # [3, F]
+        scatter = sparse.pairs(pixel, tf.range(tf.size(pixel)))
         ones = tf.ones_like(weights[: tf.size(pixel)])
-        by_weight = sparse.spread_columns(place, ones, by_weight, size)
-        return by_value, by_weight, None, None
+        to_weights = sparse.matmul_adjoint_b(scatter, ones, to_weights, size)
+        return to_values, to_weights, None, None
 
-    return sparse.spread(pairs, weights, values, size), backward
+    return sparse.matmul(indices, weights, values, size), backward

@@ -2,35 +2,18 @@
 
 from typing import NamedTuple
 
-import numpy as np
-import scipy.ndimage
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
-from tf_nonlinear3dmm.rendering import antialiasing, camera, lighting, rasterizer, sampling, sparse
-
-
-class FaceTensors(NamedTuple):
-    """What the renderer needs of a `FaceModel` at one UV size; made once by `face_tensors`.
-
-    Attributes:
-        triangles: `[T, 3]` int32.
-        normal_triangles: `[Tn, 3]` int32, those that count for normals.
-        uv: `[V, 2]` float32 in [0, 1], v down.
-        texel_vertices: `[Hu, Wu, 3]` int32, corners of the triangle a texel lies in; a texel that
-            the layout leaves empty has those of the nearest covered one.
-        texel_weights: `[Hu, Wu, 3]` float32 barycentrics, likewise.
-        texel_triangle: `[Hu, Wu]` int32, -1 where the layout leaves the texel empty.
-        neighbours: `[T, 3]` int32, of `antialiasing.neighbours`.
-    """
-
-    triangles: tf.Tensor
-    normal_triangles: tf.Tensor
-    uv: tf.Tensor
-    texel_vertices: tf.Tensor
-    texel_weights: tf.Tensor
-    texel_triangle: tf.Tensor
-    neighbours: tf.Tensor
+from tf_nonlinear3dmm.rendering import (
+    antialiasing,
+    camera,
+    lighting,
+    rasterizer,
+    sampling,
+    sparse,
+    uv_layout,
+)
 
 
 class Rendering(NamedTuple):
@@ -38,8 +21,8 @@ class Rendering(NamedTuple):
 
     Attributes:
         image: `[B, H, W, 3]` RGB of the face, not clipped; 0 where it is not seen.
-        mask: `[B, H, W, 1]`, how much of a pixel the face covers: 0 or 1, or a share at soft
-            outlines.
+        mask: `[B, H, W, 1]`, how much of a pixel the face covers: 0 or 1, or a share at
+            antialiased silhouettes.
         texture: `[B, Hu, Wu, 3]` albedo times shading, not clipped.
         shading: `[B, Hu, Wu, 3]`; 1 without illumination.
         image_points: `[B, V, 3]` (x, y, depth) pixels.
@@ -54,62 +37,18 @@ class Rendering(NamedTuple):
     fragments: rasterizer.Fragments
 
 
-def face_tensors(face, uv_size):
-    """The constants of a `FaceModel` for maps of `uv_size` (height, width): `FaceTensors`."""
-    triangles = np.asarray(face.triangles, np.int32)
-    uv = np.asarray(face.uv, np.float32)
-    with tf.init_scope():
-        fragments = rasterizer.uv_fragments(tf.constant(uv), tf.constant(triangles), uv_size)
-        triangle_id = fragments.triangle_id[0].numpy()
-        weights = fragments.barycentric[0].numpy()
-    nearest = scipy.ndimage.distance_transform_edt(
-        triangle_id < 0, return_distances=False, return_indices=True
-    )
-    return FaceTensors(
-        triangles=triangles,
-        normal_triangles=triangles[np.asarray(face.normal_triangles, bool)],
-        uv=uv,
-        texel_vertices=triangles[triangle_id[tuple(nearest)]],
-        texel_weights=weights[tuple(nearest)],
-        texel_triangle=triangle_id,
-        neighbours=antialiasing.neighbours(triangles),
-    )
-
-
-def to_texels(attributes, face):
-    """Spreads vertex attributes `[B, V, C]` over the UV map: `[B, Hu, Wu, C]`."""
-    shapes.check(attributes=(attributes, "B V C"))
-    batch, channels = tf.shape(attributes)[0], attributes.shape[2]
-    height, width, _ = face.texel_vertices.shape
-    spread = _spread_texels(tf.transpose(attributes, [1, 2, 0]), face)  # [Hu Wu, C, B]
-    spread = tf.transpose(spread, [2, 0, 1])
-    return tf.reshape(spread, [batch, height, width, channels])
-
-
-def _spread_texels(attributes, face):
-    """`[V, ...]` to `[Hu Wu, ...]`: a sparse matrix, whose gradient is its transpose."""
-    vertices = tf.reshape(face.texel_vertices, [-1])
-    texel = tf.range(tf.size(vertices)) // 3
-    weights = tf.cast(tf.reshape(face.texel_weights, [-1]), attributes.dtype)
-    flat = tf.reshape(attributes, [tf.shape(attributes)[0], -1])
-    spread = sparse.spread(
-        sparse.Int64.pairs(texel, vertices), weights, flat, tf.size(vertices) // 3
-    )
-    return tf.reshape(spread, tf.concat([[-1], tf.shape(attributes)[1:]], axis=0))
-
-
-def shading_map(vertices, projection, illumination, face):
+def shading_map(vertices, projection, illumination, layout):
     """The light on the face as a UV map `[B, Hu, Wu, 3]`.
 
-    Vertex normals are turned to the camera frame, spread over the map by fixed barycentrics and
-    not made unit again, as in the paper.
+    Vertex normals are rotated to the camera frame, spread over the map by fixed barycentrics and
+    not normalised again, as in the paper.
     """
-    normals = lighting.vertex_normals(vertices, face.normal_triangles)
+    normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
-    return lighting.shading(to_texels(normals, face), illumination)
+    return lighting.shading(uv_layout.to_texels(normals, layout), illumination)
 
 
-def render(vertices, albedo_map, projection, illumination, face, image_size, soft_outlines=False):
+def render(vertices, albedo_map, projection, illumination, layout, image_size, antialiased=False):
     """Draws faces.
 
     Args:
@@ -117,9 +56,9 @@ def render(vertices, albedo_map, projection, illumination, face, image_size, sof
         albedo_map: `[B, Hu, Wu, 3]` RGB; the texture itself where `illumination` is None.
         projection: `[B, 2, 4]`, face units to pixels.
         illumination: `[B, 9, 3]`, or None: no light.
-        face: `FaceTensors` made for (Hu, Wu).
+        layout: `uv_layout.UVLayout` of (Hu, Wu).
         image_size: (height, width) of the image; None draws no image.
-        soft_outlines: blend the pixels at outlines, so that gradients feel outlines move.
+        antialiased: blend the pixels at silhouettes, so that gradients feel outlines move.
 
     Returns:
         `Rendering`; its `image`, `mask` and `fragments` are None without `image_size`.
@@ -129,10 +68,10 @@ def render(vertices, albedo_map, projection, illumination, face, image_size, sof
 
     Gradients:
         Reach `vertices` and `projection` through the texture coordinates of the pixels and through
-        the normals, `albedo_map` and `illumination` through the colours. Outlines are felt in
-        `image` and `mask` where they are soft.
+        the normals, `albedo_map` and `illumination` through the colours; through `image` and `mask`
+        at silhouettes where these are antialiased.
     """
-    height, width = face.texel_triangle.shape
+    height, width = layout.size
     shapes.check(
         vertices=(vertices, "B V 3"),
         albedo_map=(albedo_map, f"B {height} {width} 3"),
@@ -141,19 +80,19 @@ def render(vertices, albedo_map, projection, illumination, face, image_size, sof
     if illumination is None:
         shading = tf.ones_like(albedo_map)
     else:
-        shading = shading_map(vertices, projection, illumination, face)
+        shading = shading_map(vertices, projection, illumination, layout)
     image_points = camera.project(vertices, projection)
     texture = albedo_map * shading
     if image_size is None:
         return Rendering(None, None, texture, shading, image_points, None)
-    fragments = rasterizer.rasterize(image_points, face.triangles, image_size)
-    image, mask = draw(texture, fragments, face)
-    if soft_outlines:
-        image, mask = _soften(image, mask, fragments, image_points, face)
+    fragments = rasterizer.rasterize(image_points, layout.triangles, image_size)
+    image, mask = draw(texture, fragments, layout)
+    if antialiased:
+        image, mask = _antialias(image, mask, fragments, image_points, layout)
     return Rendering(image, mask, texture, shading, image_points, fragments)
 
 
-def draw(texture, fragments, face):
+def draw(texture, fragments, layout):
     """Samples a texture `[B, Hu, Wu, 3]` where the pixels see the face.
 
     Returns:
@@ -161,25 +100,30 @@ def draw(texture, fragments, face):
     """
     shape = tf.shape(fragments.triangle_id)
     ids = tf.reshape(fragments.triangle_id, [-1])
-    pixel = tf.cast(tf.where(ids >= 0)[:, 0], tf.int32)
-    corners = tf.reshape(tf.gather(face.uv, face.triangles), [-1, 6])  # u, v of each corner
-    corners = sparse.columns(sparse.pick(tf.cast(corners, texture.dtype), sparse.pick(ids, pixel)))
-    weights = sparse.columns(sparse.take(tf.reshape(fragments.barycentric, [-1, 3]), pixel))
+    pixel = sparse.flatnonzero(ids >= 0)
+    corners = tf.reshape(tf.gather(layout.uv, layout.triangles), [-1, 6])  # u, v of each corner
+    corners = sparse.gather(tf.cast(corners, texture.dtype), sparse.gather(ids, pixel))
+    corners = tf.unstack(corners, axis=1)
+    weights = sparse.gather_rows(tf.reshape(fragments.barycentric, [-1, 3]), pixel)
+    weights = tf.unstack(weights, axis=1)
     u, v = (sum(w * c for w, c in zip(weights, corners[k::2], strict=True)) for k in (0, 1))
 
-    size = face.texel_triangle.shape
-    points = sampling.texels(sparse.rows([u, v]), size)
-    first = pixel // (shape[1] * shape[2]) * (size[0] * size[1])
-    colours = sampling.lookup(tf.reshape(texture, [-1, 3]), points, first, size)
-    image = tf.reshape(sparse.put(colours, pixel, tf.size(ids)), tf.concat([shape, [3]], axis=0))
+    height, width = layout.size
+    points = sampling.texels(sparse.stack_columns([u, v]), layout.size)
+    first = pixel // (shape[1] * shape[2]) * (height * width)
+    colours = sampling.lookup(tf.reshape(texture, [-1, 3]), points, first, layout.size)
+    image = sparse.scatter_add(colours, pixel, tf.size(ids))
+    image = tf.reshape(image, tf.concat([shape, [3]], axis=0))
     mask = tf.cast(fragments.triangle_id >= 0, texture.dtype)[..., tf.newaxis]
     return tf.ensure_shape(image, [*fragments.triangle_id.shape, 3]), mask
 
 
-def _soften(image, mask, fragments, image_points, face):
-    """Image and mask with soft outlines; the image keeps the face's colour where it thins out."""
+def _antialias(image, mask, fragments, image_points, layout):
+    """Image and mask with antialiased silhouettes; where the mask thins out, colours stay."""
     layers = tf.concat([image, mask], axis=-1)
-    layers = antialiasing.soften(layers, fragments, image_points, face.triangles, face.neighbours)
+    layers = antialiasing.antialias(
+        layers, fragments, image_points, layout.triangles, layout.neighbours
+    )
     image, mask = layers[..., :3], layers[..., 3:]
     return tf.math.divide_no_nan(image, mask), mask
 

@@ -52,41 +52,57 @@ def lookup(pixels, points, first, size):
     Gradients:
         Reach `pixels` and `points`; outside the map the points' gradient is 0.
     """
-    height, width = size
-    last = tf.stack([width - 1, height - 1])
-    step = tf.minimum(last, 1)  # a map of one row or column has no second one
 
     @tf.custom_gradient
     def run(pixels, points):
-        inside = tf.clip_by_value(points, tf.zeros([], points.dtype), tf.cast(last, points.dtype))
-        corner = tf.clip_by_value(tf.cast(tf.floor(inside), tf.int32), 0, tf.maximum(last - 1, 0))
-        right, below = sparse.columns(inside - tf.cast(corner, points.dtype))
-        x, y = sparse.columns(corner)
-        index = first + y * width + x
-        index = tf.stack([index, index + step[0], index + step[1] * width])
-        index = tf.concat([index, index[2:] + step[0]], axis=0)
-        weights = tf.stack([1 - right, right]) * tf.stack([1 - below, below])[:, tf.newaxis]
-        weights = tf.cast(tf.reshape(weights, [4, -1]), pixels.dtype)
-        corners = sparse.pick(pixels, index)  # [4, N, C]
+        inside, (right, below), index, weights = _corners(points, size)
+        index, weights = first + index, tf.cast(weights, pixels.dtype)
+        values = sparse.gather(pixels, index)  # [4, N, C]
 
         def backward(upstream):
-            row = tf.broadcast_to(tf.range(tf.size(x)), tf.shape(index))
-            pairs = tf.reshape(sparse.Int64.pairs(row, index), [-1, 2])
-            by_pixel = sparse.collect(
-                pairs, tf.reshape(weights, [-1]), upstream, tf.shape(pixels)[0]
+            row = tf.broadcast_to(tf.range(tf.size(right)), tf.shape(index))
+            indices = tf.reshape(sparse.pairs(row, index), [-1, 2])
+            to_pixels = sparse.matmul_adjoint_a(
+                indices, tf.reshape(weights, [-1]), upstream, tf.shape(pixels)[0]
             )
-            a, b, c, d = tf.unstack(tf.cast(sparse.dot(corners, upstream), points.dtype))
+            a, b, c, d = tf.unstack(tf.cast(sparse.dot(values, upstream), points.dtype))
             slopes = (
                 (1 - below) * (b - a) + below * (d - c),
                 (1 - right) * (c - a) + right * (d - b),
             )
-            slopes = sparse.rows(slopes)
-            return by_pixel, tf.where(tf.equal(points, inside), slopes, tf.zeros_like(slopes))
+            slopes = sparse.stack_columns(slopes)
+            return to_pixels, tf.where(tf.equal(points, inside), slopes, tf.zeros_like(slopes))
 
-        a, b, c, d = tf.unstack(corners * weights[..., tf.newaxis])
+        a, b, c, d = tf.unstack(values * weights[..., tf.newaxis])
         return (a + b) + (c + d), backward
 
     return run(pixels, points)
+
+
+def corners(points, size):
+    """The four pixels around each of `points` `[N, 2]` in a map of `size` (height, width).
+
+    Returns:
+        `[4, N]` int32 pixels, counted row by row, and `[4, N]` bilinear weights in the dtype of
+        `points`. A point outside the map has those of the nearest one inside.
+    """
+    return _corners(points, size)[2:]
+
+
+def _corners(points, size):
+    """`points` `[N, 2]` moved into the map, their offsets from the pixel before, and `corners`."""
+    height, width = size
+    last = tf.stack([width - 1, height - 1])
+    step = tf.minimum(last, 1)  # a map of one row or column has no second one
+    inside = tf.clip_by_value(points, tf.zeros([], points.dtype), tf.cast(last, points.dtype))
+    corner = tf.clip_by_value(tf.cast(tf.floor(inside), tf.int32), 0, tf.maximum(last - 1, 0))
+    right, below = tf.unstack(inside - tf.cast(corner, points.dtype), axis=1)
+    x, y = tf.unstack(corner, axis=1)
+    index = y * width + x
+    index = tf.stack([index, index + step[0], index + step[1] * width])
+    index = tf.concat([index, index[2:] + step[0]], axis=0)
+    weights = tf.stack([1 - right, right]) * tf.stack([1 - below, below])[:, tf.newaxis]
+    return inside, (right, below), index, tf.reshape(weights, [4, -1])
 
 
 def texels(uv, uv_size):

@@ -1,6 +1,6 @@
-"""Triangles to spans: the rows of pixels whose centres they cover.
+"""Triangles to spans: the runs of pixels that a triangle covers in each row of the image.
 
-Columns of numbers stand for many triangles or spans at a time; a, b, c are a triangle's corners.
+Every tensor `[N]` holds one number per triangle or span; a, b, c are a triangle's corners.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.rendering import sparse
 
 
 class Spans(NamedTuple):
-    """Rows of neighbouring pixels, each in one triangle; L of them, image after image.
+    """Horizontal runs of pixels, each inside one triangle; L of them, image after image.
 
     Attributes:
         image: `[L]` int32, which image of the batch.
@@ -31,7 +31,7 @@ class Spans(NamedTuple):
 
 
 class Planes(NamedTuple):
-    """Barycentrics and depth, linear in the pixel, at the spans' first pixels; all `[L]`.
+    """Barycentrics and depth at the spans' first pixels, and their slopes in the image; all `[L]`.
 
     Attributes:
         b, c: barycentrics of the corners b and c; that of a is 1 - b - c.
@@ -50,49 +50,48 @@ class Planes(NamedTuple):
     depth_x: tf.Tensor
 
 
-def find(points, triangles, chosen, image_size, kit):
-    """The spans of triangles.
+def spans(points, triangles, candidates, image_size, int64):
+    """The `Spans` of the triangles that may be seen.
 
     Args:
         points: `[B, V, 3]` (x, y, depth) pixels.
         triangles: `[T, 3]` int32.
-        chosen: `[B, T]` bool, of the triangles that `candidates` finds.
+        candidates: `[B, T]` bool, of the function of that name.
         image_size: (height, width).
-        kit: `sparse.Int64` or `sparse.Int32`.
-
-    Returns:
-        `Spans`.
+        int64: whether to compute with int64, see `sparse`.
     """
-    chosen = tf.cast(tf.where(chosen), tf.int32)
-    corners = vertices(points, triangles, *sparse.columns(chosen))
-    corners = [sparse.pick(tf.reshape(points, [-1, 3]), corner) for corner in corners]
+    image_triangle = tf.cast(tf.where(candidates), tf.int32)
+    corners = vertices(points, triangles, *tf.unstack(image_triangle, axis=1))
+    corners = [sparse.gather(tf.reshape(points, [-1, 3]), corner) for corner in corners]
 
     # The first row of every triangle, then the further rows of those that have any.
-    *first, rows = _cross_row(corners, 0, image_size)
-    taller = sparse.places(rows > 1)
-    start = kit.pairs(tf.zeros_like(taller), taller)
-    row, owner = sparse.columns(kit.runs(start, sparse.pick(rows, taller) - 1))
-    tall = [sparse.pick(corner, owner) for corner in corners]
-    *further, _ = _cross_row(tall, row, image_size)
+    *first, rows = _scan_row(corners, 0, image_size)
+    taller = sparse.flatnonzero(rows > 1)
+    start = sparse.pairs(tf.zeros_like(taller), taller)
+    further_rows = sparse.ranges(start, sparse.gather(rows, taller) - 1, int64)
+    row, owner = tf.unstack(further_rows, axis=1)
+    tall = [sparse.gather(corner, owner) for corner in corners]
+    *further, _ = _scan_row(tall, row, image_size)
 
     owner = tf.concat([tf.range(tf.size(rows)), owner], axis=0)
     x, y, more = (tf.concat(parts, axis=0) for parts in zip(first, further, strict=True))
-    filled = sparse.pick(sparse.rows([x, y, more, owner]), sparse.places(more >= 0))
-    x, y, more, owner = sparse.columns(filled)
-    image, triangle = sparse.columns(sparse.pick(chosen, owner))
-    corners = [sparse.pick(corner, owner) for corner in corners]
+    fields = sparse.stack_columns([x, y, more, owner])
+    covered = sparse.gather(fields, sparse.flatnonzero(more >= 0))
+    x, y, more, owner = tf.unstack(covered, axis=1)
+    image, triangle = tf.unstack(sparse.gather(image_triangle, owner), axis=1)
+    corners = [sparse.gather(corner, owner) for corner in corners]
     return Spans(image, triangle, corners, x, y, more)
 
 
 def vertices(points, triangles, image, triangle):
-    """Three `[N]` rows of the batch's points `[B V, 3]`: the corners of `triangle` in `image`."""
+    """Rows of the batch's points `[B V, 3]`: the three corners, `[N]` each, of `triangle` `[N]`."""
     first = image * tf.shape(points)[1]
-    return [first + k for k in sparse.columns(sparse.pick(triangles, triangle))]
+    return [first + k for k in tf.unstack(sparse.gather(triangles, triangle), axis=1)]
 
 
 def planes(spans):
     """The `Planes` of `Spans`."""
-    (ax, ay, az), b, c = (sparse.columns(corner) for corner in spans.corners)
+    (ax, ay, az), b, c = (tf.unstack(corner, axis=1) for corner in spans.corners)
     bx, by, bz = (k - a for k, a in zip(b, (ax, ay, az), strict=True))
     cx, cy, cz = (k - a for k, a in zip(c, (ax, ay, az), strict=True))
     area = tf.minimum(bx * cy - by * cx, -1e-28)  # it is negative, but might round to 0
@@ -111,32 +110,31 @@ def candidates(points, triangles, image_size):
         image_size: (height, width).
     """
     height, width = image_size
-    x, y = _by_vertex(points)
+    x, y = _batch_last(points)
     cell = tf.bitwise.left_shift(_cell(y, height), 16) + _cell(x, width)
-    a, b, c = (tf.gather(cell, corner) for corner in sparse.columns(triangles))
+    a, b, c = (tf.gather(cell, corner) for corner in tf.unstack(triangles, axis=1))
     differ = tf.bitwise.bitwise_or(tf.bitwise.bitwise_xor(a, b), tf.bitwise.bitwise_xor(b, c))
-    filled = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
-    return tf.transpose(_facing(x, y, triangles) & filled)
+    has_pixel = (differ > 0xFFFF) & (tf.bitwise.bitwise_and(differ, 0xFFFF) > 0)
+    return tf.transpose(_facing(x, y, triangles) & has_pixel)
 
 
 def facing(points, triangles):
     """Which of `triangles` `[T, 3]` face the camera in `points` `[B, V, 3]`: `[T, B]` bool."""
-    return _facing(*_by_vertex(points), triangles)
+    return _facing(*_batch_last(points), triangles)
 
 
 def _facing(x, y, triangles):
-    """`facing` of the coordinates `[V, B]`. No `pick`, since the batch may be empty."""
-    a, b, c = sparse.columns(triangles)
+    """`facing` of coordinates `[V, B]`; not by `sparse.gather`, since the batch may be empty."""
+    a, b, c = tf.unstack(triangles, axis=1)
     ax, bx, cx = (tf.gather(x, corner) for corner in (a, b, c))
     ay, by, cy = (tf.gather(y, corner) for corner in (a, b, c))
     return (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
 
 
-def _by_vertex(points):
-    """x and y of `points` `[B, V, 3]`, as `[V, B]` each.
+def _batch_last(points):
+    """x and y of `points` `[B, V, 3]`, as `[V, B]` each: one gather then serves all images.
 
-    With the batch last, one gather moves a whole row of images. x is NaN where any coordinate is
-    NaN, infinite, or so far that products would overflow.
+    x is NaN where any coordinate is NaN, infinite, or so large that products would overflow.
     """
     x, y, z = tf.unstack(tf.transpose(points, [2, 1, 0]))
     far = points.dtype.max**0.75
@@ -145,23 +143,23 @@ def _by_vertex(points):
 
 
 def _cell(coordinate, size):
-    """Even numbers on pixels' centres, odd ones between: equal where no centre lies between."""
+    """Even on a pixel's centre, odd between two: equal where no centre lies between."""
     inside = tf.clip_by_value(coordinate, -1.0, float(size))
     return tf.cast(tf.floor(inside) + tf.math.ceil(inside), tf.int32) + 2
 
 
-def _cross_row(corners, row, image_size):
-    """Where a row of pixels crosses triangles of three `corners` `[S, 3]`.
+def _scan_row(corners, row, image_size):
+    """Intersects triangles of three `corners` `[N, 3]` with a row of pixels.
 
-    Every edge is followed down from its upper end, so that two triangles that share it find the
-    same crossing: no pixel is missed between them.
+    Every edge is followed down from its upper end, so that the two triangles that share it compute
+    the same intersection and leave no pixel between them.
 
     Returns:
         x, y: the first pixel covered; more: pixels after it, negative if none is covered; rows: how
-        many rows the triangle reaches. All `[S]` int32. `row` counts from the first of these.
+        many rows the triangle reaches. All `[N]` int32. `row` counts from the first of these.
     """
     height, width = image_size
-    a, b, c = (sparse.columns(corner)[:2] for corner in corners)
+    a, b, c = (tf.unstack(corner, axis=1)[:2] for corner in corners)
     (ax, ay), (bx, by) = _by_height(*a, *b)
     (bx, by), (cx, cy) = _by_height(bx, by, *c)
     (ax, ay), (bx, by) = _by_height(ax, ay, bx, by)

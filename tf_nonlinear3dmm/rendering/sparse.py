@@ -1,104 +1,82 @@
-"""Pairs of int32, runs of pairs, and sparse matrices of pairs: what the rasterizer is made of.
+"""Gathers, scatters, ragged ranges and sparse products on int32 indices.
 
-`Int64` handles a pair as one int64 number: a run of pairs is then one `RaggedRange` and the nearest
-of many fragments one `unsorted_segment_min`. `Int32` does the same with int32 alone.
+The rasterizer handles numbers in pairs (low, high), such as (pixel, span) or (triangle, depth). A
+list of pairs is one `[N, 2]` int32 tensor, which is at once the `indices` of a sparse matrix and,
+reinterpreted, N int64 numbers low + 2^32 high. What is faster on these takes `int64`; False does
+the same with int32 alone, for devices that lack the kernels.
 """
 
 import tensorflow as tf
 
 
-class Int64:
-    """A pair (low, high) is the number low + 2^32 high."""
+def pairs(low, high):
+    """`[..., 2]` int32 of two `[...]` int32: (low, high), or (row, column) of a sparse matrix."""
+    return _interleave([low, high])
 
-    @staticmethod
-    def pairs(low, high):
-        """`[..., 2]` int32 of two `[...]` int32."""
-        return _weave([low, high])
 
-    @staticmethod
-    def runs(start, count):
-        """(low + 1, high), (low + 2, high), ... (low + count, high) for every pair in turn.
+def ranges(start, count, int64=True):
+    """(low + 1, high), (low + 2, high), ... (low + count, high) for every pair in turn.
 
-        Args:
-            start: `[N, 2]` int32 pairs (low, high).
-            count: `[N]` int32.
+    Args:
+        start: `[N, 2]` int32 pairs (low, high).
+        count: `[N]` int32.
+        int64: whether to compute with int64.
 
-        Returns:
-            `[sum(count), 2]` int32 pairs.
-        """
+    Returns:
+        `[sum(count), 2]` int32 pairs.
+    """
+    if int64:
         one = tf.ones([], tf.int64)
         start = tf.bitcast(start, tf.int64) + one
         limit = start + tf.cast(count, tf.int64)
-        runs = tf.raw_ops.RaggedRange(starts=start, limits=limit, deltas=one, Tsplits=tf.int64)
-        return tf.bitcast(runs.rt_dense_values, tf.int32)
-
-    @staticmethod
-    def smallest(pairs, where, size):
-        """The low number of the smallest pair, by its high number first, at each of `size` places.
-
-        Args:
-            pairs: `[N, 2]` int32; low numbers are not negative.
-            where: `[N]` int32 places.
-            size: how many places there are.
-
-        Returns:
-            `[size]` int32, -1 where no pair lies.
-        """
-        smallest = tf.math.unsorted_segment_min(tf.bitcast(pairs, tf.int64), where, size)
-        return tf.cast(smallest, tf.int32)  # keeps the low half; an empty place's is all ones
+        ragged = tf.raw_ops.RaggedRange(starts=start, limits=limit, deltas=one, Tsplits=tf.int64)
+        return tf.bitcast(ragged.rt_dense_values, tf.int32)
+    row = tf.repeat(tf.range(tf.size(count)), count)
+    offset = tf.range(tf.size(row)) - gather(tf.cumsum(count, exclusive=True), row)
+    low, high = tf.unstack(gather(start, row), axis=1)
+    return tf.stack([low + offset + 1, high], axis=1)
 
 
-class Int32:
-    """The same without int64, for devices that lack its kernels."""
+def segment_argmin(pairs, segments, size, int64=True):
+    """The low number of each segment's smallest pair; pairs compare by their high number first.
 
-    @staticmethod
-    def pairs(low, high):
-        return tf.stack([low, high], axis=-1)
+    Args:
+        pairs: `[N, 2]` int32 (low, high); low numbers are not negative.
+        segments: `[N]` int32, unsorted.
+        size: number of segments.
+        int64: whether to compute with int64.
 
-    @staticmethod
-    def runs(start, count):
-        row = tf.repeat(tf.range(tf.size(count)), count)
-        place = tf.range(tf.size(row)) - pick(tf.cumsum(count, exclusive=True), row)
-        low, high = columns(pick(start, row))
-        return tf.stack([low + place + 1, high], axis=1)
-
-    @staticmethod
-    def smallest(pairs, where, size):
-        low, high = tf.unstack(pairs, axis=1)
-        least = tf.math.unsorted_segment_min(high, where, size)
-        low = tf.where(high > pick(least, where), tf.int32.max, low)
-        least = tf.math.unsorted_segment_min(low, where, size)
-        return tf.where(least < tf.int32.max, least, -1)
+    Returns:
+        `[size]` int32, -1 for an empty segment.
+    """
+    if int64:
+        smallest = tf.math.unsorted_segment_min(tf.bitcast(pairs, tf.int64), segments, size)
+        return tf.cast(smallest, tf.int32)  # keeps the low half; an empty segment's is all ones
+    low, high = tf.unstack(pairs, axis=1)
+    least = tf.math.unsorted_segment_min(high, segments, size)
+    low = tf.where(high > gather(least, segments), tf.int32.max, low)
+    least = tf.math.unsorted_segment_min(low, segments, size)
+    return tf.where(least < tf.int32.max, least, -1)
 
 
-def places(condition):
-    """The places `[N]` int32 where `condition` `[M]` holds."""
+def flatnonzero(condition):
+    """The indices `[N]` int32 at which `condition` `[M]` holds."""
     return tf.reshape(tf.cast(tf.where(condition), tf.int32), [-1])
 
 
-def pick(values, rows):
-    """`values[rows]`: faster than `tf.gather`, but its gradient is slow (see `take`)."""
-    return tf.gather_nd(values, rows[..., tf.newaxis])
-
-
-def columns(rows):
-    """The columns of `[N, K]`, each `[N]`."""
-    return tf.unstack(rows, axis=1)
-
-
-def rows(columns):
-    """`[N, K]` of K columns `[N]`. Two or four of 32 bits are woven, faster than a transpose."""
+def stack_columns(columns):
+    """`tf.stack(columns, axis=1)`: `[N, K]` of K columns `[N]`, faster for 2 or 4 of 32 bits."""
     if len(columns) not in (2, 4) or columns[0].dtype.size != 4:
         return tf.transpose(tf.stack(columns))
 
     @tf.custom_gradient
     def run(*columns):
-        return _weave(columns), lambda upstream: tf.unstack(upstream, axis=1)
+        return _interleave(columns), lambda upstream: tf.unstack(upstream, axis=1)
 
     return run(*columns)
 
 
-def _weave(columns):
+def _interleave(columns):
     """Two or four columns of 32 bits side by side. Bits are only moved; no arithmetic sees them."""
     parts = [tf.bitcast(column, tf.float32) for column in columns]
     while len(parts) > 1:
@@ -109,72 +87,77 @@ def _weave(columns):
 
 
 def dot(a, b):
-    """The sum of `a * b` over the last axis: of few columns, one by one is faster."""
+    """The sum of `a * b` over the last axis, column by column where there are few."""
     if a.shape[-1] is None or a.shape[-1] > 8:
         return tf.reduce_sum(a * b, axis=-1)
     return sum(a[..., k] * b[..., k] for k in range(a.shape[-1]))
 
 
-def spread(pairs, weights, values, size):
-    """A sparse matrix times a dense one: `out[row] += weight * values[column]` for every pair.
+def gather(values, rows):
+    """`values[rows]`, faster than `tf.gather`; to differentiate it, use `gather_rows`."""
+    return tf.gather_nd(values, rows[..., tf.newaxis])
+
+
+def gather_rows(values, rows):
+    """`values[rows]` `[N, C]`, whose gradient is dense and summed in a fixed order."""
+
+    @tf.custom_gradient
+    def run(values):
+        def backward(upstream):
+            return scatter_add(upstream, rows, tf.shape(values)[0])
+
+        return gather(values, rows), backward
+
+    return run(values)
+
+
+def scatter_add(values, rows, size):
+    """`[size, C]` with `values` `[N, C]` added at `rows` `[N]`: the adjoint of `gather_rows`."""
+    indices = pairs(rows, tf.range(tf.size(rows)))
+    return matmul(indices, tf.ones_like(values[:, 0]), values, size)
+
+
+def matmul(indices, weights, values, size):
+    """A sparse matrix times a dense one: `out[row] += weight * values[column]`.
 
     Args:
-        pairs: `[N, 2]` int32 (row, column).
+        indices: `[N, 2]` int32 (row, column).
         weights: `[N]`.
         values: `[K, C]`.
-        size: number of rows of the matrix.
+        size: number of rows of the sparse matrix.
 
     Returns:
-        `[size, C]`.
+        `[size, C]`. On a CPU, sums keep the order of the indices.
 
     Gradients:
-        Reach `values` alone, by `collect`. On a CPU sums keep the order of the pairs.
+        Reach `values` alone, by the transposed matrix.
     """
 
     @tf.custom_gradient
     def run(values):
         def backward(upstream):
-            return collect(pairs, weights, upstream, tf.shape(values)[0])
+            return matmul_adjoint_a(indices, weights, upstream, tf.shape(values)[0])
 
         shape = tf.cast(tf.stack([size, tf.shape(values)[0]]), tf.int64)
-        result = tf.raw_ops.SparseTensorDenseMatMul(
-            a_indices=pairs, a_values=weights, a_shape=shape, b=values
+        product = tf.raw_ops.SparseTensorDenseMatMul(
+            a_indices=indices, a_values=weights, a_shape=shape, b=values
         )
-        return result, backward
+        return product, backward
 
     return run(values)
 
 
-def spread_columns(pairs, weights, columns, size):
-    """`spread` of values `[C, K]`, column by column; without gradient."""
-    shape = tf.cast(tf.stack([size, tf.shape(columns)[1]]), tf.int64)
-    return tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=pairs, a_values=weights, a_shape=shape, b=columns, adjoint_b=True
-    )
-
-
-def collect(pairs, weights, values, size):
-    """The adjoint of `spread`: `out[column] += weight * values[row]`, `[size, C]`."""
+def matmul_adjoint_a(indices, weights, values, size):
+    """The transposed matrix in `matmul`: `out[column] += weight * values[row]`, `[size, C]`."""
     shape = tf.cast(tf.stack([tf.shape(values)[0], size]), tf.int64)
     return tf.raw_ops.SparseTensorDenseMatMul(
-        a_indices=pairs, a_values=weights, a_shape=shape, b=values, adjoint_a=True
+        a_indices=indices, a_values=weights, a_shape=shape, b=values, adjoint_a=True
     )
 
 
-def take(values, rows):
-    """`values[rows]` `[N, C]`: a gather whose gradient is dense and summed in a fixed order."""
-
-    @tf.custom_gradient
-    def run(values):
-        def backward(upstream):
-            return put(upstream, rows, tf.shape(values)[0])
-
-        return pick(values, rows), backward
-
-    return run(values)
-
-
-def put(values, rows, size):
-    """`[size, C]` with `values` `[N, C]` added at `rows` `[N]`: the adjoint of `take`."""
-    pairs = Int64.pairs(rows, tf.range(tf.size(rows)))
-    return spread(pairs, tf.ones_like(values[:, 0]), values, size)
+def matmul_adjoint_b(indices, weights, columns, size):
+    """`matmul` of values given as `columns` `[C, K]`: `[size, C]`, without gradient."""
+    shape = tf.cast(tf.stack([size, tf.shape(columns)[1]]), tf.int64)
+    return tf.raw_ops.SparseTensorDenseMatMul(
+        a_indices=indices, a_values=weights, a_shape=shape, b=columns, adjoint_b=True
+    )

@@ -5,19 +5,34 @@ streaks. Here the albedo is stretched and the light computed for every fine texe
 """
 
 import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import renderer, uv_layout
 
 FINER = 4  # times the texels of the model's maps, each way
 
 
+class Drawing(NamedTuple):
+    """A face in pictures.
+
+    Attributes:
+        texture: `[B, FINER Hu, FINER Wu, 3]` RGB in [0, 1], the light in it.
+        image: `[B, H, W, 3]` RGB of the face; 0 where it is not seen.
+        mask: `[B, H, W, 1]`, 1 on the face.
+    """
+
+    texture: tf.Tensor
+    image: tf.Tensor
+    mask: tf.Tensor
+
+
 @functools.lru_cache(maxsize=2)
-def tensors(model):
-    """`renderer.FaceTensors` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
+def fine_layout(model):
+    """`uv_layout.UVLayout` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
     height, width = model.config.uv_size
-    return renderer.face_tensors(model.face, (FINER * height, FINER * width))
+    return uv_layout.build(model.face, (FINER * height, FINER * width))
 
 
 def stretch(maps, uv_size):
@@ -40,8 +55,22 @@ def texture(model, albedo_map, vertices, projection, illumination):
     Returns:
         `[B, FINER Hu, FINER Wu, 3]` in [0, 1].
     """
-    face = tensors(model)
-    fine = stretch(albedo_map, face.texel_triangle.shape)
+    layout = fine_layout(model)
+    fine = stretch(albedo_map, layout.size)
     if illumination is not None:
-        fine *= renderer.shading_map(vertices, projection, illumination, face)
+        fine *= renderer.shading_map(vertices, projection, illumination, layout)
     return tf.clip_by_value(fine, 0, 1)
+
+
+def draw(model, albedo_map, vertices, projection, illumination, fragments):
+    """Lights decoded faces and draws them.
+
+    Args:
+        model, albedo_map, vertices, projection, illumination: see `texture`.
+        fragments: `rasterizer.Fragments` of the pictures.
+
+    Returns:
+        `Drawing`.
+    """
+    colours = texture(model, albedo_map, vertices, projection, illumination)
+    return Drawing(colours, *renderer.draw(colours, fragments, fine_layout(model)))

@@ -7,11 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer
 
 COLUMNS = ("input", "render", "landmarks", "albedo", "shading", "mesh")
-PREDICTED, TRUE = (255, 70, 60), (90, 230, 255)  # colours of landmarks
+_PREDICTED, _GROUND_TRUTH = (255, 70, 60), (90, 230, 255)  # colours of landmarks
 # Polylines through the 68 landmarks: jaw, brows, nose, eyes, lips; (first, last, closed).
-LINES = ((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False))
-LINES += ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True))
-CLAY, PAPER = (0.80, 0.76, 0.72), 1.0
+_LINES = ((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False))
+_LINES += ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True))
+_CLAY, _PAPER = (0.80, 0.76, 0.72), 1.0
 FINE = 2  # geometry is drawn at this many times the size, then averaged: no steps at edges
 
 
@@ -28,19 +28,20 @@ def to_uint8(image):
     return (np.clip(np.nan_to_num(image), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def panel(images, reconstruction, batch, face, tile=168):
+def panel(images, reconstruction, batch, layout, tile=168):
     """One row per face: input, render over it, landmarks, albedo, shading, mesh.
 
     Args:
         images: `[B, S, S, 3]` in [0, 1].
         reconstruction: `Reconstruction` of these images.
-        batch: dict with true `landmarks` `[B, 68, 2]` and `has_landmarks` `[B]`; or None.
-        face: `renderer.FaceTensors`.
+        batch: dict with ground-truth `landmarks` `[B, 68, 2]` and `has_landmarks` `[B]`; or None.
+        layout: `uv_layout.UVLayout` of the texture maps.
         tile: at least this many pixels per picture.
 
     Returns:
-        uint8 `[h, w, 3]` with a line of titles. Landmarks: predicted red, true blue. The albedo
-        is the predicted face seen from the front without light; the others keep the input's pose.
+        uint8 `[h, w, 3]` with a line of titles. Landmarks: predicted red, ground truth
+        blue. The albedo is the predicted face from the front without light; the others keep the
+        input's pose.
         Shading is drawn at half its strength, so that white is twice the light of no light model.
     """
     k = -(-tile // images.shape[1])
@@ -48,15 +49,15 @@ def panel(images, reconstruction, batch, face, tile=168):
     background = enlarge(images, size)
     vertices = tf.convert_to_tensor(reconstruction.vertices)
     projection = camera.crop(tf.convert_to_tensor(reconstruction.projection), 0.0, 0.0, float(k))
-    seen = see(vertices, projection, face, size)
-    front = see(vertices, frontal(vertices, size), face, size)
+    fragments = see(vertices, projection, layout, size)
+    front = see(vertices, frontal(vertices, size), layout, size)
     columns = [
         background,
-        paint(reconstruction.texture, seen, face, background),
+        paint(reconstruction.texture, fragments, layout, background),
         overlay(background, reconstruction.landmarks, batch, k),
-        paint(reconstruction.albedo_map, front, face),
-        paint(reconstruction.shading * 0.5, seen, face),
-        mesh(vertices, projection, face, size, fragments=seen),
+        paint(reconstruction.albedo_map, front, layout),
+        paint(reconstruction.shading * 0.5, fragments, layout),
+        mesh(vertices, projection, layout, size, fragments=fragments),
     ]
     rows = np.stack([to_uint8(column) for column in columns], axis=1)  # [B, columns, size, size, 3]
     return grid(rows, COLUMNS)
@@ -100,11 +101,13 @@ def overlay(images, predicted, batch=None, k=1):
         uint8 pictures of the same size.
     """
     pictures = [Image.fromarray(image) for image in to_uint8(images)]
-    true = None if batch is None else np.asarray(batch["landmarks"])
+    ground_truth = None if batch is None else np.asarray(batch["landmarks"])
     for i, picture in enumerate(pictures):
-        if true is not None and np.all(batch.get("has_landmarks", [True] * len(true))[i]):
-            _draw_points(picture, true[i], TRUE, k)
-        _draw_points(picture, np.asarray(predicted)[i], PREDICTED, k)
+        if ground_truth is not None and np.all(
+            batch.get("has_landmarks", [True] * len(ground_truth))[i]
+        ):
+            _draw_points(picture, ground_truth[i], _GROUND_TRUTH, k)
+        _draw_points(picture, np.asarray(predicted)[i], _PREDICTED, k)
     return np.stack([np.asarray(picture) for picture in pictures])
 
 
@@ -115,7 +118,7 @@ def _draw_points(picture, points, colour, k):
     at = np.round(4 * k * (points + 0.5) - 0.5)
     at = [tuple(p) for p in at if np.isfinite(p).all()]
     if len(at) == 68:
-        for first, last, closed in LINES:
+        for first, last, closed in _LINES:
             line = at[first : last + 1] + [at[first]] * closed
             pen.line(line, fill=tuple(int(0.75 * c) for c in colour), width=4)
     for x, y in at:
@@ -123,21 +126,22 @@ def _draw_points(picture, points, colour, k):
     picture.paste(fine.resize(picture.size, Image.Resampling.BOX))
 
 
-def see(vertices, projection, face, size):
+def see(vertices, projection, layout, size):
     """`Fragments` of faces in pictures of `size` pixels, on a grid `FINE` times as fine."""
     projection = camera.crop(projection, 0.0, 0.0, float(FINE))
     points = camera.project(vertices, projection)
-    return rasterizer.rasterize(points, face.triangles, (FINE * size, FINE * size))
+    return rasterizer.rasterize(points, layout.triangles, (FINE * size, FINE * size))
 
 
-def paint(texture, fragments, face, background=PAPER):
+def paint(texture, fragments, layout, background=_PAPER):
     """Texture maps `[B, Hu, Wu, 3]` on faces seen by `see`, over a background in [0, 1]."""
-    image, mask = renderer.draw(texture, fragments, face)
-    return _flatten(tf.clip_by_value(image, 0, 1), mask, background)
+    return over(*renderer.draw(texture, fragments, layout), background)
 
 
-def _flatten(image, mask, background=PAPER):
-    image, mask = (tf.nn.avg_pool2d(x, FINE, FINE, "VALID") for x in (image * mask, mask))
+def over(image, mask, background=_PAPER):
+    """What is drawn on the fine grid of `see`, averaged, over a background in [0, 1]."""
+    parts = tf.clip_by_value(image, 0, 1) * mask, mask
+    image, mask = (tf.nn.avg_pool2d(part, FINE, FINE, "VALID") for part in parts)
     return image + background * (1 - mask)
 
 
@@ -160,13 +164,13 @@ def frontal(vertices, size, yaw_deg=0.0):
     return camera.compose(yaw, none, none, scale, (size - 1) / 2 - middle)
 
 
-def mesh(vertices, projection, face, size, colours=None, fragments=None):
-    """The bare geometry under a lamp, on white.
+def mesh(vertices, projection, layout, size, colours=None, fragments=None):
+    """The bare geometry under a directional light, on white.
 
     Args:
         vertices: `[B, V, 3]`.
         projection: `[B, 2, 4]`.
-        face: anything with `triangles` and `normal_triangles`, triangles themselves or a mask.
+        layout: `UVLayout` or `FaceModel`, whose `normal_triangles` are ids or a mask.
         size: side of the pictures.
         colours: `[B, V, 3]` in [0, 1]; clay where None.
         fragments: what `see` returned for this view, if it is known.
@@ -175,18 +179,20 @@ def mesh(vertices, projection, face, size, colours=None, fragments=None):
         uint8 `[B, size, size, 3]`.
     """
     vertices, projection = tf.convert_to_tensor(vertices), tf.convert_to_tensor(projection)
-    counted = np.asarray(face.normal_triangles)
-    counted = face.triangles[counted] if counted.dtype == bool else counted
+    counted = np.asarray(layout.normal_triangles)
+    counted = layout.triangles[counted] if counted.dtype == bool else counted
     normals = lighting.vertex_normals(vertices, counted)
     normals = tf.matmul(normals, camera.rotation(projection), transpose_b=True)
     shadow = 0.22 if colours is None else 0.6  # a map of colours must stay legible
-    colours = tf.ones_like(vertices) * CLAY if colours is None else tf.cast(colours, tf.float32)
+    colours = tf.ones_like(vertices) * _CLAY if colours is None else tf.cast(colours, tf.float32)
     if fragments is None:
-        fragments = see(vertices, projection, face, size)
+        fragments = see(vertices, projection, layout, size)
     attributes = tf.concat([normals, colours], axis=-1)
-    pixels = rasterizer.interpolate(attributes, face.triangles, fragments)
+    pixels = rasterizer.interpolate(attributes, layout.triangles, fragments)
     normals, colours = tf.math.l2_normalize(pixels[..., :3], axis=-1), pixels[..., 3:]
-    lamp = tf.math.l2_normalize(tf.constant([0.35, 0.55, 1.0]))
-    light = shadow + (1 - shadow) * tf.nn.relu(tf.reduce_sum(normals * lamp, -1, keepdims=True))
+    direction = tf.math.l2_normalize(tf.constant([0.35, 0.55, 1.0]))
+    light = shadow + (1 - shadow) * tf.nn.relu(
+        tf.reduce_sum(normals * direction, -1, keepdims=True)
+    )
     mask = tf.cast(fragments.triangle_id >= 0, tf.float32)[..., tf.newaxis]
-    return to_uint8(_flatten(tf.clip_by_value(colours * light * 1.1, 0, 1), mask))
+    return to_uint8(over(colours * light * 1.1, mask))

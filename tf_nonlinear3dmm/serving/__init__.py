@@ -4,9 +4,10 @@ import os
 import pathlib
 import tempfile
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
-from tf_nonlinear3dmm.serving.saved_model import ExportError, export, writing
+from tf_nonlinear3dmm.serving.saved_model import ExportError, export
 from tf_nonlinear3dmm.weights import FILE, SHIPPED, load, save
 
 __all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
@@ -33,7 +34,7 @@ def write(model, form, folder, version=1):
     names = {"weights": [FILE], "litert": ["model.tflite"]}
     names["onnx"] = ["encode.onnx", "decode.onnx"]
     paths = [folder / name for name in names[form]]
-    with writing(folder):
+    with array_files.writing(folder, ExportError):
         for path in paths:
             if path.exists():
                 raise ExportError(f"{path} is there already: give another folder")

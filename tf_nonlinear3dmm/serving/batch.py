@@ -6,15 +6,15 @@ import pathlib
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.data import photos
-from tf_nonlinear3dmm.data.records import reading
-from tf_nonlinear3dmm.serving import names, portraits
+from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.serving import files, names, portraits, textures
 
 
 def reconstruct(
     paths,
     model,
     out,
-    texture=portraits.TEXTURES[0],
+    texture=textures.KINDS[0],
     confidence=portraits.CONFIDENCE,
     say=print,
     crops=False,
@@ -26,8 +26,8 @@ def reconstruct(
     Args:
         paths: of photos, or of folders, which are searched with all they contain.
         model: `Nonlinear3DMM`.
-        out: folder for the files, made where it does not exist; see `portraits`.
-        texture: one of `portraits.TEXTURES`.
+        out: folder for the files, made where it does not exist; see `files`.
+        texture: one of `textures.KINDS`.
         confidence: of the detector, at least.
         say: called with a line for each photo.
         crops: whether the photos are ready crops, square, which the model sees as they are.
@@ -39,7 +39,7 @@ def reconstruct(
         ValueError: `texture` or `confidence` is none of those.
         array_files.SaveError: `out` cannot be written, now or no longer.
     """
-    configs.check_choice("texture", texture, portraits.TEXTURES)
+    configs.check_choice("texture", texture, textures.KINDS)
     configs.check_number("confidence", confidence, 0, 1)
     out = pathlib.Path(os.path.expanduser(out))
     with array_files.writing(out):
@@ -47,8 +47,8 @@ def reconstruct(
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
-            found, photo = _read(path, model, out, confidence, crops)
-            count = _write(path, found, photo, model, out, texture, reserved)
+            faces, photo = _read(path, model, out, confidence, crops)
+            count = _write(path, faces, photo, model, out, texture, reserved)
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
@@ -63,9 +63,9 @@ def expand(paths):
     """The photos of files and folders, in order; a file is taken whatever its name.
 
     Of a folder, pictures of kinds that cannot be read come too, to be refused by name, and the
-    folder itself where it has none; what `portraits.write` left there does not.
+    folder itself where it has none; what `files.write` left there does not.
     """
-    for path in (pathlib.Path(os.path.expanduser(given)) for given in paths):
+    for path in (pathlib.Path(os.path.expanduser(path)) for path in paths):
         if path.is_dir():
             yield from _inside(path) or [path]
         else:
@@ -75,10 +75,10 @@ def expand(paths):
 def _inside(folder):
     """The photos in a folder, and the folders in it that cannot be read."""
     try:
-        found, errors = filenames.walk(folder)
+        paths, errors = filenames.walk(folder)
     except OSError:
         return [folder]
-    photos_there = [folder / name for name in found if name.lower().endswith(_KNOWN)]
+    photos_there = [folder / name for name in paths if name.lower().endswith(_KNOWN)]
     ours = {place: names.owners(place) for place in {p.parent for p in photos_there}}
     good = [p for p in photos_there if not ours[p.parent][filenames.key(p.name)]]
     return sorted([*good, *(pathlib.Path(error.filename) for error in errors)])
@@ -100,18 +100,19 @@ def _read(path, model, out, confidence, crops):
             raise ValueError(f"{path}: a crop is square, got {photo.shape[1]} x {photo.shape[0]}")
         return [portraits.of_crop(model, photo)], photo
     own = photos.own_face(path)
-    found = [portraits.portrait(model, photo, own)] if own else []
-    found = found or portraits.find(model, photo, confidence)
-    if not found:
+    if own:
+        return [portraits.portrait(model, photo, own)], photo
+    faces = portraits.find(model, photo, confidence)
+    if not faces:
         raise ValueError(f"{path}: no face found")
-    return found, photo
+    return faces, photo
 
 
-def _write(path, found, photo, model, out, texture, reserved):
+def _write(path, faces, photo, model, out, texture, reserved):
     """Writes the files of a photo's faces; returns their number."""
-    stems = reserved.reserve(path.stem, path, len(found))
-    for number, (stem, portrait) in enumerate(zip(stems, found, strict=True), start=1):
+    stems = reserved.reserve(path.stem, path, len(faces))
+    for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):
         about = {"photo": str(path), "face": number}
         with array_files.writing(out / stem):
-            portraits.write(portrait, photo, model, out / stem, texture, about)
-    return len(found)
+            files.write(portrait, photo, model, out / stem, texture, about)
+    return len(faces)

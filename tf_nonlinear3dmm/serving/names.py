@@ -19,12 +19,12 @@ def of(stem):
 def owners(folder):
     """What lies in a folder: `key` of each name -> (photo, face) it was made from, or None."""
     folder = pathlib.Path(folder)
-    found = {key(path.name): None for path in folder.iterdir()} if folder.is_dir() else {}
-    for path in folder.glob("*.json") if found else ():
+    owned = {key(path.name): None for path in folder.iterdir()} if folder.is_dir() else {}
+    for path in folder.glob("*.json") if owned else ():
         owner = _owner(path)
         if owner:
-            found |= {key(name): owner for name in of(path.stem) if key(name) in found}
-    return found
+            owned |= {key(name): owner for name in of(path.stem) if key(name) in owned}
+    return owned
 
 
 class Names:
@@ -60,7 +60,7 @@ class Names:
 
 
 def _owner(path):
-    """(photo, face) of a .json that `portraits.write` left, None of another."""
+    """(photo, face) of a .json that `files.write` left, None of another."""
     try:
         about = json.loads(path.read_text())
         return _place(about["photo"]), about["face"]

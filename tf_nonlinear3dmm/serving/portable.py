@@ -48,12 +48,14 @@ def onnx(model, paths):
 
 def litert(model, path):
     """Writes one LiteRT file with the signatures `encode` and `decode`."""
-    made = functions(model)
+    signatures = functions(model)
     module = tf.Module()
     module.weights = [v.value for v in model.weights]
-    module.encode, module.decode = made["encode"], made["decode"]
+    module.encode, module.decode = signatures["encode"], signatures["decode"]
     with tempfile.TemporaryDirectory() as temporary:
-        tf.saved_model.save(module, temporary, signatures=made)
-        converter = tf.lite.TFLiteConverter.from_saved_model(temporary, signature_keys=[*made])
+        tf.saved_model.save(module, temporary, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            temporary, signature_keys=[*signatures]
+        )
         content = converter.convert()
     pathlib.Path(path).write_bytes(content)

@@ -15,7 +15,6 @@ Signatures, all with a free batch size B; S is the model's image size:
 Without lighting (CVPR 2018) there is no illumination, and the albedo is the texture.
 """
 
-import contextlib
 import json
 import pathlib
 import shutil
@@ -50,7 +49,7 @@ def export(model, folder, version=1, name=NAME):
         ExportError: that version is there already, or the folder cannot be written.
     """
     path = pathlib.Path(folder) / str(version)
-    with writing(path):
+    with array_files.writing(path, ExportError):
         if path.exists():
             raise ExportError(f"{path} is there already: give another version or folder")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,16 +61,6 @@ def export(model, folder, version=1, name=NAME):
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return path
-
-
-@contextlib.contextmanager
-def writing(path):
-    """Turns what goes wrong when `path` is written into an `ExportError` that names it."""
-    try:
-        with array_files.writing(path):
-            yield
-    except array_files.SaveError as error:
-        raise ExportError(str(error)) from error
 
 
 def _write(part, model, name):
@@ -129,8 +118,8 @@ class Module(tf.Module):
             input_signature=[tf.TensorSpec(s, name=n) for n, s in (geometry | light).items()]
         )
         def render(vertices, albedo, projection, illumination=None):
-            given = {"vertices": vertices, "albedo": albedo, "projection": projection}
-            _check(**given, **({"illumination": illumination} if config.lighting else {}))
+            parts = {"vertices": vertices, "albedo": albedo, "projection": projection}
+            _check(**parts, **({"illumination": illumination} if config.lighting else {}))
             return _picture(model.render(vertices, albedo, projection, illumination))
 
         self.whole, self.reconstruct, self.reconstruct_bytes = whole, reconstruct, reconstruct_bytes

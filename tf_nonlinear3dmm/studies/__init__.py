@@ -1,5 +1,5 @@
-"""The paper's experiments: many models on the same data, their tables, figures and report.
+"""Experiments: the paper's (`paper/`), the ablation, and the recovery of a pose.
 
-`schedule` says what is trained and measured and in which order; a part that is done is not done
-again. The other files are one experiment each.
+A study is a list of parts (`schedule`) that train and measure models; a part that is done is not
+done again.
 """

@@ -1,17 +1,16 @@
 """What each part of the method does: one model per part left out, everything else equal.
 
 Every row has the same faces, batches, seed and number of steps. A row that differs in finetuning
-alone goes on from the pretraining of the full model.
+alone resumes the pretraining of the full model.
 """
 
 import dataclasses
-import os
-
-import numpy as np
+import functools
 
 from tf_nonlinear3dmm import configs, data, training
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.evaluation import measures
-from tf_nonlinear3dmm.studies import effects, schedule, variants
+from tf_nonlinear3dmm.studies import ablation_report, runs, schedule
 from tf_nonlinear3dmm.studies.schedule import Part
 from tf_nonlinear3dmm.studies.study import Study, change, with_steps
 
@@ -22,12 +21,12 @@ SHOWN = 5  # faces whose albedo is kept for the figure
 
 
 def full(folder, place):
-    """At most 150 minutes a sitting on two cores, two sittings: `small`, 1200 + 600 steps."""
+    """About five hours on two cores: `small_paper`, 1200 + 600 steps."""
     return _study(folder, with_steps(configs.small_paper(), 1200, 600), place)
 
 
 def quick(folder, place):
-    """About 30 minutes on two cores: `small` at half its width, 300 + 150 steps of batch 8."""
+    """About 30 minutes on two cores: half the width, 300 + 150 steps of batch 8."""
     config = with_steps(configs.small_paper(), 300, 150)
     config = change(config, "model", width=8)
     config = change(config, "train", batch_size=8)
@@ -46,17 +45,17 @@ def _study(folder, config, place):
 def rows(config):
     """Name -> `Config` of every model of the table; what `config` lacks anyway has no row."""
     steps = config.pretrain.steps + config.finetune.steps
-    made = {SEED: change(config, "train", seed=config.train.seed + 1)}
+    others = {SEED: change(config, "train", seed=config.train.seed + 1)}
     for term in REGULARISERS:
-        made[f"no {_words(term)}"] = _with_loss(config, **{term: 0.0})
-    made["not alternating"] = _in_both_stages(config, alternating=False)
-    made["no finetuning"] = with_steps(config, steps, 0)
+        others[f"no {_words(term)}"] = _with_loss(config, **{term: 0.0})
+    others["not alternating"] = _in_both_stages(config, alternating=False)
+    others["no finetuning"] = with_steps(config, steps, 0)
     for word, switch in (("no ", False), ("", True)):
-        made[f"{word}silhouette gradient"] = change(config, "model", silhouette_gradient=switch)
+        others[f"{word}silhouette gradient"] = change(config, "model", silhouette_gradient=switch)
     for term in configs.DEFECTS:
-        made[f"released form of {_words(term)}"] = _released(config, term)
-    made["released form of all three"] = _released(config, "released", *configs.DEFECTS)
-    return {FULL: config} | {name: row for name, row in made.items() if row != config}
+        others[f"released form of {_words(term)}"] = _released(config, term)
+    others["released form of all three"] = _released(config, "released", *configs.DEFECTS)
+    return {FULL: config} | {name: row for name, row in others.items() if row != config}
 
 
 def ablate(study, command, minutes=None, only=None, say=print):
@@ -79,10 +78,10 @@ def ablate(study, command, minutes=None, only=None, say=print):
         measured = [name for name in chosen if _results(study, name).exists()]
         if FULL not in measured:
             return False
-        found = {name: _read(study, name) for name in measured}
-        albedos = {"truth": _true_albedo(study)}
-        albedos |= {name: arrays.pop("albedo") for name, arrays in found.items()}
-        effects.write(study, found, albedos, records, command)
+        errors = {name: array_files.read(_results(study, name))[0] for name in measured}
+        albedos = {"ground truth": _true_albedo(study)}
+        albedos |= {name: arrays.pop("albedo") for name, arrays in errors.items()}
+        ablation_report.write(study, errors, albedos, records, command)
         return True
 
     return schedule.follow(study, parts(study, chosen), write, minutes, say)
@@ -91,12 +90,12 @@ def ablate(study, command, minutes=None, only=None, say=print):
 def parts(study, chosen):
     """The schedule of the rows named in `chosen`: list of `schedule.Part`."""
     pretraining = _pretraining(study.config)
-    steps = [Part("faces", study.make_faces, 240), _training(study, PRETRAINED, pretraining)]
+    steps = [Part("faces", study.make_faces), _training(study, PRETRAINED, pretraining)]
     for name, row in rows(study.config).items():
         if name in chosen:
             start = PRETRAINED if _pretraining(row) == pretraining else None
             steps.append(_training(study, name, row, start))
-            steps.append(Part(f"measure {name}", lambda name=name: measure(study, name), 30))
+            steps.append(Part(f"measure {name}", functools.partial(measure, study, name)))
     return steps
 
 
@@ -107,12 +106,9 @@ def measure(study, name):
     features = [feature for feature in measures.FEATURES if feature in split]
     batches = [*data.in_order(split, config.model.image_size, 32, features)]
     faces = measures.measure(model, batches).per_face().items()
-    found = {name[0]: errors for name, errors in faces if name[1:] == (measures.MODEL,)}
+    errors = {name[0]: values for name, values in faces if name[1:] == (measures.MODEL,)}
     albedo = model(batches[0]["image"][:SHOWN], training=False).albedo_map.numpy()
-    path = _results(study, name)
-    with open(path.with_suffix(".part"), "wb") as file:
-        np.savez(file, albedo=albedo, **found)
-    os.replace(path.with_suffix(".part"), path)
+    array_files.write(_results(study, name), {"albedo": albedo, **errors}, {})
 
 
 def _results(study, name):
@@ -125,15 +121,9 @@ def _true_albedo(study):
     return batch["albedo"].numpy()
 
 
-def _read(study, name):
-    with np.load(_results(study, name), allow_pickle=False) as file:
-        return dict(file)
-
-
 def _training(study, name, config, start=None):
-    work = lambda: variants.go_on(study, _file(name), config, start)  # noqa: E731
-    steps = config.finetune.steps + (0 if start else config.pretrain.steps)
-    return Part(f"train {name}", work, 30 + schedule.STEP * steps, trains=True)
+    run = functools.partial(runs.train, study, _file(name), config, start)
+    return Part(f"train {name}", run)
 
 
 def _pretraining(config):

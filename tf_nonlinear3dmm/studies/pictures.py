@@ -1,79 +1,17 @@
-"""Figures that compare models: curves of representation power, textures, reconstructions."""
+"""Pictures of textures, and where a study keeps its figures."""
 
-import matplotlib.backends.backend_agg
-import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, metrics, training
-from tf_nonlinear3dmm.evaluation import expressiveness, plots
-from tf_nonlinear3dmm.rendering import camera, renderer, visualize
-from tf_nonlinear3dmm.studies import alignment
+from tf_nonlinear3dmm.evaluation import plots
+from tf_nonlinear3dmm.rendering import uv_layout, visualize
 
 TILE = 128
-# The start of a model's name -> its colour and line: linear models dashed, controls dotted.
-STYLES = {
-    "Linear scan-200, teacher": ("#74add1", "--"),
-    "Linear scan-200": ("#2166ac", "--"),
-    "Linear oracle": ("#08306b", "--"),
-    "Linear in the wild": ("#1a9850", "--"),
-    "Gaussian mixture": ("#7b3294", "--"),
-    "SDM": ("#1a9850", "-"),
-    "3DDFA": ("#7b3294", "-"),
-    "Nonlinear, truth": ("#b2182b", "-"),
-    "Nonlinear, teacher, pretrained": ("#fdae61", "-"),
-    "Nonlinear, teacher, finetuned": ("#e8601c", "-"),
-    "Nonlinear conv, trained on images": ("#b2182b", "-"),
-    "Nonlinear mlp, trained on images": ("#e8601c", "-"),
-    "Nonlinear conv, trained in 3D": ("#f4a582", "-"),
-    "Nonlinear mlp, trained in 3D": ("#c7a76c", "-"),
-    "Nonlinear, by gradient": ("#b2182b", "-"),
-    "Nonlinear, by the encoder": ("#e8601c", "-"),
-    "Nonlinear, trained in 3D": ("#f4a582", "-"),
-    "mean face, best pose": ("0.4", ":"),
-    "mean face": ("0.65", ":"),
-}
-
-
-def style(model):
-    """How lines of a model look in every figure: a dict for matplotlib."""
-    name = max((n for n in STYLES if model.startswith(n)), key=len)
-    return dict(zip(("color", "linestyle"), STYLES[name], strict=True))
 
 
 def keep(study, name, picture):
     """Writes figures/<name>.png."""
     visualize.save(study.file(f"figures/{name}.png"), picture)
-
-
-def power(table, label):
-    """Error against code size: one line with 95 % intervals per model, uint8 picture.
-
-    Args:
-        table: model -> code size (string) -> (mean, low, high).
-        label: of the vertical axis.
-    """
-    figure = matplotlib.figure.Figure((8.4, 4.2), dpi=110, layout="constrained")
-    canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    models = [model for model in table if [*table[model]] != ["0"]]
-    for i, model in enumerate(models):
-        sizes = sorted(table[model], key=int)
-        mean, low, high = np.array([table[model][size] for size in sizes]).T
-        aside = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
-        places = aside * np.array(sizes, float)
-        bars = dict(marker="o", markersize=4, capsize=2, linewidth=1.6, elinewidth=1)
-        axes.errorbar(places, mean, [mean - low, high - mean], label=model, **bars, **style(model))
-    for model in set(table) - set(models):
-        axes.axhline(table[model]["0"][0], label=model, **style(model))
-    axes.set(xscale="log", xlabel="code size", ylabel=label, ylim=(0, None))
-    ticks = sorted({int(size) for model in models for size in table[model]})
-    axes.set_xticks(ticks, [str(t) for t in ticks], minor=False)
-    axes.minorticks_off()
-    axes.grid(axis="y", alpha=0.25)
-    figure.legend(loc="outside right center", frameon=False, fontsize=8)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def textures(study, maps):
@@ -87,45 +25,15 @@ def textures(study, maps):
     """
     visible = maps["visible"]
     face = study.face()
-    tensors = renderer.face_tensors(face, study.config.model.uv_size)
+    layout = uv_layout.build(face, study.config.model.uv_size)
     count = len(visible)
     vertices = tf.tile(tf.constant(face.mean_vertices)[tf.newaxis], [count, 1, 1])
     projection = visualize.frontal(vertices, TILE)
-    fragments = visualize.see(vertices, projection, tensors, TILE)
+    fragments = visualize.see(vertices, projection, layout, TILE)
     rows, names = [], [name for name in maps if name != "visible"]
     for name in names:
         shown = maps[name] * visible + 0.75 * (1 - visible)
-        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, tensors)
+        painted = visualize.paint(tf.constant(shown, tf.float32), fragments, layout)
         head = plots.caption(name, TILE)[np.newaxis]
         rows.append(np.concatenate([head, visualize.to_uint8(painted)]))
     return visualize.grid(np.stack(rows), [])
-
-
-def reconstructions(study, methods, count=5):
-    """Input, the true shape and each method's, in the input's true pose, of evenly spread faces."""
-    split, face = study.split("test"), study.face()
-    size = study.config.model.image_size
-    picked = np.linspace(0, len(split.rows) - 1, count).astype(int)
-    batch = next(data.in_order(split, size, count, ["vertices"], split.rows[picked]))
-    scale = TILE / size
-    projection = camera.crop(batch["projection"], 0.0, 0.0, scale)
-    true = batch["vertices"].numpy()
-    columns = [visualize.to_uint8(visualize.enlarge(batch["image"], TILE))]
-    columns.append(visualize.mesh(tf.constant(true), projection, face, TILE))
-    for method in methods:
-        solid = alignment.read(study, method)["vertices"][picked]
-        turn, shift = metrics.kabsch(solid, true, face.regions["skin"])
-        solid = solid @ turn.transpose(0, 2, 1) + shift[:, np.newaxis]
-        columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
-    picture = visualize.grid(np.stack(columns, axis=1), [])
-    titles = [plots.caption(title, TILE, 56) for title in ("input", "truth", *methods)]
-    head = visualize.grid(np.stack(titles)[np.newaxis], [])
-    return np.concatenate([head, picture])
-
-
-def express(study):
-    """Draws what the model trained on true labels can express."""
-    model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
-    made = expressiveness.draw_all(model, study.split("train"), study.split("test"))
-    for name, picture in made.items():
-        keep(study, name, picture)

@@ -1,16 +1,13 @@
-"""Works through a list of parts, in as many sittings as it takes. Every part is done once.
+"""Works through a list of parts and resumes where it stopped. Every part is done once.
 
-A part that trains stops at a signal and goes on from its checkpoint; any other part that is
+A part that trains saves a checkpoint at a signal and resumes from it; any other part that is
 interrupted starts again. A part that fails is named in the report and tried again by the next call;
-the others go on without it.
+the others do not wait for it.
 """
 
 import dataclasses
 import gc
 import json
-import os
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -20,9 +17,6 @@ import keras
 
 from tf_nonlinear3dmm import training
 
-STEP = 0.4  # seconds of one training step of `small` on two free cores
-ASK_EVERY = 5  # seconds; a training that has not begun its steps does not hear the first time
-
 
 class Part(NamedTuple):
     """One part of a schedule.
@@ -30,34 +24,28 @@ class Part(NamedTuple):
     Attributes:
         name: unique; also of its record in parts.json.
         work: () -> False where a signal stopped it before its end.
-        seconds: expected on two free cores.
-        trains: it answers SIGTERM by saving and returning False; any other part that is
-            interrupted starts again.
     """
 
     name: str
     work: Callable
-    seconds: float
-    trains: bool = False
 
 
 def follow(study, parts, write, minutes=None, say=print):
-    """Works through the parts and writes a report of what there is; whether all is done.
+    """Does the parts that are not done and writes a report of what there is; whether all is done.
 
     Args:
         study: `Study`.
         parts: list of `Part`.
         write: see `write_report`.
-        minutes: stop after so long: no part begins that would not end in time, and a training that
-            runs is asked to save and stop. The next call goes on.
+        minutes: time budget: no part begins after so long. The next call resumes.
         say: called with lines about progress.
 
     Raises:
         training.RunError: the folder holds a study of another configuration.
     """
     check(study)
-    begun = time.monotonic()
-    finished = _work(study, parts, lambda: _left(begun, minutes), say)
+    deadline = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    finished = _work(study, parts, deadline, say)
     write_report(study, parts, write, say)
     return finished
 
@@ -93,102 +81,36 @@ def check(study):
         )
 
 
-def _left(begun, minutes):
-    return float("inf") if minutes is None else 60 * minutes - (time.monotonic() - begun)
-
-
-def _work(study, every, left, say):
+def _work(study, parts, deadline, say):
     """Does parts until the time is over; whether all are done."""
-    whole, begun = True, False
-    for number, part in enumerate(every):
-        done = records(study)
-        if done.get(part.name, {}).get("done"):
+    whole = True
+    for number, part in enumerate(parts, start=1):
+        if records(study).get(part.name, {}).get("done"):
             continue
-        needed = part.seconds * _pace(every, done)
-        if left() <= 0 or (begun and not part.trains and needed > left()):
-            say(f"stopped before `{part.name}`")
+        if time.monotonic() >= deadline:
+            say(f"the time is over before `{part.name}`")
             return False
-        remains = _remaining(every, done)
-        say(
-            f"part {number + 1} of {len(every)}: {part.name}, about {_minutes(needed)}; "
-            f"all that is left: about {_minutes(remains)}"
-        )
-        begun = True
-        if not _do(study, part, left(), done.get(part.name, {}), say):
-            if "error" not in records(study)[part.name]:
-                say(f"stopped in `{part.name}`")
-                return False
-            whole = False
+        say(f"part {number} of {len(parts)}: {part.name}")
+        record = _do(study, part)
+        if "error" in record:
+            say(f"`{part.name}` failed: {record['error']}")
+        elif not record["done"]:
+            say(f"stopped in `{part.name}`")
+            return False
+        whole = whole and record["done"]
     return whole
 
 
-def _do(study, part, left, before, say):
-    """Does one part and records it; whether it is done."""
-    started, record = time.monotonic(), {}
+def _do(study, part):
+    """Does one part; its record, which is kept in parts.json."""
+    started, before = time.monotonic(), records(study).get(part.name, {}).get("seconds", 0)
     try:
-        with _Alarm(left if part.trains else float("inf")):
-            record["done"] = part.work() is not False
+        record = {"done": part.work() is not False}
     except Exception as error:  # the parts after it need not fail too
         traceback.print_exc()
         record = {"done": False, "error": f"{type(error).__name__}: {error}"}
-        say(f"`{part.name}` failed: {record['error']}")
-    spent = before.get("seconds", 0) + time.monotonic() - started
-    _record(study, part.name, {"seconds": round(spent, 1), **record})
+    record = {"seconds": round(before + time.monotonic() - started, 1), **record}
+    study.write_json("parts.json", records(study) | {part.name: record})
     keras.utils.clear_session()
     gc.collect()  # graphs of a part hold on to its arrays
-    return record["done"]
-
-
-def _record(study, name, record):
-    path = study.file("parts.json")
-    whole = path.with_suffix(".part")
-    whole.write_text(json.dumps(records(study) | {name: record}, indent=2) + "\n")
-    os.replace(whole, path)
-
-
-def _pace(every, done):
-    """How much longer than expected trainings have taken here so far."""
-    known = [part for part in every if part.trains and done.get(part.name, {}).get("done")]
-    expected = sum(part.seconds for part in known)
-    return sum(done[part.name]["seconds"] for part in known) / expected if expected else 1.0
-
-
-def _remaining(every, done):
-    """Seconds that the parts to do will take, without what interrupted ones have done already."""
-    pace, total = _pace(every, done), 0.0
-    for part in every:
-        record = done.get(part.name, {})
-        if not record.get("done"):
-            spent = record.get("seconds", 0) if part.trains else 0
-            total += max(0.0, part.seconds * pace - spent)
-    return total
-
-
-def _minutes(seconds):
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-class _Alarm:
-    """Sends this process SIGTERM after a while, again and again, until the block ends."""
-
-    def __init__(self, wait):
-        self.wait, self.over = wait, threading.Event()
-
-    def __enter__(self):
-        if self.wait != float("inf"):
-            # Where no training listens yet, or none any more, the signal must not kill.
-            self.old = signal.signal(signal.SIGTERM, lambda *_: None)
-            self.thread = threading.Thread(target=self._ring, daemon=True)
-            self.thread.start()
-
-    def _ring(self):
-        wait = self.wait
-        while not self.over.wait(wait):
-            os.kill(os.getpid(), signal.SIGTERM)
-            wait = ASK_EVERY
-
-    def __exit__(self, *_):
-        if self.wait != float("inf"):
-            self.over.set()
-            self.thread.join()
-            signal.signal(signal.SIGTERM, self.old)
+    return record

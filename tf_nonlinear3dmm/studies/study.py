@@ -1,13 +1,14 @@
 """What is trained and measured, how long, and where it lies."""
 
 import dataclasses
+import json
+import os
 import pathlib
 from collections.abc import Callable
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.face import FaceModel
-from tf_nonlinear3dmm.networks import linear
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,8 +18,7 @@ class Study:
     Attributes:
         folder: for runs, baselines, arrays, figures and the report.
         config: `Config` of the nonlinear model; every other model gets its data, steps and batch.
-        scans: (uv_size, modes) -> (shape, texture), the linear models of 200 scans, each with
-            `mean`, `basis` (unit modes) and `std`.
+        scans: (uv_size, modes) -> (shape, texture), the `linear.Basis` of 200 scans.
         code_size: of the models in the tables of alignment and reconstruction.
         shape_codes, texture_codes: code sizes of the tables of representation power.
         image_codes: code sizes at which models are trained on images too.
@@ -28,7 +28,7 @@ class Study:
         cascade: networks of 3DDFA.
         descent: `sdm.Settings`.
         aflw: folder of AFLW2000-3D, or None.
-        form: "full", "quick" or "tiny": which of the three below it is.
+        scale: "full", "quick" or "tiny": which of the three below it is.
     """
 
     folder: pathlib.Path
@@ -45,12 +45,12 @@ class Study:
     cascade: int = 3
     descent: sdm.Settings = sdm.Settings(starts=2)
     aflw: str | None = None
-    form: str = "full"
+    scale: str = "full"
 
     @property
     def command(self):
         """What makes it."""
-        flag = "" if self.form == "full" else f" --{self.form}"
+        flag = "" if self.scale == "full" else f" --{self.scale}"
         return f"python scripts/reproduce.py{flag}"
 
     def face(self):
@@ -58,7 +58,7 @@ class Study:
 
     def split(self, name):
         """`data.Split` of the first source."""
-        return data.open_split(data.requests(self.config)[0][0], self.config, name)
+        return data.open_first(self.config, name)
 
     def make_faces(self):
         """Generates what is not there yet, and reads it once."""
@@ -75,14 +75,16 @@ class Study:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def scan_bases(self):
-        """`linear.Basis` of shape and of texture of the 200 scans."""
-        models = self.scans(self.config.model.uv_size, max(self.shape_codes))
-        return [linear.Basis(m.mean, m.basis, m.std) for m in models]
+    def write_json(self, name, value):
+        """Writes a result so that it is never half a file."""
+        path = self.file(name)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(value, indent=2) + "\n")
+        os.replace(part, path)
 
 
 def full(folder, scans, place, **changes):
-    """Everything, in parts of at most 150 minutes on two cores.
+    """The paper's code sizes and long trainings: about 18 hours on two cores.
 
     Args:
         folder: of the study, `pathlib.Path`.
@@ -97,7 +99,7 @@ def full(folder, scans, place, **changes):
 def quick(folder, scans, place, **changes):
     """An hour and a half on two cores: code sizes 16 and 64, short trainings."""
     small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
-    budget = dict(form="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
+    budget = dict(scale="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
     config = change(with_steps(configs.small_paper(), 600, 400), "data", folder=place)
     return Study(folder, config, scans, **{**small, **budget, **changes})
 
@@ -108,7 +110,7 @@ def tiny(folder, scans, place, **changes):
     budget = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8)
     config = change(with_steps(configs.tiny(), 1, 1), "data", folder=place)
     descent = sdm.Settings(patches=(0.3, 0.2), cells=2, bins=4, starts=2)
-    fast = dict(cascade=2, descent=descent, form="tiny")
+    fast = dict(cascade=2, descent=descent, scale="tiny")
     return Study(folder, config, scans, **{**small, **budget, **fast, **changes})
 
 

@@ -1,20 +1,21 @@
-"""The parts of a run, made from its configuration."""
+"""The parts of a run, made from its configuration, and the weights before its first step."""
+
+import functools
 
 import keras
+import numpy as np
+import tensorflow as tf
 
-from tf_nonlinear3dmm import data, losses
+from tf_nonlinear3dmm import data, losses, weights
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.perceptual import Features
-from tf_nonlinear3dmm.rendering import renderer
-from tf_nonlinear3dmm.training.adversary import Adversary
-from tf_nonlinear3dmm.training.objective import Objective
-from tf_nonlinear3dmm.training.updates import Updates
+from tf_nonlinear3dmm.training import objective, step
+from tf_nonlinear3dmm.training.errors import RunError
 from tf_nonlinear3dmm.training.validation import Validation
 
-
-class RunError(Exception):
-    """The run cannot start or go on as asked; nothing was changed."""
+MOST_LABELS = 2048  # that give principal components: these hardly change with more
+CHUNK = 256  # labels that are read at once
 
 
 def assemble(config, strategy, bases=None):
@@ -30,53 +31,97 @@ def assemble(config, strategy, bases=None):
     Raises:
         RunError: a face model, data set or file of weights is missing or does not fit.
     """
-    stages = [(name, stage) for name, stage in config.stages() if stage.steps]
-    terms = [stage.loss for _, stage in stages]
+    stages = {name: stage for name, stage in config.stages() if stage.steps}
     try:
         face = FaceModel.load(config.model.face_model)
         data.prepare(config)
         batches, statistics = data.open_training(config, face)
-        split = data.open_split(data.requests(config)[0][0], config, "validation")
+        split = data.open_first(config, "validation")
         with strategy.scope():
-            features = _features(terms)
+            features = _perceptual_features(stages)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from error
-    tensors = renderer.face_tensors(face, config.model.uv_size)
-    constants = losses.constants(face, tensors, statistics[1], config.model.image_size)
-    objective = Objective(constants, features)
-
-    def model():
+    with strategy.scope():
         keras.utils.set_random_seed(config.train.seed)  # whatever was made before
-        return Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
-
-    history = max([term.history for term in terms if term.adversarial], default=0)
-
-    def adversary(optimizer):
-        return Adversary(config.model, history, optimizer)
-
-    kinds = {"all", "encoder", *(stage.trains for _, stage in stages)}
-    make_adversary = adversary if history else None
-    updates = Updates(strategy, model, objective, config.train, make_adversary, kinds)
-    batches = {name: _stage_batches(batches, config, stage) for name, stage in stages}
-    return batches, updates, Validation(updates.model, face, tensors, split, config)
-
-
-def _stage_batches(batches, config, stage):
-    """The batches of a stage: as many examples, and as much of each, as it needs."""
-    features = {
-        "encoder": ("image", "landmarks", "projection", "vertices", "albedo"),
-        "decoders": ("vertices", "albedo"),
-    }.get(stage.trains, batches.features)
-    if stage.loss.albedo and "albedo" not in features:
-        features = (*features, "albedo")
-    if stage.loss.texture and "texture" not in features:
-        features = (*features, "texture", "texture_mask")
-    return batches.select(*features, batch_size=config.batch_size(stage))
+        model = Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
+        adversary = _adversary(config, stages)
+    constants = losses.constants(face, model.uv_layout, statistics[1], config.model.image_size)
+    updates = step.Updates(
+        strategy,
+        model,
+        objective.Objective(constants, features),
+        config.train,
+        adversary,
+        kinds={"all", "encoder", *(stage.trains for stage in stages.values())},
+    )
+    batches = {
+        name: batches.select(*objective.features(stage), batch_size=config.batch_size(stage))
+        for name, stage in stages.items()
+    }
+    return batches, updates, Validation(model, face, model.uv_layout, split, config)
 
 
-def _features(terms):
+def _perceptual_features(stages):
     """`perceptual.Features` where a stage has the perceptual term, else None."""
+    terms = [stage.loss for stage in stages.values()]
     paths = sorted({term.perceptual_weights for term in terms if term.perceptual})
     if len(paths) > 1:
         raise ValueError(f"both stages must have the same `perceptual_weights`, got {paths}")
     return Features(paths[0]) if paths else None
+
+
+def _adversary(config, stages):
+    """`objective.Adversary` where a stage has the adversarial term, else None."""
+    histories = [stage.loss.history for stage in stages.values() if stage.loss.adversarial]
+    if not histories:
+        return None
+    optimizer = functools.partial(step.optimizer, config.train.optimizer)
+    return objective.Adversary(config.model, max(histories), optimizer)
+
+
+def set_first_weights(config, updates, batches):
+    """Gives a new run the weights of `init`, or its decoders what the labels tell.
+
+    Raises:
+        RunError: there are no such weights or labels.
+    """
+    try:
+        if config.train.init:
+            weights.copy(config.train.init, updates.model)
+        elif config.model.linear_part:
+            source = next(iter(batches.values())).sources[0]
+            _set_linear_parts(updates.model, source)
+    except (ValueError, FileNotFoundError) as error:
+        raise RunError(str(error)) from None
+    for average, value in zip(updates.averaged, updates.tensors, strict=True):
+        average.assign(value.numpy())
+
+
+def _set_linear_parts(model, source):
+    """Sets the linear parts of both decoders: the principal components of the training labels.
+
+    Args:
+        model: `Nonlinear3DMM` with `config.linear_part`.
+        source: `data.Source` with vertices and albedo.
+
+    Raises:
+        ValueError: no record has both labels; names the data set.
+    """
+    features = ("vertices", "albedo")
+    source.prepare(features)
+    positions = np.arange(min(len(source), MOST_LABELS))
+    offsets, albedos = [], []
+    for start in range(0, len(positions), CHUNK):
+        batch = source.read(positions[start : start + CHUNK], features)
+        known = batch["has_vertices"] & batch["has_albedo"]
+        vertices = tf.constant(batch["vertices"][known])
+        offsets.append(model.offset_maps(vertices).numpy())
+        albedos.append(batch["albedo"][known].astype(np.float32) / 255)
+    offsets, albedos = np.concatenate(offsets), np.concatenate(albedos)
+    if len(offsets) < 2:
+        raise ValueError(
+            f"{source.split.builder.data_path}: `linear_part` needs records with the labels "
+            f"`vertices` and `albedo`, got {len(offsets)} among the first {len(positions)}"
+        )
+    model.shape_decoder.set_linear_part(offsets)
+    model.albedo_decoder.set_linear_part(albedos)

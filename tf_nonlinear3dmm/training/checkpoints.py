@@ -64,9 +64,9 @@ def assign(variables, arrays, what):
     for i, variable in enumerate(variables):
         array = arrays.get(f"{i:04d}")
         if array is None or array.shape != tuple(variable.shape):
-            found = None if array is None else list(array.shape)
+            shape = None if array is None else list(array.shape)
             raise LoadError(
-                f"{what}: array {i} must have shape {list(variable.shape)}, got {found}"
+                f"{what}: array {i} must have shape {list(variable.shape)}, got {shape}"
             )
     for i, variable in enumerate(variables):
         variable.assign(tf.cast(arrays[f"{i:04d}"], variable.dtype))

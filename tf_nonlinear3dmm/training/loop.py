@@ -1,14 +1,18 @@
 """The loop: stages of steps, with lines, validation, panels and checkpoints in between."""
 
+import functools
 import signal
 import time
 from typing import NamedTuple
 
 import numpy as np
 
+from tf_nonlinear3dmm import weights
 from tf_nonlinear3dmm.training import strategies
-from tf_nonlinear3dmm.training.records import Window
-from tf_nonlinear3dmm.training.updates import NonFiniteError
+from tf_nonlinear3dmm.training.errors import NonFiniteError
+from tf_nonlinear3dmm.training.log import Means
+
+SAVE = functools.partial(weights.save, exact=True)
 
 
 class Position(NamedTuple):
@@ -16,7 +20,7 @@ class Position(NamedTuple):
 
     Attributes:
         step: steps done.
-        window: of `records.Window`.
+        window: of `log.Means`: the sums since the last line.
         best: score of the best validation of the stage so far, lower is better, or None.
     """
 
@@ -58,9 +62,9 @@ class Loop:
 
     Args:
         config: `Config`.
-        updates: `updates.Updates`.
+        updates: `step.Updates`.
         batches: dict of stage name -> `data.Batches`.
-        observer: what happens beside training, see `observer.Observer`.
+        observer: `Observer`, what happens beside training.
     """
 
     def __init__(self, config, updates, batches, observer):
@@ -81,7 +85,7 @@ class Loop:
         return position
 
     def _stage(self, name, stage, first, last, position, stopper):
-        window, saved = Window(position.window), time.monotonic()
+        means, saved = Means(position.window), time.monotonic()
         dataset = distribute(self.updates.strategy, self.batches[name], position.step, last)
         for batch in dataset:
             step, seed = position.step, [self.config.train.seed, position.step]
@@ -92,12 +96,12 @@ class Loop:
             except NonFiniteError as error:
                 error.step, error.records = step, self.batches[name].names(step)
                 raise
-            window.add(numbers)
+            means.add(numbers)
             position = position._replace(step=step + 1)
-            position = self.observer.after_step(position, name, window, step + 1 == last)
+            position = self.observer.after_step(position, name, means, step + 1 == last)
             minutes = (time.monotonic() - saved) / 60
             if stop or position.step == last or minutes >= self.config.train.checkpoint_minutes:
-                position = position._replace(window=window.state())
+                position = position._replace(window=means.sums)
                 self.observer.save(position)
                 saved = time.monotonic()
             if stop:
@@ -113,3 +117,70 @@ def distribute(strategy, batches, first_step, last_step):
     if replicas == 1:
         return parts
     return strategy.distribute_datasets_from_function(lambda _: parts)
+
+
+class Silent:
+    """The observer of a worker that writes nothing."""
+
+    def after_step(self, position, stage, means, at_end):
+        """Called after every step with the new `Position`; returns it, maybe changed."""
+        return position
+
+    def save(self, position):
+        """Called when a checkpoint of the position is due."""
+
+
+class Observer(Silent):
+    """Watches a run and writes its files.
+
+    Args:
+        config: `TrainConfig`.
+        updates: `step.Updates`.
+        validation: `validation.Validation`, or anything with `score` and `panel`.
+        terminal: `log.Terminal`.
+        files: `log.Files`.
+        store: `checkpoints.Checkpoints`; the best averaged weights go to weights.npz beside it.
+        save: (path, model, state): writes them, as `weights.save`.
+    """
+
+    def __init__(self, config, updates, validation, terminal, files, store, save=SAVE):
+        self.config, self.updates, self.validation = config, updates, validation
+        self.terminal, self.files, self.store = terminal, files, store
+        self.weights, self.save_weights = store.folder.parent / weights.FILE, save
+
+    def after_step(self, position, stage, means, at_end):
+        step = position.step
+        self.terminal.advance(step, stage)
+        if step % self.config.log_every == 0 or at_end:
+            numbers = means.reset()
+            self.files.line(step, stage, numbers)
+            self.files.scalars(step, {"images_per_second": self.terminal.speed()}, "speed")
+            self.terminal.show(stage, numbers)
+        validate = step % self.config.validate_every == 0 or at_end
+        draw = step % self.config.panel_every == 0 or at_end
+        if not validate and not draw:
+            return position
+        self.updates.swap_averaged()
+        try:
+            if draw:
+                self.files.panel(step, *self.validation.panel(stage))
+            if validate:
+                position = self._validate(position, stage)
+        finally:
+            self.updates.swap_averaged()
+        return position
+
+    def save(self, position):
+        self.files.sync()
+        self.store.save(position.step, self.updates.arrays(), position._asdict())
+
+    def _validate(self, position, stage):
+        numbers, score = self.validation.score(stage)
+        self.files.line(position.step, stage, numbers, "validation")
+        text = "  ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+        self.terminal.say(f"{stage} step {position.step}, validation: {text}")
+        if position.best is not None and score >= position.best:
+            return position
+        state = {"step": position.step, "stage": stage, **numbers}
+        self.save_weights(self.weights, self.updates.model, state)
+        return position._replace(best=score)

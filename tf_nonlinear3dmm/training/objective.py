@@ -1,13 +1,27 @@
-"""What a step minimises and logs: the model's forward pass and its losses."""
+"""What a step minimises: the model's forward pass and its losses; and the discriminator's loss."""
 
 import tensorflow as tf
 
 from tf_nonlinear3dmm import losses, metrics
-from tf_nonlinear3dmm.core import replicas
+from tf_nonlinear3dmm.core import determinism, replicas
+from tf_nonlinear3dmm.data import schema
 from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.networks.discriminator import Discriminator, History
 from tf_nonlinear3dmm.rendering import camera, renderer
 
-DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
+FEATURES = {  # of a batch, by what a stage trains
+    "all": schema.STANDARD,
+    "encoder": ("image", "landmarks", "projection", "vertices", "albedo"),
+    "decoders": ("vertices", "albedo"),
+}
+TERM_FEATURES = {"albedo": ("albedo",), "texture": ("texture", "texture_mask")}
+NOISE, CHOICE = (1000, 0), (2000, 0)  # added to a step's seed, so that no two draws are alike
+
+
+def features(stage):
+    """Names of the features of a batch that a `StageConfig` needs."""
+    of_terms = [names for term, names in TERM_FEATURES.items() if getattr(stage.loss, term)]
+    return [*dict.fromkeys([*FEATURES[stage.trains], *sum(of_terms, ())])]
 
 
 class Objective:
@@ -28,7 +42,7 @@ class Objective:
             model: `Nonlinear3DMM`.
             trains: what the stage trains: "all", "encoder" or "decoders", see `StageConfig`.
             config: `LossConfig`.
-            batch: dict of tensors.
+            batch: dict of tensors, at least of `features`.
             seed: `[2]` ints.
             critic: images -> logits, where there is an adversarial term.
 
@@ -36,14 +50,14 @@ class Objective:
             (loss, dict of scalars for the log: the unweighted terms and the NME in percent, what
             was drawn over the photos, `[B, S, S, 3]`, or None).
         """
-        draw = any(getattr(config, name) for name in DRAWN)
-        result, batch = getattr(self, f"_{trains}")(model, config, batch, draw)
+        draw = losses.needs_image(config)
+        reconstructed, batch = getattr(self, f"_{trains}")(model, config, batch, draw)
         loss, terms = losses.total(
-            config, result, batch, self.constants, seed, critic, self.features
+            config, reconstructed, batch, self.constants, seed, critic, self.features
         )
-        drawn = losses.blend(result, batch) if draw else None
-        if result.landmarks is not None:
-            terms = {**terms, "nme": self._nme(result.landmarks, batch)}
+        drawn = losses.blend(reconstructed, batch) if draw else None
+        if reconstructed.landmarks is not None:
+            terms = {**terms, "nme": self._nme(reconstructed.landmarks, batch)}
         return loss, terms, drawn
 
     def _all(self, model, config, batch, draw):
@@ -61,24 +75,66 @@ class Objective:
         codes = model.encode(batch["image"], training=True)
         label_codes = model.label_codes(batch["vertices"], batch["albedo"])
         points = camera.project(batch["vertices"], codes.projection)
-        result = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
+        reconstructed = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
         if config.texture and codes.illumination is not None:
             shading = renderer.shading_map(
-                batch["vertices"], batch["projection"], codes.illumination, model.tensors
+                batch["vertices"], batch["projection"], codes.illumination, model.uv_layout
             )
-            result = result._replace(texture=batch["albedo"] * shading, shading=shading)
-        return result, {**batch, "label_codes": label_codes}
+            reconstructed = reconstructed._replace(
+                texture=batch["albedo"] * shading, shading=shading
+            )
+        return reconstructed, {**batch, "label_codes": label_codes}
 
     def _decoders(self, model, config, batch, draw):
         """Codes of the labels to shape and albedo."""
         del config, draw
-        codes = model.label_codes(batch["vertices"], batch["albedo"])
-        shape_map, vertices = model.decode_shape(codes.shape_code, training=True)
-        albedo_map = model.decode_albedo(codes.albedo_code, training=True)
-        return Reconstruction(shape_map=shape_map, vertices=vertices, albedo_map=albedo_map), batch
+        return model.decode_labels(batch["vertices"], batch["albedo"], training=True), batch
 
     def _nme(self, landmarks, batch):
         nme = metrics.nme(landmarks, batch["landmarks"], self.constants.landmark_exists)
         labelled = batch["has_landmarks"]
         nme = tf.where(labelled, nme, tf.zeros_like(nme))  # no box where there is no label
         return replicas.masked_mean(nme, tf.cast(labelled, nme.dtype))
+
+
+class Adversary:
+    """A discriminator with its memory of old drawings and its optimizer.
+
+    Args:
+        config: `ModelConfig`.
+        history: how many drawings it remembers.
+        optimizer: (variables) -> built optimizer of gradients that are summed over the replicas.
+    """
+
+    def __init__(self, config, history, optimizer):
+        self.discriminator = Discriminator(config)
+        self.history = History(history, config.image_size)
+        self.optimizer = optimizer(self.discriminator.trainable_variables)
+
+    def judge(self, images):
+        """Logits of `[B, S, S, 3]` pictures in [0, 1]."""
+        return self.discriminator(images, training=True)
+
+    def learn(self, photos, drawings, seed, replica_count):
+        """One step of the discriminator; returns its loss on this replica.
+
+        Args:
+            photos, drawings: `[B, S, S, 3]` in [0, 1].
+            seed: `[2]` int32.
+            replica_count: how many share the step.
+        """
+        old = self.history.exchange(drawings, seed + CHOICE)
+        logits = [self.judge(images) for images in (photos, tf.stop_gradient(drawings), old)]
+        loss = losses.discrimination(*logits, seed + NOISE)
+        variables = self.discriminator.trainable_variables
+        gradients = replicas.sum(determinism.gradients(loss / replica_count, variables))
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return loss
+
+    def state(self):
+        """name -> list of variables that training changes."""
+        return {
+            "discriminator": [v.value for v in self.discriminator.weights if "float" in v.dtype],
+            "discriminator_optimizer": [v.value for v in self.optimizer.variables],
+            "history": [self.history.images, self.history.count],
+        }

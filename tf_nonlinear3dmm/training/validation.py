@@ -1,7 +1,5 @@
 """How well the averaged weights do on the validation split, in numbers and in a picture."""
 
-import functools
-
 import numpy as np
 import tensorflow as tf
 
@@ -18,17 +16,19 @@ class Validation:
     Args:
         model: `Nonlinear3DMM`.
         face: `FaceModel`.
-        tensors: `renderer.FaceTensors`.
+        layout: `UVLayout`.
         split: `data.Split`.
         config: `Config`.
     """
 
-    def __init__(self, model, face, tensors, split, config):
-        self.face, self.tensors, self.split = face, tensors, split
+    def __init__(self, model, face, layout, split, config):
+        self.face, self.uv_layout, self.split = face, layout, split
         self.size, self.batch_size = config.model.image_size, config.train.batch_size
         self.trains = {name: stage.trains for name, stage in config.stages()}
         self._reconstruct = tf.function(lambda images: model(images, training=False))
-        self._decode = tf.function(functools.partial(_decode, model))
+        self._decode = tf.function(
+            lambda batch: model.decode_labels(batch["vertices"], batch["albedo"])
+        )
 
     def score(self, stage):
         """(dict of means over the split, one number to choose by: lower is better).
@@ -44,7 +44,7 @@ class Validation:
         values = {}
         for batch in self._batches():
             if self.trains[stage] == "decoders":
-                errors = self._decoded_errors(batch, *self._decode(batch))
+                errors = self._map_errors(batch, self._decode(batch))
             else:
                 errors = self._errors(batch, self._reconstruct(batch["image"]))
             for name, numbers in errors.items():
@@ -59,12 +59,12 @@ class Validation:
         """(uint8 `[H, W, 3]` picture of the first faces, name -> code values)."""
         batch = next(self._batches())
         if self.trains[stage] == "decoders":
-            _, albedo = self._decode(batch)
-            rows = [np.hstack(maps[:PANEL_FACES]) for maps in (batch["albedo"], albedo)]
+            albedos = batch["albedo"], self._decode(batch).albedo_map
+            rows = [np.hstack(maps[:PANEL_FACES]) for maps in albedos]
             return visualize.to_uint8(np.vstack(rows)), {}
         result = self._reconstruct(batch["image"])
         first = tf.nest.map_structure(_first, (batch, result))
-        picture = visualize.panel(first[0]["image"], first[1], first[0], self.tensors)
+        picture = visualize.panel(first[0]["image"], first[1], first[0], self.uv_layout)
         codes = {name: getattr(result, name) for name in ("shape_code", "albedo_code")}
         return picture, codes
 
@@ -79,38 +79,24 @@ class Validation:
         errors = {
             "nme": metrics.nme(result.landmarks, batch["landmarks"], exists).numpy(),
             "image": metrics.masked_l1(drawn, batch["image"], result.mask),
+            **self._map_errors(batch, result),
         }
-        if "vertices" in batch:
-            errors["vertices"] = self._millimetres(result.vertices, batch)
-        if "albedo" in batch:
-            errors["albedo"] = self._albedo_error(result.albedo_map, batch)
         for name, label in (("nme", "has_landmarks"), ("vertices", "has_vertices")):
             if name in errors and label in batch:
                 errors[name] = errors[name][np.asarray(batch[label])]
-        return {name: [float(v) for v in found if np.isfinite(v)] for name, found in errors.items()}
+        return {name: values[np.isfinite(values)].tolist() for name, values in errors.items()}
 
-    def _millimetres(self, vertices, batch):
-        """Mean distance over the skin after rigid alignment, `[B]`."""
-        skin = self.face.regions["skin"]
-        distance, _ = metrics.vertex_error(vertices, batch["vertices"], skin)
-        return distance @ (skin / skin.sum()) * self.face.units
-
-    def _decoded_errors(self, batch, vertices, albedo):
-        return {
-            "vertices": self._millimetres(vertices, batch),
-            "albedo": self._albedo_error(albedo, batch),
-        }
-
-    def _albedo_error(self, albedo, batch):
-        covered = (self.tensors.texel_triangle >= 0)[np.newaxis, ..., np.newaxis]
-        return metrics.masked_l1(albedo, batch["albedo"], covered)
-
-
-def _decode(model, batch):
-    """What the decoders make of the codes of the labels: vertices and albedo."""
-    codes = model.label_codes(batch["vertices"], batch["albedo"])
-    _, vertices = model.decode_shape(codes.shape_code)
-    return vertices, model.decode_albedo(codes.albedo_code)
+    def _map_errors(self, batch, result):
+        """Name -> `[B]` errors of what the decoders give, where the split has the label."""
+        errors = {}
+        if "vertices" in batch:
+            true = batch["vertices"]
+            errors["vertices"], _, _ = metrics.skin_error(self.face, result.vertices, true)
+        if "albedo" in batch:
+            errors["albedo"] = metrics.albedo_error(
+                self.uv_layout, result.albedo_map, batch["albedo"]
+            )
+        return errors
 
 
 def _first(values):

@@ -37,11 +37,11 @@ def find(photo, threshold=THRESHOLD):
     Returns:
         list of `Detection`.
     """
-    found = []
+    detections = []
     for x0, y0, side, networks in windows(photo.width, photo.height):
         for network in networks:
-            found += _in_window(photo, x0, y0, side, network, threshold)
-    return distinct(found)
+            detections += _in_window(photo, x0, y0, side, network, threshold)
+    return distinct(detections)
 
 
 def windows(width, height):
@@ -57,10 +57,10 @@ def windows(width, height):
                 yield x0, y0, side, (litert.FULL_RANGE,)
 
 
-def distinct(found):
+def distinct(detections):
     """The detections without those that overlap a more certain one."""
     kept = []
-    for one in sorted(found, key=lambda detection: -detection.confidence):
+    for one in sorted(detections, key=lambda detection: -detection.confidence):
         if not any(same(one.box, other.box) for other in kept):
             kept.append(one)
     return kept
@@ -91,7 +91,7 @@ class Photo:
         """A square resampled to `[size, size, 3]` uint8, black outside the photo."""
         low = np.maximum([x0, y0], 0)
         high = np.minimum([x0 + side, y0 + side], [self.width, self.height])
-        seen, k = np.zeros([size, size, 3], np.uint8), size / side
+        pixels, k = np.zeros([size, size, 3], np.uint8), size / side
         start = np.round((low - [x0, y0]) * k).astype(int)
         end = np.round((high - [x0, y0]) * k).astype(int)
         if np.all(high > low) and np.all(end > start):
@@ -100,8 +100,8 @@ class Photo:
             image = self._halves[half]
             box = np.minimum(box, [*image.size, *image.size])
             part = image.resize(end - start, PIL.Image.Resampling.BILINEAR, tuple(box))
-            seen[start[1] : end[1], start[0] : end[0]] = part
-        return seen
+            pixels[start[1] : end[1], start[0] : end[0]] = part
+        return pixels
 
     def _half(self, pixels):
         """How often to halve for a window that makes one pixel of so many: two are left."""
@@ -118,18 +118,18 @@ def _starts(length, side):
 
 def _in_window(photo, x0, y0, side, network, threshold):
     size, anchors = _grid(network)
-    seen = photo.view(x0, y0, side, size)
-    numbers, scores = sorted(litert.run(network, seen / 127.5 - 1), key=lambda a: -a.size)
+    pixels = photo.view(x0, y0, side, size)
+    numbers, scores = sorted(litert.run(network, pixels / 127.5 - 1), key=lambda a: -a.size)
     scores = 1 / (1 + np.exp(-np.clip(scores[:, 0], -80, 80)))
-    found = []
+    detections = []
     for i in np.flatnonzero(scores >= threshold):
         places = numbers[i].reshape(8, 2) / size
         places[[0, *range(2, 8)]] += anchors[i]
         places = places * side
         corner = np.array([x0, y0])
         box = np.concatenate([corner + places[0] - places[1] / 2, places[1]])
-        found.append(Detection(box, corner + places[2:] - 0.5, float(scores[i])))
-    return distinct(found)
+        detections.append(Detection(box, corner + places[2:] - 0.5, float(scores[i])))
+    return distinct(detections)
 
 
 def _grid(network):

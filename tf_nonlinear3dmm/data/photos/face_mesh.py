@@ -23,7 +23,7 @@ LANDMARKS = np.array(
 )
 
 
-class Mesh(NamedTuple):
+class MeshPoints(NamedTuple):
     """A face's points.
 
     Attributes:
@@ -36,7 +36,7 @@ class Mesh(NamedTuple):
 
 
 def fit(photo, detection):
-    """The `Mesh` of a `detector.Detection` in a `detector.Photo`."""
+    """The `MeshPoints` of a `detector.Detection` in a `detector.Photo`."""
     centre = detection.box[:2] + detection.box[2:] / 2
     side, tilt = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
     for number in range(1, MOST_PASSES + 1):
@@ -48,7 +48,7 @@ def fit(photo, detection):
 
 
 def look(photo, centre, side, angle):
-    """The `Mesh` that the network sees in one square.
+    """The `MeshPoints` that the network sees in one square.
 
     Args:
         photo: `detector.Photo`.
@@ -61,7 +61,7 @@ def look(photo, centre, side, angle):
     points, score = litert.run(litert.MESH, image_seen / 255.0)
     points = points.reshape(468, 3) * (side / SIZE)
     points[:, :2] = (points[:, :2] - side / 2) @ turn.T + centre - 0.5
-    return Mesh(points, float(score.ravel()[0]))
+    return MeshPoints(points, float(score.ravel()[0]))
 
 
 def _settled(before, after):

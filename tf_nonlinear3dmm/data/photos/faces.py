@@ -17,7 +17,7 @@ BOX_TO_SIDE, BOX_TO_CENTRE = 1.43, (0.0, 0.031)  # of the detector's box
 POINTS_TO_SIDE, POINTS_TO_CENTRE = 1.48, (0.0, 0.010)  # of the box of the mesh's 68 points
 
 
-class Face(NamedTuple):
+class PhotoFace(NamedTuple):
     """A face in a photo.
 
     Attributes:
@@ -44,12 +44,12 @@ class Face(NamedTuple):
 
 
 def of_mesh(detection, mesh, quarter_turns=0, size=(0, 0)):
-    """The `Face` of what the networks found.
+    """The `PhotoFace` of what the networks found.
 
     Args:
         detection: `detector.Detection` in pixels of the photo.
-        mesh: `face_mesh.Mesh`, likewise.
-        quarter_turns: see `Face`.
+        mesh: `face_mesh.MeshPoints`, likewise.
+        quarter_turns: see `PhotoFace`.
         size: (height, width) of the photo, where it is turned.
     """
     landmarks = mesh.points[face_mesh.LANDMARKS, :2]
@@ -58,21 +58,23 @@ def of_mesh(detection, mesh, quarter_turns=0, size=(0, 0)):
         square = points_square(move(landmarks, there))
     else:
         square = box_square(move_box(detection.box, there))
-    return Face(detection.box, detection.confidence, square, landmarks, mesh.score, quarter_turns)
+    return PhotoFace(
+        detection.box, detection.confidence, square, landmarks, mesh.score, quarter_turns
+    )
 
 
 def of_landmarks(landmarks):
-    """The `Face` of a person's own 68 points `[68, 2]`, NaN where hidden: its exact crop."""
+    """The `PhotoFace` of a person's own 68 points `[68, 2]`, NaN where hidden: its exact crop."""
     visible = landmarks[np.isfinite(landmarks).all(axis=1)]
     low, high = visible.min(axis=0), visible.max(axis=0)
     square = crop.square(tf.constant(visible, tf.float32))
     box = np.concatenate([low, high - low])
-    return Face(box, 1.0, square, landmarks, np.inf)
+    return PhotoFace(box, 1.0, square, landmarks, np.inf)
 
 
 def of_box(box):
-    """The `Face` of a person's own box `[4]`: x, y, width, height, from brows to chin."""
-    return Face(np.asarray(box, float), 1.0, box_square(box))
+    """The `PhotoFace` of a person's own box `[4]`: x, y, width, height, from brows to chin."""
+    return PhotoFace(np.asarray(box, float), 1.0, box_square(box))
 
 
 def box_square(box):

@@ -62,8 +62,8 @@ def _load(name, folder):
 
 def _read(path):
     if not path.is_file():
-        raise ValueError(f"{path}: the network is missing; scripts/build_detector.py fetches it")
+        raise ValueError(f"{path}: the network is missing; install the package again")
     contents = path.read_bytes()
     if hashlib.sha256(contents).hexdigest() != SHA256[path.name]:
-        raise ValueError(f"{path}: the network is damaged; scripts/build_detector.py fetches it")
+        raise ValueError(f"{path}: the network is damaged; install the package again")
     return contents

@@ -14,13 +14,14 @@ from tf_nonlinear3dmm.face.build import (
     relaxation,
     source,
 )
+from tf_nonlinear3dmm.face.normals import vertex_normals
 
 ORIGIN = np.array([0, 7.15, 0.45])  # dm, between the ears
 UV_RINGS = (3, 6)
 
 
 def build(wheel_path):
-    """All arrays of the asset, as a dict; see `face_model.Population` for their meaning."""
+    """All arrays of the asset, as a dict; see `face.Population` for their meaning."""
     with source.open_wheel(wheel_path) as wheel:
         base = source.read_base(wheel)
         mean = population.mean_head(wheel, base.vertices)
@@ -162,7 +163,7 @@ def _sheet_rows(operator, on_sheet):
 
 def _masks(wheel, base, mesh, points, triangles, labels, contours, wing):
     """Soft masks in [0, 1], equal on both sides: name -> `[V]`."""
-    normals = features.vertex_normals(points, triangles[labels < 4])
+    normals = vertex_normals(points, triangles[labels < 4])
     occlusion = features.ambient_occlusion(points, triangles, normals)
     occlusion = (occlusion + occlusion[mesh.mirror]) / 2
     island = region.head_island(base)

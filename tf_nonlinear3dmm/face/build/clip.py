@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from tf_nonlinear3dmm.face.build.polygons import (
-    Mesh,
+    PolygonMesh,
     border_loops,
     edges_of,
     keep_vertices,
@@ -15,8 +15,8 @@ from tf_nonlinear3dmm.face.build.polygons import (
 )
 from tf_nonlinear3dmm.face.build.region import LEFT_EYE, RIGHT_EYE, SKIN
 
-SNAP = 0.12  # a vertex closer to the cut than this part of an edge is not cut off
-STITCHES = {LEFT_EYE: 4, RIGHT_EYE: 5}
+_SNAP = 0.12  # a vertex closer to the cut than this part of an edge is not cut off
+_STITCHES = {LEFT_EYE: 4, RIGHT_EYE: 5}
 
 
 def inside(points):
@@ -56,7 +56,7 @@ def clip(mesh, points):
     of_edge = {edge: count + i for i, edge in enumerate(crossing)}
     flip = mesh.mirror
     cut_mirror = [of_edge[int(flip[a]), int(flip[b])] for a, b in crossing]
-    result = Mesh(
+    result = PolygonMesh(
         scipy.sparse.vstack([mesh.operator, cut]).tocsr(),
         polygons,
         np.array(labels),
@@ -71,7 +71,7 @@ def _snap(value, polygons):
     for polygon in polygons:
         for edge in edges_of(polygon):
             for a, b in (edge, edge[::-1]):
-                if value[a] > 0 > value[b] and -value[b] < SNAP * (value[a] - value[b]):
+                if value[a] > 0 > value[b] and -value[b] < _SNAP * (value[a] - value[b]):
                     snapped[b] = 0
     return snapped
 
@@ -133,7 +133,7 @@ def zip_eyes(triangles, labels, points, mirror):
     lids = min(loops, key=lambda loop: np.linalg.norm(points[loop].mean(axis=0) - centre))
     strip = _merge_by_angle(inner, lids[::-1], points, centre)
     right = mirror[strip][:, ::-1]
-    counts = [STITCHES[LEFT_EYE]] * len(strip) + [STITCHES[RIGHT_EYE]] * len(strip)
+    counts = [_STITCHES[LEFT_EYE]] * len(strip) + [_STITCHES[RIGHT_EYE]] * len(strip)
     return np.concatenate([triangles, strip, right]), np.concatenate([labels, counts])
 
 

@@ -9,8 +9,8 @@ import scipy.sparse
 
 from tf_nonlinear3dmm.face.build.region import EYE_BASE, EYE_RINGS, LEFT_EYE, RIGHT_EYE
 
-HALF_WIDTH = 1.4  # dm, of the depth images for ambient occlusion
-LOWER_TEETH = slice(14992, 15060)
+_HALF_WIDTH = 1.4  # dm, of the depth images for ambient occlusion
+_LOWER_TEETH = slice(14992, 15060)
 # hm08 vertices of the 68 points as 300W-LP has them, on the 3D face: the jaw reaches back to the
 # ears, where 300-W follows the visible outline; the brows lie on the ridge.
 LANDMARKS = np.array(
@@ -58,20 +58,11 @@ def texture_mask(base, island, operator, image):
     return np.clip(value, 0, 1) * (operator @ known > 1 - 1e-6)
 
 
-def vertex_normals(points, triangles):
-    """Unit normals `[V, 3]`, weighted by area."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], np.cross(b - a, c - a))
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def ambient_occlusion(points, triangles, normals, directions=160, size=256):
     """The part of cosine-weighted sky that each vertex sees, `[V]`, by depth images."""
     points = points - points.mean(axis=0)
-    samples = _samples(points, triangles, spacing=1.4 * HALF_WIDTH / size)
-    seen, total = np.zeros(len(points)), np.zeros(len(points))
+    samples = _samples(points, triangles, spacing=1.4 * _HALF_WIDTH / size)
+    visible, total = np.zeros(len(points)), np.zeros(len(points))
     for k in range(directions):
         height = 1 - (2 * k + 1) / directions
         angle = k * np.pi * (3 - np.sqrt(5))
@@ -86,9 +77,9 @@ def ambient_occlusion(points, triangles, normals, directions=160, size=256):
         cosine = np.maximum(normals @ axis, 0)
         cells, depth = _cells((points + 0.01 * normals) @ frame.T, size)
         slope = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / np.maximum(cosine, 0.1)
-        seen += cosine * (depth + 0.012 + slope * 2 * HALF_WIDTH / size > nearest[cells])
+        visible += cosine * (depth + 0.012 + slope * 2 * _HALF_WIDTH / size > nearest[cells])
         total += cosine
-    return seen / np.maximum(total, 1e-9)
+    return visible / np.maximum(total, 1e-9)
 
 
 def _samples(points, triangles, spacing):
@@ -96,16 +87,16 @@ def _samples(points, triangles, spacing):
     corners = points[triangles]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     steps = np.ceil(longest / spacing).astype(int)
-    found = []
+    samples = []
     for n in np.unique(steps):
         grid = np.array([(i, j, n - i - j) for i in range(n + 1) for j in range(n + 1 - i)]) / n
-        found.append(np.einsum("sk,tkd->std", grid, corners[steps == n]).reshape(-1, 3))
-    return np.concatenate(found)
+        samples.append(np.einsum("sk,tkd->std", grid, corners[steps == n]).reshape(-1, 3))
+    return np.concatenate(samples)
 
 
 def _cells(turned, size):
     """Cell of the depth image and depth of points around the head's centre, in dm."""
-    column, row = (turned[:, :2] / HALF_WIDTH * 0.5 + 0.5).clip(0, 1 - 1e-9).T
+    column, row = (turned[:, :2] / _HALF_WIDTH * 0.5 + 0.5).clip(0, 1 - 1e-9).T
     return (row * size).astype(int) * size + (column * size).astype(int), turned[:, 2]
 
 
@@ -169,16 +160,16 @@ def eye_angles(points, on_eye, centres, axes):
 
 def jaw_rotation(vertices, jaw_open):
     """Hinge [3] and angle (radians) of the turn about x that opens the lower teeth."""
-    teeth = vertices[LOWER_TEETH][:, 1:]
-    moved = teeth + jaw_open[LOWER_TEETH][:, 1:]
+    teeth = vertices[_LOWER_TEETH][:, 1:]
+    moved = teeth + jaw_open[_LOWER_TEETH][:, 1:]
     a, b = teeth - teeth.mean(axis=0), moved - moved.mean(axis=0)
     angle = np.arctan2(np.sum(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]), np.sum(a * b))
-    turn = rotation_x(angle)[1:, 1:]
+    turn = _rotation_x(angle)[1:, 1:]
     shift = moved.mean(axis=0) - turn @ teeth.mean(axis=0)
     return np.concatenate([[0], np.linalg.solve(np.eye(2) - turn, shift)]), float(angle)
 
 
-def rotation_x(angle):
+def _rotation_x(angle):
     """[3, 3] turn about x by `angle` radians, y towards z."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
@@ -186,6 +177,6 @@ def rotation_x(angle):
 
 def jaw_weights(points, offsets, hinge, angle):
     """How much of the jaw's turn each vertex takes, least squares, in [0, 1.2]; `[V]`."""
-    full = (points - hinge) @ (rotation_x(angle) - np.eye(3)).T
+    full = (points - hinge) @ (_rotation_x(angle) - np.eye(3)).T
     weight = np.sum(full * offsets, axis=1) / np.maximum(np.sum(full**2, axis=1), 1e-12)
     return np.clip(weight, 0, 1.2)

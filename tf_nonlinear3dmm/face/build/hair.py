@@ -16,17 +16,17 @@ from tf_nonlinear3dmm.face.hair import QUANTUM
 
 # The hair that MakeHuman itself came with, which its makers put under CC0; the package also holds
 # other people's, whose licences differ.
-STYLES = ("short01", "short02", "short03", "short04", "afro01", "bob01", "bob02", "long01")
-STYLES += ("ponytail01", "Braid01")
-CORNERS = 11  # numbers of a face in a file: its kind, 4 vertices, the material, 4 places, nothing
-QUAD = 11  # the kind of a face with four corners, a material and places in the texture
-TEXTURE = 256  # pixels
-SKULL_CENTRE = np.array([0.0, 0.40, 0.0])
+_STYLES = ("short01", "short02", "short03", "short04", "afro01", "bob01", "bob02", "long01")
+_STYLES += ("ponytail01", "Braid01")
+_CORNERS = 11  # numbers of a face in a file: its kind, 4 vertices, the material, 4 places, nothing
+_QUAD = 11  # the kind of a face with four corners, a material and places in the texture
+_TEXTURE = 256  # pixels
+_SKULL_CENTRE = np.array([0.0, 0.40, 0.0])
 SKULL = (33, 64)  # rows of polar angle from +y, columns of turn from +z towards +x
 
 
 def build(tarball, wheel_path):
-    """All arrays of the asset, as a dict; see `face_model.hair` for their meaning.
+    """All arrays of the asset, as a dict; see `face.hair` for their meaning.
 
     Args:
         tarball: path of `assets_package.TARBALL`.
@@ -35,10 +35,10 @@ def build(tarball, wheel_path):
     with source.open_wheel(wheel_path) as wheel:
         base = source.read_base(wheel)
         mean = population.mean_head(wheel, base.vertices)
-    folders = tuple(f"proxies/hair/{style}/" for style in STYLES)
+    folders = tuple(f"proxies/hair/{style}/" for style in _STYLES)
     files = assets_package.read(tarball, lambda name: name.startswith(folders))
-    arrays = {"names": np.array([style.lower() for style in STYLES])}
-    for style, folder in zip(STYLES, folders, strict=True):
+    arrays = {"names": np.array([style.lower() for style in _STYLES])}
+    for style, folder in zip(_STYLES, folders, strict=True):
         image = next(v for k, v in files.items() if k.startswith(f"{folder}textures/"))
         mesh = json.loads(files[f"{folder}{style}.json"])
         for name, value in _mesh(mesh, mean).items():
@@ -54,8 +54,8 @@ def _mesh(mesh, mean):
     """
     weights = np.array(mesh["weights"])[..., np.newaxis]
     points = np.sum(mean[np.array(mesh["ref_vIdxs"])] * weights, axis=1) + mesh["offsets"]
-    faces = np.array(mesh["faces"]).reshape(-1, CORNERS - 1)
-    if np.any(faces[:, 0] != QUAD):
+    faces = np.array(mesh["faces"]).reshape(-1, _CORNERS - 1)
+    if np.any(faces[:, 0] != _QUAD):
         raise ValueError(f"a hair mesh must have quads only, got kinds {set(faces[:, 0])}")
     corners = np.stack([faces[:, 1:5], faces[:, 6:10]], axis=-1).reshape(-1, 2)
     pairs, inverse = np.unique(corners, axis=0, return_inverse=True)
@@ -74,7 +74,7 @@ def _mesh(mesh, mean):
 def _texture(file):
     """`[TEXTURE, TEXTURE, 2]` uint8: lightness against the mean (128), and cover, in 32 steps."""
     image = PIL.Image.open(io.BytesIO(file)).convert("RGBA")
-    pixels = np.asarray(image.resize((TEXTURE, TEXTURE), PIL.Image.Resampling.BOX), np.float64)
+    pixels = np.asarray(image.resize((_TEXTURE, _TEXTURE), PIL.Image.Resampling.BOX), np.float64)
     grey, cover = pixels[..., :3].mean(axis=-1), pixels[..., 3]
     lightness = (grey + 6) / (np.average(grey, weights=cover) + 6)  # black hair has strands, too
     lightness = lightness**0.6  # less of the highlights that are painted on it
@@ -86,7 +86,7 @@ def _texture(file):
 def _skull(base, mean):
     """Distances `SKULL` in dm from the skull's centre to the skin, by direction, as float16."""
     quads = base.quads[base.groups == "body"]
-    points = mean - ORIGIN - SKULL_CENTRE
+    points = mean - ORIGIN - _SKULL_CENTRE
     near = np.all(np.linalg.norm(points[quads], axis=-1) < 2.2, axis=1)
     quads = quads[near]
     triangles = points[np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])]

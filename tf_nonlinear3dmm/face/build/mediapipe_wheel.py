@@ -1,14 +1,13 @@
 """MediaPipe's face networks in its wheel, read as a zip; nothing in it is imported or run."""
 
-import hashlib
 import pathlib
-import subprocess
-import sys
 import zipfile
 
+from tf_nonlinear3dmm.face.build import archives
+
 WHEEL = "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
-SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
-FILES = (
+_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+_FILES = (
     "mediapipe/modules/face_detection/face_detection_short_range.tflite",
     "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
     "mediapipe/modules/face_landmark/face_landmark.tflite",
@@ -18,21 +17,16 @@ FILES = (
 
 def download(folder):
     """Fetches the wheel with pip into `folder`, whatever Python runs here; returns its path."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), "--only-binary", ":all:"]
-    command += ["--python-version", "3.11", "--platform", "manylinux_2_28_x86_64"]
-    if subprocess.run([*command, "mediapipe==0.10.21"], check=False).returncode:
-        raise ValueError("pip could not download mediapipe==0.10.21; its lines above say why")
+    platform = "--python-version", "3.11", "--platform", "manylinux_2_28_x86_64"
+    archives.pip_download("mediapipe==0.10.21", folder, "--only-binary", ":all:", *platform)
     return pathlib.Path(folder) / WHEEL
 
 
 def read(path):
-    """dict of file name -> bytes of `FILES`, after comparing the wheel's SHA-256."""
-    digest = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-    if digest != SHA256:
-        raise ValueError(f"{path}: must be {WHEEL} with SHA-256 {SHA256}, got {digest}")
+    """dict of file name -> bytes of `_FILES`, after comparing the wheel's SHA-256."""
+    archives.verify(path, WHEEL, "sha256", _SHA256)
     with zipfile.ZipFile(path) as wheel:
-        return {pathlib.PurePosixPath(name).name: wheel.read(name) for name in FILES}
+        return {pathlib.PurePosixPath(name).name: wheel.read(name) for name in _FILES}
 
 
 def write(files, folder):

@@ -1,7 +1,7 @@
 """Polygon meshes as linear operators: every vertex is a weighted sum of source vertices.
 
-`Mesh.operator @ source` gives its vertices, so that one cut made on the mean face serves every
-person. Polygons are lists of vertex ids, counter-clockwise seen from outside.
+`PolygonMesh.operator @ source` gives its vertices, so that one cut made on the mean face serves
+every person. Polygons are lists of vertex ids, counter-clockwise seen from outside.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 
 
-class Mesh(NamedTuple):
+class PolygonMesh(NamedTuple):
     """Polygons on linear combinations of source vertices.
 
     Attributes:
@@ -65,7 +65,7 @@ def keep_vertices(mesh, keep):
     new_id[keep] = np.arange(len(keep))
     polygons = [tuple(int(new_id[v]) for v in polygon) for polygon in mesh.polygons]
     mirror = new_id[mesh.mirror[keep]]
-    return Mesh(mesh.operator[keep], polygons, mesh.labels, mirror, mesh.original[keep])
+    return PolygonMesh(mesh.operator[keep], polygons, mesh.labels, mirror, mesh.original[keep])
 
 
 def subdivide(mesh):
@@ -99,7 +99,7 @@ def subdivide(mesh):
             labels.append(mesh.labels[face])
     mirror = _mirror_of_step(mesh, edge_id, count)
     original = np.append(mesh.original, np.full(len(mirror) - count, -1))
-    return Mesh((step @ mesh.operator).tocsr(), polygons, np.array(labels), mirror, original)
+    return PolygonMesh((step @ mesh.operator).tocsr(), polygons, np.array(labels), mirror, original)
 
 
 def _edge_point(edge, faces, face_points):

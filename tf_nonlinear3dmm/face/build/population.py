@@ -6,14 +6,14 @@ import numpy as np
 
 from tf_nonlinear3dmm.face.build.source import FACE_UNITS, MAKEHUMAN, read_target
 
-RACES = ("african", "asian", "caucasian")
-GENDERS = ("female", "male")
-AGES = ("child", "young", "old")
-AMOUNTS = ("min", "average", "max")
-FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "nose")
+_RACES = ("african", "asian", "caucasian")
+_GENDERS = ("female", "male")
+_AGES = ("child", "young", "old")
+_AMOUNTS = ("min", "average", "max")
+_FOLDERS = ("cheek", "chin", "ears", "eyebrows", "eyes", "forehead", "head", "mouth", "nose")
 # These move or turn the head as a whole, or parts that are cut off.
-LEFT_OUT = ("head/head-trans-", "head/head-angle-", "head/head-back-", "head/head-scale-depth-")
-PAIRS = {  # first ending: (second ending, letter that tells pairs of one stem apart)
+_LEFT_OUT = ("head/head-trans-", "head/head-angle-", "head/head-back-", "head/head-scale-depth-")
+_PAIRS = {  # first ending: (second ending, letter that tells pairs of one stem apart)
     "decr": ("incr", ""),
     "down": ("up", "-v"),
     "in": ("out", "-h"),
@@ -21,7 +21,7 @@ PAIRS = {  # first ending: (second ending, letter that tells pairs of one stem a
     "concave": ("convex", "-c"),
     "compress": ("uncompress", ""),
 }
-SIGMA = {
+_SIGMA = {
     "cheek": 0.40,
     "chin": 0.35,
     "ears": 0.30,
@@ -32,7 +32,7 @@ SIGMA = {
     "mouth": 0.35,
     "nose": 0.35,
 }
-SIGMA_OF = {
+_SIGMA_OF = {
     "chin-cleft": 0.25,
     "chin-jaw-drop": 0.25,
     "ear-flap": 0.20,
@@ -67,7 +67,7 @@ SIGMA_OF = {
 }
 
 
-class Slider(NamedTuple):
+class _Slider(NamedTuple):
     """A value in [-1, 1]: below 0 it weighs target `negative` ("" if none), above 0 `positive`."""
 
     name: str
@@ -78,41 +78,41 @@ class Slider(NamedTuple):
 
 def sliders(wheel):
     """The local sliders of the head, sorted by their targets' names."""
-    found = []
-    for folder in FOLDERS:
+    entries = []
+    for folder in _FOLDERS:
         names = _names(wheel, folder)
         stems = [stem for stem, _ in map(_split, names)]
         for name in names:
             stem, ending = _split(name)
             if ending == "":
-                found.append((name, "", name))
-            elif ending in PAIRS:
-                other, letter = PAIRS[ending]
+                entries.append((name, "", name))
+            elif ending in _PAIRS:
+                other, letter = _PAIRS[ending]
                 crowded = stem.endswith("trans") or stems.count(stem) > 2
-                found.append((stem + letter * crowded, name, f"{stem}-{other}"))
-    return [Slider(*entry, _sigma(entry[0])) for entry in found]
+                entries.append((stem + letter * crowded, name, f"{stem}-{other}"))
+    return [_Slider(*entry, _sigma(entry[0])) for entry in entries]
 
 
 def _names(wheel, folder):
     start, end = f"{MAKEHUMAN}/targets/", ".target.gz"
     paths = [p for p in wheel.namelist() if p.startswith(f"{start}{folder}/") and p.endswith(end)]
     names = sorted(p.removeprefix(start).removesuffix(end) for p in paths)
-    return [name for name in names if not name.startswith(LEFT_OUT)]
+    return [name for name in names if not name.startswith(_LEFT_OUT)]
 
 
 def _split(name):
     """ "mouth/mouth-angles-up" -> ("mouth/mouth-angles", "up"); no known ending: (name, "")."""
     stem, _, ending = name.rpartition("-")
-    known = PAIRS.keys() | {second for second, _ in PAIRS.values()}
+    known = _PAIRS.keys() | {second for second, _ in _PAIRS.values()}
     return (stem, ending) if ending in known else (name, "")
 
 
 def _sigma(slider):
     folder, name = slider.split("/")
-    return SIGMA_OF.get(name.removeprefix("l-").removeprefix("r-"), SIGMA[folder])
+    return _SIGMA_OF.get(name.removeprefix("l-").removeprefix("r-"), _SIGMA[folder])
 
 
-def asymmetries(wheel):
+def _asymmetries(wheel):
     """Names of the targets that make the head's halves differ, without ears and body."""
     names = _names(wheel, "asym")
     return [n for n in names if n.startswith("asym/asym-") and not n.startswith("asym/asym-ear")]
@@ -128,16 +128,16 @@ def units(wheel):
 def target_paths(wheel):
     """Block -> (names, paths): "race", "univ", "local", "asym", "unit", in storage order."""
     macro = f"{MAKEHUMAN}/targets/macrodetails"
-    race = [f"{r}-{g}-{a}" for r in RACES for g in GENDERS for a in AGES]
+    race = [f"{r}-{g}-{a}" for r in _RACES for g in _GENDERS for a in _AGES]
     univ = [
         f"{g}-{a}-{m}muscle-{w}weight"
-        for g in GENDERS
-        for a in AGES
-        for m in AMOUNTS
-        for w in AMOUNTS
+        for g in _GENDERS
+        for a in _AGES
+        for m in _AMOUNTS
+        for w in _AMOUNTS
     ]
     local = sorted({n for s in sliders(wheel) for n in (s.negative, s.positive) if n})
-    asym, unit = asymmetries(wheel), units(wheel)
+    asym, unit = _asymmetries(wheel), units(wheel)
     return {
         "race": (race, [f"{macro}/{n}" for n in race]),
         "univ": (univ, [f"{macro}/universal-{n}" for n in univ]),
@@ -151,8 +151,8 @@ def mean_head(wheel, vertices):
     """The neutral mean of young adults: base plus the mean of its macro targets, all vertices."""
     macro = f"{MAKEHUMAN}/targets/macrodetails"
     result = vertices.copy()
-    for gender in GENDERS:
-        for race in RACES:
+    for gender in _GENDERS:
+        for race in _RACES:
             result += read_target(wheel, f"{macro}/{race}-{gender}-young") / 6
         name = f"universal-{gender}-young-averagemuscle-averageweight"
         result += read_target(wheel, f"{macro}/{name}") / 2

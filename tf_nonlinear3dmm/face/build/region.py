@@ -6,7 +6,7 @@ Labels: 0 skin, 1 mouth sheet, 2 left eye, 3 right eye.
 import numpy as np
 import scipy.sparse
 
-from tf_nonlinear3dmm.face.build.polygons import Mesh, keep_vertices, rows_to_operator
+from tf_nonlinear3dmm.face.build.polygons import PolygonMesh, keep_vertices, rows_to_operator
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = range(4)
 EYE_BASE = {LEFT_EYE: 14598, RIGHT_EYE: 14670}
@@ -19,8 +19,8 @@ UPPER_LIP = np.array(
     "525 524 528 3730 526 527".split(),
     int,
 )
-PAIRED = [0, 1, 2, 4, 5, 8, 10, 12, 14, 16, 19, 20, 22, 23, 24]
-SHEET_ROWS = ((0.25, -0.05), (0.50, -0.07), (0.75, -0.05))  # from the upper lip; push in dm
+_PAIRED = [0, 1, 2, 4, 5, 8, 10, 12, 14, 16, 19, 20, 22, 23, 24]
+_SHEET_ROWS = ((0.25, -0.05), (0.50, -0.07), (0.75, -0.05))  # from the upper lip; push in dm
 
 
 def face_parts(base):
@@ -37,7 +37,7 @@ def face_parts(base):
     operator = scipy.sparse.vstack([hm08, rows]).tocsr()
     mirror = np.concatenate([base.mirror, sheet_mirror])
     original = np.append(np.arange(len(base.vertices)), np.full(len(sheet_mirror), -1))
-    mesh = Mesh(operator, polygons, np.array(labels), mirror, original)
+    mesh = PolygonMesh(operator, polygons, np.array(labels), mirror, original)
     return keep_vertices(mesh, np.unique(np.concatenate([np.array(p) for p in polygons])))
 
 
@@ -56,9 +56,9 @@ def head_island(base):
 def _mouth_sheet(count):
     """Three rows of 13 vertices between the lips, and the polygons around them."""
     columns = len(LOWER_LIP)
-    upper = UPPER_LIP[PAIRED]
+    upper = UPPER_LIP[_PAIRED]
     rows, ids = [], [upper]
-    for t, push in SHEET_ROWS:
+    for t, push in _SHEET_ROWS:
         first = count + len(rows)
         for c in range(1, columns - 1):
             depth = push * np.sqrt(np.sin(np.pi * c / (columns - 1)))
@@ -72,7 +72,7 @@ def _mouth_sheet(count):
         for c in range(columns - 1):
             top = grid[row, c : c + 2]
             if row == 0:
-                top = UPPER_LIP[PAIRED[c] : PAIRED[c + 1] + 1]
+                top = UPPER_LIP[_PAIRED[c] : _PAIRED[c + 1] + 1]
             ring = [*top, *grid[row + 1, c : c + 2][::-1]]
             polygons.append(tuple(int(v) for v in dict.fromkeys(ring)))
     inner = columns - 2

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
-ROUNDS = 40
-EXPONENT = 0.25
+_ROUNDS = 40
+_EXPONENT = 0.25
 
 
 def cylinder(points, centre):
@@ -127,14 +127,14 @@ def relax(plane, points, triangles, free, gain=None, mirror=None):
     weights = np.ones(len(edges))
     gain = np.ones(len(plane)) if gain is None else gain
     best, best_key = plane, (np.inf, np.inf)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         candidate = _symmetric(_solve(plane, edges, weights, free), mirror)
         stretch, total = _stretch(candidate, points, triangles, gain)
         key = (flipped(candidate, triangles), total)
         if key < best_key:
             best, best_key = candidate, key
         middle = np.median(stretch[free])
-        weights = weights / np.clip(stretch / middle, 0.2, 20)[edges[:, 1]] ** EXPONENT
+        weights = weights / np.clip(stretch / middle, 0.2, 20)[edges[:, 1]] ** _EXPONENT
     return best
 
 

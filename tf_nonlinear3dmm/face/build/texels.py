@@ -51,7 +51,7 @@ def _barycentric(points, corners):
     return np.concatenate([1 - two.sum(axis=-1, keepdims=True), two], axis=-1)
 
 
-def spread(cover, values):
+def interpolate(cover, values):
     """Vertex values `[V, C]` at the texels: `[H, W, C]`."""
     corners = np.asarray(values, np.float64)[cover.corners]
     return np.sum(corners * cover.weights[..., np.newaxis], axis=-2)

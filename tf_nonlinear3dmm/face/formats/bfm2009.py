@@ -1,4 +1,4 @@
-"""The Basel Face Model 2009 and the forms in which 300W-LP and face3d pass it on.
+"""The Basel Face Model 2009 and the variants in which 300W-LP and face3d pass it on.
 
 Micrometres, 1-based ids, triangles wound inwards, shapeEV and sigma are standard deviations.
 """
@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.face.formats import matlab, raw
 
 LICENCE = "Basel Face Model 2009: academic use only, no redistribution"
-KEYS = {
+_KEYS = {
     "face3d": {"model"},
     "basel": {"shapeMU", "shapePC", "shapeEV", "tl"},
     "300w_lp": {"mu_shape", "w"},
@@ -19,17 +19,17 @@ KEYS = {
 
 
 def kind(names):
-    """Which of the three forms a .mat file with these arrays is, or None."""
-    return next((form for form, keys in KEYS.items() if keys <= set(names)), None)
+    """Which of the three variants a .mat file with these arrays is, or None."""
+    return next((variant for variant, keys in _KEYS.items() if keys <= set(names)), None)
 
 
 def load(path):
     """The `RawFace` of 01_MorphableModel.mat, Model_Shape.mat or face3d's BFM.mat."""
     path = pathlib.Path(path)
-    form = kind(matlab.names(path))
-    if form == "face3d":
+    variant = kind(matlab.names(path))
+    if variant == "face3d":
         return _face3d(path)
-    return _basel(path) if form == "basel" else _300w_lp(path)
+    return _basel(path) if variant == "basel" else _300w_lp(path)
 
 
 def _face3d(path):

@@ -82,15 +82,15 @@ def _model(file, path, group, count=None):
 
 def _landmarks(file, path, mean):
     """The named points that 300-W has too, at their nearest vertices."""
-    found = raw.no_landmarks()
+    landmarks = raw.no_landmarks()
     key = "metadata/landmarks/json"
     if key not in file:
-        return found
+        return landmarks
     try:
         for entry in json.loads(np.asarray(file[key]).reshape(-1)[0]):
             if entry["id"] in LANDMARK_NAMES:
                 distance = np.linalg.norm(mean - np.asarray(entry["coordinates"], float), axis=1)
-                found[LANDMARK_NAMES[entry["id"]]] = distance.argmin()
+                landmarks[LANDMARK_NAMES[entry["id"]]] = distance.argmin()
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{path}: `{key}` cannot be read: {error!r}") from None
-    return found
+    return landmarks

@@ -16,7 +16,7 @@ from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.face.formats import bfm_h5, raw
 
 LICENCE = "eos model; the Surrey Face Model is for non-commercial use only"
-VERSIONS = (1, 2, 3, 4)
+_VERSIONS = (1, 2, 3, 4)
 
 
 def looks_like(head):
@@ -85,7 +85,7 @@ def load(path):
     path = pathlib.Path(path)
     reader = _Reader(path)
     version = reader.number("u4")
-    if version not in VERSIONS:
+    if version not in _VERSIONS:
         raise ValueError(f"{path}: must be an eos model of version 1 to 4, got version {version}")
     mean, basis, eigenvalues, triangles = reader.pca()
     mean = raw.points(mean, path, "shape mean")
@@ -139,14 +139,14 @@ def _expressions(reader, count):
 
 def _own_landmarks(reader, count):
     """Names are 300-W numbers from 1, or the Basel names."""
-    found = raw.no_landmarks()
+    landmarks = raw.no_landmarks()
     for _ in range(reader.number("u8")):
         name, vertex = reader.text(), reader.number("i4")
         raw.ids(np.array([vertex]), reader.path, f"landmark {name}", count - 1)
         place = int(name) - 1 if name.isdigit() else bfm_h5.LANDMARK_NAMES.get(name, -1)
         if 0 <= place < 68:
-            found[place] = vertex
-    return found
+            landmarks[place] = vertex
+    return landmarks
 
 
 def _companion_expressions(path, count):
@@ -163,12 +163,12 @@ def _companion_expressions(path, count):
 
 def _companion_landmarks(path, count):
     """The table of ibug_to_*.txt beside the model: 300-W number from 1 = vertex from 0."""
-    found = raw.no_landmarks()
+    landmarks = raw.no_landmarks()
     for file in filenames.glob(path.parent, "ibug_to_*.txt")[:1]:
         pairs = re.findall(
             r'^\s*"?(\d+)"?\s*=\s*"?(\d+)"?', file.read_text("utf-8", "replace"), re.M
         )
         for number, vertex in pairs:
             if 1 <= int(number) <= 68:
-                found[int(number) - 1] = raw.ids(np.array(int(vertex)), file, number, count - 1)
-    return found
+                landmarks[int(number) - 1] = raw.ids(np.array(int(vertex)), file, number, count - 1)
+    return landmarks

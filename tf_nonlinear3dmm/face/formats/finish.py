@@ -3,14 +3,14 @@
 import numpy as np
 import scipy.spatial
 
-from tf_nonlinear3dmm.face import FaceModel, zone
+from tf_nonlinear3dmm.face import FaceModel, constancy
 from tf_nonlinear3dmm.face.build import relaxation
 from tf_nonlinear3dmm.face.formats import maps
 
 UV_MAPS = ("source", "cylinder", "relaxed")
-HEIGHTS = (80.0, 500.0)  # mm, of anything from a face mask to a head with its neck
-TYPICAL_HEIGHT = 200.0
-LIMIT = 20.0  # mm, the paper's range of offsets
+_HEIGHTS = (80.0, 500.0)  # mm, of anything from a face mask to a head with its neck
+_TYPICAL_HEIGHT = 200.0
+_LIMIT = 20.0  # mm, the paper's range of offsets
 
 
 def finish(raw, path, uv="source", units=None, name=None):
@@ -54,12 +54,12 @@ def _guess_units(mean):
     """The metric unit in which the face is most nearly 200 mm tall."""
     choices = np.array([0.001, 1.0, 10.0, 100.0, 1000.0])  # um, mm, cm, dm, m
     height = np.ptp(mean[:, 1])
-    return float(choices[np.abs(np.log(choices * max(height, 1e-30) / TYPICAL_HEIGHT)).argmin()])
+    return float(choices[np.abs(np.log(choices * max(height, 1e-30) / _TYPICAL_HEIGHT)).argmin()])
 
 
 def _check_size(mean, path, units):
     height = np.ptp(mean[:, 1])
-    if not HEIGHTS[0] <= height <= HEIGHTS[1]:
+    if not _HEIGHTS[0] <= height <= _HEIGHTS[1]:
         raise ValueError(
             f"{path}: the face is {height:.4g} mm tall at {units:g} mm a unit, which no face is; "
             "give its units"
@@ -103,7 +103,7 @@ def _limit(shape_basis, shape_std, expression_basis, expression_std):
                 (deviation * np.linalg.norm(mode, axis=1)) ** 2
                 for mode, deviation in zip(basis, std, strict=True)
             )
-    return float(max(LIMIT, np.ceil(3 * np.sqrt(variance.max()))))
+    return float(max(_LIMIT, np.ceil(3 * np.sqrt(variance.max()))))
 
 
 def _map(source, mean, triangles, kind, path):
@@ -114,7 +114,7 @@ def _map(source, mean, triangles, kind, path):
 
 def _constancy(mean, landmarks):
     """`[V]`: 1 on forehead, nose and cheeks, without the eyes and brows of the landmarks."""
-    bare = zone.slow_albedo(mean, landmarks).astype(float)
+    bare = constancy.region(mean, landmarks).astype(float)
     if np.any(landmarks[17:60] < 0):
         return bare
     marks = mean[landmarks]
@@ -167,5 +167,5 @@ def _notes(face, raw):
     if folded:
         notes.append(f"{folded} of {len(triangles)} triangles fold in its UV map; relaxed, none")
     if raw.units is None:
-        notes.append("its unit was found from its size")
+        notes.append("its unit was inferred from its size")
     return notes

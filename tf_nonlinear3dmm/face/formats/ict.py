@@ -9,8 +9,8 @@ from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.face.formats import raw
 
 NEUTRAL = "generic_neutral_mesh.obj"
-INDICES = "vertex_indices.json"
-FACE_VERTICES = 9409  # the first ones; head, mouth, eyes and lashes follow
+_INDICES = "vertex_indices.json"
+_FACE_VERTICES = 9409  # the first ones; head, mouth, eyes and lashes follow
 LICENCE = "ICT-FaceKit, MIT"
 
 
@@ -18,7 +18,7 @@ def load(folder):
     """The `RawFace` of a FaceXModel folder."""
     folder = pathlib.Path(folder)
     vertices, uv, polygons, polygon_uv = _read_obj(folder / NEUTRAL, faces=True)
-    mean = vertices[:FACE_VERTICES]
+    mean = vertices[:_FACE_VERTICES]
     count = len(mean)
     triangles, corners = [], []
     for polygon, corner in zip(polygons, polygon_uv, strict=True):
@@ -51,7 +51,7 @@ def load(folder):
         shape_std=np.ones(len(shape)),
         expression_basis=expression,
         expression_std=np.full(len(expression), raw.BLEND_SHAPE_STD),
-        landmarks=_landmarks(folder / INDICES, count),
+        landmarks=_landmarks(folder / _INDICES, count),
         uv=per_vertex,
     )
 

@@ -6,8 +6,8 @@ import scipy.spatial
 
 from tf_nonlinear3dmm.face.build import polygons, relaxation
 
-RELAXED_REACH = 0.06  # dm of surface to relax around a fold
-RIM_POWER = 4  # of the superellipse |x|^p + |y|^p = 1: rounder than a square, fuller than a circle
+_RELAXED_REACH = 0.06  # dm of surface to relax around a fold
+_RIM_POWER = 4  # of the superellipse |x|^p + |y|^p = 1: rounder than a square, fuller than a circle
 
 
 def oriented(uv, mean):
@@ -51,7 +51,7 @@ def relaxed(mean, triangles, path):
     mirror = _mirror(points)
     plane = relaxation.elevation(points, _middle(points))
     edges = np.linalg.norm(points[closed[:, 0]] - points[closed[:, 1]], axis=1)
-    rings = int(np.clip(np.round(RELAXED_REACH / np.median(edges)), 2, 12))
+    rings = int(np.clip(np.round(_RELAXED_REACH / np.median(edges)), 2, 12))
     no_seeds = np.zeros(len(closed), bool)
     free = relaxation.bad_vertices(plane, points, closed, no_seeds, rings)
     result = relaxation.relax(plane, points, closed, free, mirror=mirror)
@@ -112,7 +112,7 @@ def _rim(points, triangles):
     done = np.concatenate([[0], np.cumsum(steps)[:-1]]) / steps.sum()
     angle = np.linspace(0, 2 * np.pi, 4001) + np.pi / 2
     curve = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    curve /= np.linalg.norm(curve, ord=RIM_POWER, axis=1, keepdims=True)
+    curve /= np.linalg.norm(curve, ord=_RIM_POWER, axis=1, keepdims=True)
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
     plane = np.zeros([len(points), 2])
     for axis in (0, 1):

@@ -8,7 +8,7 @@ import scipy.optimize
 from tf_nonlinear3dmm.face.formats import bfm2009, raw
 
 TRIANGLES = "3DMM_tri.dat"
-MAP_SIZE = (192, 224)  # rows, columns of its UV map
+_MAP_SIZE = (192, 224)  # rows, columns of its UV map
 
 
 def load(folder):
@@ -27,7 +27,7 @@ def load(folder):
             raise ValueError(
                 f"{folder / f'vertices_2d_{name}.dat'}: must have {count} values, got {len(values)}"
             )
-    scale = np.array(MAP_SIZE[::-1]) - 1
+    scale = np.array(_MAP_SIZE[::-1]) - 1
     uv = (np.stack([column, row], axis=1) - 1) / scale
     shape_std, expression_std = _deviations(folder, shape, expression)
     return raw.RawFace(

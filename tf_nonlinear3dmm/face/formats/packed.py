@@ -11,14 +11,14 @@ from tf_nonlinear3dmm.face.formats import raw
 
 
 def load(path):
-    """The `RawFace` of a packed .npz; the unit is found from the face's size."""
+    """The `RawFace` of a packed .npz; the unit is inferred from the face's size."""
     arrays = npz.read(path)
     if "mean_vertices" in arrays:
         raise ValueError(f"{path}: is a converted face model already")
     sizes = {}
 
-    def array(key, wanted, dtype=np.float32):
-        return npz.array(arrays, key, path, wanted, dtype, sizes)
+    def array(key, shape, dtype=np.float32):
+        return npz.array(arrays, key, path, shape, dtype, sizes)
 
     mean = array("mean", "V 3", np.float64)
     count = len(mean)

@@ -89,10 +89,10 @@ def ids(values, path, key, last, first=0):
 
 def landmarks(values, path, key, last, first=0):
     """68 ids as `[68]` from 0."""
-    found = ids(values, path, key, last, first).reshape(-1)
-    if len(found) != 68:
+    vertex_ids = ids(values, path, key, last, first).reshape(-1)
+    if len(vertex_ids) != 68:
         raise ValueError(f"{path}: `{key}` must have 68 ids, got {brief(np.asarray(values))}")
-    return found
+    return vertex_ids
 
 
 def read_bytes(path):

@@ -6,7 +6,7 @@ import zipfile
 from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.face.formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed
 
-KNOWN = (
+_KNOWN = (
     "BFM 2009 (.mat), BFM 2017 or 2019 (.h5), ICT-FaceKit (folder FaceXModel), eos (.bin), "
     "the paper's 3DMM_definition (folder of .dat) or a packed .npz"
 )
@@ -38,7 +38,7 @@ def recognise(path):
         return packed.load
     if eos.looks_like(head):
         return eos.load
-    raise ValueError(f"{path}: not a face model that is known; known are {KNOWN}")
+    raise ValueError(f"{path}: not a face model that is known; known are {_KNOWN}")
 
 
 def _of_folder(folder):
@@ -50,7 +50,7 @@ def _of_folder(folder):
     for file in filenames.glob(folder, "*.mat"):
         if bfm2009.kind(matlab.names(file)) is not None:
             return lambda _: bfm2009.load(file)
-    raise ValueError(f"{folder}: holds no face model that is known; known are {KNOWN}")
+    raise ValueError(f"{folder}: holds no face model that is known; known are {_KNOWN}")
 
 
 def _of_matlab(path):

@@ -1,4 +1,4 @@
-"""How fast and how large: tables that anyone can make again with scripts/benchmark.py.
+"""How fast and how large: tables that anyone can make again with scripts/maintenance/benchmark.py.
 
 for table in benchmark.run(["rasterizer"], benchmark.Setting()):
     print(benchmark.markdown(table))

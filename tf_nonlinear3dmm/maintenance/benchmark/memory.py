@@ -24,8 +24,8 @@ def peak(setting):
     flags = process.flags(config, pretrain_steps=2, finetune_steps=1000)
     with process.train(flags) as run:
         run.wait_for(lambda: run.step()[1] >= 4)
-        found = run.megabytes("VmHWM") / 1000
-    row = [config.preset, BATCH, found, PEAK_GOAL, found < PEAK_GOAL]
+        gigabytes = run.megabytes("VmHWM") / 1000
+    row = [config.preset, BATCH, gigabytes, PEAK_GOAL, gigabytes < PEAK_GOAL]
     work = (
         "Peak resident memory (VmHWM) of scripts/train.py through two steps of pretraining, a "
         "validation with its panel, a checkpoint, and two steps of finetuning."

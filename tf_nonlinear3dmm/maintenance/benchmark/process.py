@@ -1,4 +1,4 @@
-"""scripts/train.py in a process of its own, watched from outside."""
+"""A training in a process of its own, watched from outside."""
 
 import contextlib
 import pathlib
@@ -8,9 +8,9 @@ import sys
 import tempfile
 import time
 
-from tf_nonlinear3dmm.training import records
+from tf_nonlinear3dmm.training import log
 
-TRAIN = pathlib.Path(__file__).parents[3] / "scripts" / "train.py"
+TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.log_every", "1"]
 MB = 1024  # kB
 
 
@@ -28,14 +28,14 @@ class Run:
     def step(self):
         """(stage, step) of the last line of metrics.jsonl; (None, 0) before there is one."""
         path = self.folder / "metrics.jsonl"
-        lines = records.read(path) if path.exists() else []
+        lines = log.read(path) if path.exists() else []
         return (lines[-1]["stage"], lines[-1]["step"]) if lines else (None, 0)
 
     def megabytes(self, name):
         """A line of /proc/<pid>/status: "RssAnon", the memory of its own, or "VmHWM", the peak."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"{name}:\s*([0-9]+) kB", text)
-        return int(found[1]) / MB if found else 0.0
+        match = re.search(rf"{name}:\s*([0-9]+) kB", text)
+        return int(match[1]) / MB if match else 0.0
 
     def wait_for(self, done, seconds=0.02):
         """Looks every so many seconds whether `done()` is true.
@@ -46,7 +46,9 @@ class Run:
         while not done():
             if self.process.poll() is not None:
                 last = (self.folder / "errors").read_text().strip().split("\n")[-1]
-                raise RuntimeError(f"{TRAIN} ended with code {self.process.returncode}: {last}")
+                raise RuntimeError(
+                    f"the training ended with code {self.process.returncode}: {last}"
+                )
             time.sleep(seconds)
 
 
@@ -54,9 +56,10 @@ class Run:
 def train(flags):
     """A `Run` with the given flags; it is killed and its folder removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, TRAIN, "--out", folder, "--train.log_every", "1", *flags]
         with open(pathlib.Path(folder) / "errors", "w") as errors:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+            process = subprocess.Popen(
+                [*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL, stderr=errors
+            )
         try:
             yield Run(folder, process)
         finally:

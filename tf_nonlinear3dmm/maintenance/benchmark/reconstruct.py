@@ -24,7 +24,7 @@ def measure(setting):
     """Yields one `Table`."""
     config = setting.config()
     data.prepare(config, setting.say)
-    split = data.open_split(data.requests(config)[0][0], config, "test")
+    split = data.open_first(config, "test")
     crops = next(data.in_order(split, config.model.image_size, BATCH, ["image"]))["image"]
     images = tf.cast(tf.round(255 * crops), tf.uint8)
     functions = {name: (lambda f=f: f(images)) for name, f in stages(config.model).items()}

@@ -6,7 +6,7 @@ from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
-from tf_nonlinear3dmm.rendering import renderer
+from tf_nonlinear3dmm.rendering import renderer, uv_layout
 
 COLUMNS = ["preset", "image", "UV", "batch", "forward ms", "minimum", "with gradient ms", "minimum"]
 WORK = (
@@ -22,7 +22,7 @@ class Work:
     """Faces to draw.
 
     Args:
-        config: `ModelConfig`: sizes, face, and whether there are light and soft outlines.
+        config: `ModelConfig`: sizes, face, and whether there are light and antialiasing.
         batch: faces.
 
     Attributes:
@@ -32,8 +32,8 @@ class Work:
     def __init__(self, config, batch):
         face = FaceModel.load(config.face_model)
         size, uv_size = config.image_size, config.uv_size
-        self.constants = renderer.face_tensors(face, uv_size), (size, size)
-        self.soft_outlines = config.silhouette_gradient
+        self.constants = uv_layout.build(face, uv_size), (size, size)
+        self.antialiased = config.silhouette_gradient
         vertices = tf.constant(face.mean_vertices, tf.float32)[tf.newaxis]
         light = tf.random.stateless_normal([batch, 9, 3], [0, 2]) * 0.1
         self.arguments = [
@@ -54,7 +54,7 @@ class Work:
         return self._graphs[1](self.arguments)
 
     def _image(self, arguments):
-        return renderer.render(*arguments, *self.constants, self.soft_outlines).image
+        return renderer.render(*arguments, *self.constants, self.antialiased).image
 
     def _gradients(self, arguments):
         loss = tf.reduce_mean(tf.abs(self._image(arguments) - self.target))

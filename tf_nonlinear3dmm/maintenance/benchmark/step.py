@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.maintenance.benchmark import process, renderer, tables, timing
 from tf_nonlinear3dmm.training import assembly, loop, strategies
-from tf_nonlinear3dmm.training.updates import Updates
+from tf_nonlinear3dmm.training.step import Updates
 
 PARTS = {  # name -> equal parts of a run
     "finetune step": 2,
@@ -62,7 +62,7 @@ def parts(config, batches, updates):
         return lambda: [updates.run(name, stage, k, batch, [0, k]) for k in range(2)]
 
     def with_objective(objective):
-        return Updates(updates.strategy, lambda: updates.model, objective, config.train)
+        return Updates(updates.strategy, updates.model, objective, config.train)
 
     dataset = batches["finetune"].dataset(0, PARTS["data"])
     return {
@@ -85,8 +85,8 @@ def weigh_outputs(model, trains, config, batch, seed, critic=None):
     """An objective of the networks' outputs alone."""
     codes = model.encode(batch["image"], training=True)
     outputs = [codes.projection, codes.illumination]
-    outputs += [model.shape_decoder(codes.shape_code, training=True)]
-    outputs += [model.albedo_decoder(codes.albedo_code, training=True)]
+    outputs += [model.decode_shape(codes.shape_code, training=True)[0]]
+    outputs += [model.decode_albedo(codes.albedo_code, training=True)]
     terms = [tf.reduce_mean(output**2) for output in outputs if output is not None]
     return tf.reduce_sum(tf.stack(terms)), {}, None
 

@@ -8,49 +8,28 @@ import shlex
 from PIL import Image
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import command_line
-from tf_nonlinear3dmm.evaluation import expressiveness, tables
+from tf_nonlinear3dmm.core import config_flags
+from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
+from tf_nonlinear3dmm.evaluation.document import Block
 
 FILE = "README.md"
-TEXT = """# The trained model
-
-`n3.load()` reads `weights.npz`: preset `{preset}`, {size:.1f} MB of float16. Rounding moves
-landmarks by {pixels:.3f} px and vertices by {millimetres:.3f} mm (means over 64 training faces).
-`directions.npz` has the named directions of the page, `samples.jpg` faces that no training saw.
+ABOUT = """`n3.load()` reads `weights.npz`: preset `{preset}`, {size:.1f} MB of float16. Rounding
+moves landmarks by {pixels:.3f} px and vertices by {millimetres:.3f} mm (means over 64 training
+faces). `directions.npz` has the named directions of the page, `samples.jpg` faces that no training
+saw.
 
 * **For** research, teaching and trying things out: 3D shape, pose, landmarks, skin and light of
   a face in a photo of about {image_size} pixels.
 * **Not for** recognising, judging or measuring people. It has seen no photograph: only people who
   do not exist, whose variety is MakeHuman's. Attributes of the page are the generator's numbers.
-* **Licence**: Apache-2.0 like the code; face and training data are CC0.
-
-## How it was made
-
-    {command}
-
-{faces} training faces of `{sources}`; {stages}; seed {seed}.{note}
-
-![Training: losses and errors by step](curves.png)
-
-## How good it is
-
-{tested} held-out faces of people in no training picture; 95 % bootstrap intervals in brackets.
-Landmarks, NME in percent by yaw, beside the mean face in the predicted and in the best pose:
-
-{alignment}
-
-{measures}
-
-Faces around the median: input, render, landmarks (true in blue), albedo, shading, mesh.
-
-![Faces around the median](faces.jpg)
-{expressed}
-## The whole configuration
-
-```json
-{config}
-```
-"""
+* **Licence**: Apache-2.0 like the code; face and training data are CC0."""
+TRAINING = "{faces} training faces of `{sources}`; {stages}; seed {seed}.{note}"
+ERRORS = """{faces} held-out faces of people in no training picture; 95 % bootstrap intervals in
+brackets. Landmarks, NME in percent by yaw, beside the mean face in the predicted and in the best
+pose:"""
+MEDIAN = """Faces around the median: input, render, landmarks (true in blue), albedo, shading,
+mesh."""
+PICTURES = {"curves": "curves.png", "median": "faces.jpg"}  # figure of a report -> file
 
 
 def write(folder, run, config, report, size, rounding, note=""):
@@ -72,33 +51,42 @@ def write(folder, run, config, report, size, rounding, note=""):
     data = dataclasses.replace(config.data, folder=configs.DataConfig().folder)
     config = dataclasses.replace(config, data=data)  # where the data lay is nobody's business
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
-    text = TEXT.format(
-        preset=config.preset,
-        size=size / 1e6,
-        pixels=rounding[0],
-        millimetres=rounding[1],
-        image_size=config.model.image_size,
-        note=f" {note}" if note else "",
-        command=shlex.join(["python", "scripts/train.py", *command_line.words(config)]),
-        faces=config.data.train_examples,
-        sources=config.data.sources,
-        stages=_stages(config),
-        seed=config.train.seed,
-        tested=report["faces"],
-        alignment=tables.alignment_markdown(report["alignment"]),
-        measures=tables.measures_markdown(report["measures"]),
-        expressed=_section(express),
-        config=json.dumps(configs.to_dict(config), indent=1),
-    )
-    card, drawn = folder / FILE, folder / "curves.png"
-    card.write_text(text)
-    curves = Image.open(figures / "curves.png").convert("RGB")
-    curves.quantize(64).save(drawn, optimize=True)
-    paths = [card, drawn]
-    for figure, name in {"median": "faces", **{name: name for name in express}}.items():
-        paths.append(folder / f"{name}.jpg")
-        Image.open(figures / f"{figure}.png").convert("RGB").save(paths[-1], quality=88)
+    card = folder / FILE
+    card.write_text(document.to_markdown(_blocks(config, report, size, rounding, note, express)))
+    paths = [card]
+    for figure, name in {**PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
+        paths.append(folder / name)
+        picture = Image.open(figures / f"{figure}.png").convert("RGB")
+        if name.endswith(".png"):
+            picture.quantize(64).save(paths[-1], optimize=True)
+        else:
+            picture.save(paths[-1], quality=88)
     return paths
+
+
+def _blocks(config, report, size, rounding, note, express):
+    pixels, millimetres = rounding
+    numbers = dict(preset=config.preset, size=size / 1e6, pixels=pixels, millimetres=millimetres)
+    source = dict(faces=config.data.train_examples, sources=config.data.sources)
+    source |= dict(stages=_stages(config), seed=config.train.seed, note=f" {note}" if note else "")
+    expressed = [Block("heading", "What it can express")] if express else []
+    return [
+        Block("heading", "The trained model"),
+        Block("text", ABOUT.format(**numbers, image_size=config.model.image_size)),
+        Block("heading", "How it was made"),
+        Block("command", shlex.join(["python", "scripts/train.py", *config_flags.words(config)])),
+        Block("text", TRAINING.format(**source)),
+        *sections.figures(["curves"], PICTURES["curves"]),
+        Block("heading", "How good it is"),
+        Block("text", ERRORS.format(faces=report["faces"])),
+        Block("table", tables.alignment(report["alignment"])),
+        Block("table", tables.measures(report["measures"])),
+        Block("figure", (PICTURES["median"], MEDIAN)),
+        *expressed,
+        *sections.figures(express, "{}.jpg"),
+        Block("heading", "The whole configuration"),
+        Block("json", json.dumps(configs.to_dict(config), indent=1)),
+    ]
 
 
 def _stages(config):
@@ -108,11 +96,3 @@ def _stages(config):
         for name, stage in config.stages()
         if stage.steps
     )
-
-
-def _section(express):
-    """The pictures of what the model can express, as Markdown."""
-    if not express:
-        return ""
-    pictures = (f"{expressiveness.CAPTIONS[n]}\n\n![{n}]({n}.jpg)\n" for n in express)
-    return "\n".join(["\n## What it can express\n", *pictures])

@@ -45,12 +45,11 @@ def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
     if weights.stat().st_size > LARGEST:
         weights.unlink()
         raise ShipError(f"the weights of {run} are larger than {LARGEST >> 20} MiB in float16")
-    found = labelled.find_directions(model, config, faces)
-    directions.save(folder / labelled.FILE, found)
+    directions.save(folder / labelled.FILE, labelled.find_directions(model, config, faces))
     shipped_model = serving.load(weights)
     samples.write_samples(folder, crops)
     samples.write_overview(folder, crops, shipped_model)
     rounding = labelled.difference(model, shipped_model, config)
     pictures = card.write(folder, run, config, report, weights.stat().st_size, rounding, note)
-    made = [folder / name for name in (labelled.FILE, samples.FILE, samples.OVERVIEW)]
-    return [weights, *made, *pictures]
+    others = [folder / name for name in (labelled.FILE, samples.FILE, samples.OVERVIEW)]
+    return [weights, *others, *pictures]

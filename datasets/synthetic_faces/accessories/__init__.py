@@ -1,0 +1,1 @@
+"""What a person wears or holds before the face: glasses, hats, clothes, occluders."""

@@ -1,0 +1,1 @@
+"""From meshes to pixels: rasterized bodies, translucent surfaces over them, compositing."""

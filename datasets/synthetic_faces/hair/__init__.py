@@ -1,0 +1,1 @@
+"""Hairstyles and their surfaces: meshes, hair grown over the skull, single strands."""

@@ -1,0 +1,1 @@
+"""The skull, neck and shoulders that continue the face."""

@@ -1,0 +1,1 @@
+"""Who is in the image: identity, expression, and how the person looks."""

@@ -1,0 +1,55 @@
+"""Draws samples of the generated faces side by side.
+
+python scripts/maintenance/draw_contact_sheet.py --output sheet.png
+python scripts/maintenance/draw_contact_sheet.py --config s224 --count 16 --labels --output a.png
+"""
+
+from tf_nonlinear3dmm.core import command_line
+
+
+def main() -> None:
+    parser = command_line.Parser(__doc__)
+    parser.add_argument("--output", default="sheet.png", help="picture to write [%(default)s]")
+    parser.add_argument("--config", default="s112", choices=("s32", "s112", "s224"))
+    parser.add_argument("--face-model", default="makehuman", help="whose people [%(default)s]")
+    parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    parser.add_argument(
+        "--count", type=command_line.number(int, 1), default=64, help="records [%(default)s]"
+    )
+    parser.add_argument(
+        "--columns",
+        type=command_line.number(int, 1),
+        default=8,
+        help="records in a row [%(default)s]",
+    )
+    parser.add_argument(
+        "--first",
+        type=command_line.number(int, 0),
+        default=0,
+        help="first block of 16 [%(default)s]",
+    )
+    parser.add_argument(
+        "--seed",
+        type=command_line.number(int, 0),
+        default=0,
+        help="of people and pictures [%(default)s]",
+    )
+    parser.add_argument("--labels", action="store_true", help="each record's labels beside it")
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm.data.builders.synthetic_faces import contact_sheet, contexts
+        from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
+            SIZES,
+        )
+
+    with command_line.one_line(parser):
+        context = contexts.open_context(*SIZES[flags.config], flags.seed, flags.face_model)
+        sheet = contact_sheet.draw(
+            context, flags.split, flags.count, flags.columns, flags.first, flags.labels
+        )
+        sheet.save(flags.output)
+    print(flags.output)
+
+
+if __name__ == "__main__":
+    main()

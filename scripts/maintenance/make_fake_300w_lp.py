@@ -1,0 +1,42 @@
+"""Writes a small 300W-LP and AFLW2000-3D tree in the exact on-disk layout, of synthetic faces.
+
+python scripts/maintenance/make_fake_300w_lp.py fake
+python scripts/train.py --preset tiny --data w300_lp:fake
+"""
+
+import pathlib
+
+from tf_nonlinear3dmm.core import command_line
+
+
+def main() -> None:
+    parser = command_line.Parser(__doc__)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument(
+        "--photographs",
+        type=command_line.number(int, 1),
+        default=8,
+        help="of 300W-LP; 8 records each",
+    )
+    parser.add_argument(
+        "--images", type=command_line.number(int, 1), default=8, help="of AFLW2000-3D"
+    )
+    parser.add_argument(
+        "--image-size",
+        type=command_line.number(int, 16),
+        default=224,
+        help="pixels before enlarging",
+    )
+    parser.add_argument("--seed", type=command_line.number(int, 0), default=0)
+    flags = parser.parse_args()
+    with command_line.quiet_imports():
+        from tf_nonlinear3dmm.data.builders.w300_lp import fake
+
+    with command_line.one_line(parser):
+        fake.write_300w_lp(flags.folder, flags.photographs, flags.image_size, flags.seed)
+        fake.write_aflw2000_3d(flags.folder, flags.images, flags.image_size, flags.seed)
+    print(f"wrote {flags.folder / '300W_LP'} and {flags.folder / 'AFLW2000'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Opens the page: photo to face, a 3D view, and sliders for the model's directions and the light.
+
+nonlinear3dmm explore                 the weights that come with the package
+nonlinear3dmm explore --run runs/small
+"""
+
+import functools
+
+from tf_nonlinear3dmm.core import command_line
+
+
+def main() -> None:
+    parser = command_line.Parser(__doc__)
+    parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
+    parser.add_argument(
+        "--port",
+        type=command_line.number(int, 0, 65535),
+        default=8080,
+        help="on 127.0.0.1 [%(default)s]",
+    )
+    flags = parser.parse_args()
+    try:
+        with command_line.quiet_imports():
+            from tf_nonlinear3dmm import demo
+    except ImportError as error:
+        parser.error(f"{error}; the page needs: pip install fastapi uvicorn python-multipart")
+    with command_line.one_line(parser):
+        demo.serve(flags.run, flags.port, functools.partial(print, flush=True))

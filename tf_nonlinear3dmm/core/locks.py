@@ -1,0 +1,28 @@
+"""One process at a time in a folder; the system drops the lock of a process that is killed."""
+
+import contextlib
+import pathlib
+
+import filelock
+
+
+class BusyError(Exception):
+    """Another process is in the folder."""
+
+
+@contextlib.contextmanager
+def alone(folder, wait=True):
+    """A `with` block in which no two processes are at once, for one folder.
+
+    Args:
+        folder: made where it does not exist.
+        wait: until the other process is out; False: raises `BusyError` at once.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = filelock.FileLock(folder / ".lock").acquire(blocking=wait)
+    except filelock.Timeout:
+        raise BusyError(f"{folder} is in use by another process") from None
+    with lock:
+        yield

@@ -1,0 +1,43 @@
+"""Random numbers of a step's examples, the same however the batch is divided among replicas."""
+
+import tensorflow as tf
+
+PER_STEP = 64  # more calls than one step makes
+
+
+class RandomStream:
+    """A stream of random numbers; each call is independent of the others.
+
+    Args:
+        count: examples of the global batch.
+        slots: `[B]` which of them these are.
+        seed: integer; `step` may be a tensor. The same pair gives the same stream.
+    """
+
+    def __init__(self, count, slots, seed, step):
+        self._count, self._slots, self._seed = count, slots, seed
+        self._first, self._calls = tf.cast(step, tf.int64) * PER_STEP, 0
+
+    def uniform(self, low=0.0, high=1.0, columns=()):
+        """`[B, *columns]` in [low, high)."""
+        shape = [self._count, *columns]
+        return self._mine(tf.random.stateless_uniform(shape, self._next(), low, high))
+
+    def normal(self):
+        """`[B]`, standard normal."""
+        return self._mine(tf.random.stateless_normal([self._count], self._next()))
+
+    def chosen(self, share):
+        """`[B]` bool, True for about this share."""
+        return self.uniform() < share
+
+    def pattern(self, shape):
+        """Standard normal of any shape, one for all examples of the step."""
+        return tf.random.stateless_normal(shape, self._next())
+
+    def _next(self):
+        self._calls += 1
+        return tf.stack([tf.constant(self._seed, tf.int64), self._first + self._calls])
+
+    def _mine(self, values):
+        return tf.gather(values, self._slots)

@@ -1,0 +1,105 @@
+"""Faces to files: meshes, landmarks, camera and a picture.
+
+    photo-name.glb                       mesh in metres with its texture
+    photo-name.obj, .mtl, .png           the same in millimetres
+    photo-name.json                      camera, pose, light, codes, landmarks: see `description`
+    photo-name.pts                       68 landmarks in the 300-W format (pixels count from 1)
+    photo-name_overview.png              photo, landmarks, overlay, mesh, albedo, relit
+
+Pixels are those of the photo after the rotation that its EXIF data asks for.
+"""
+
+import json
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.data.photos import faces
+from tf_nonlinear3dmm.face import mesh_files
+from tf_nonlinear3dmm.rendering import camera, lighting, visualize
+from tf_nonlinear3dmm.serving import names, overview, textures
+
+
+def write(portrait, photo, model, stem, texture=textures.KINDS[0], about=None):
+    """Writes the files of a face, all or none.
+
+    Args:
+        portrait: `portraits.Portrait`.
+        photo: `[H, W, 3]` uint8 it was found in.
+        model: `Nonlinear3DMM` that made it.
+        stem: path of the files without their endings.
+        texture: "photo": the photo's colours where it shows the face, else the model's; "albedo":
+            without light; "lit": albedo times light.
+        about: dict to add to the .json.
+
+    Returns:
+        list of paths.
+    """
+    stem = pathlib.Path(stem)
+    with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=stem.parent) as folder:
+        inside = pathlib.Path(folder) / stem.name
+        _write(portrait, photo, model, inside, texture, about or {})
+        paths = [stem.with_name(name) for name in names.of(stem.name)]
+        for path in paths:
+            os.replace(inside.with_name(path.name), path)
+    return paths
+
+
+def _write(portrait, photo, model, stem, texture, about):
+    paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
+    colours = textures.texture_map(portrait, photo, model, texture)
+    vertices = portrait.result.vertices[0].numpy()
+    mesh_files.write_glb(paths[0], vertices, model.face, colours)
+    mesh_files.write_obj(paths[1], vertices, model.face, colours)
+    text = description(portrait, photo, model, texture) | about
+    paths[2].write_text(json.dumps(text, indent=1) + "\n")
+    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(text["landmarks"]) + 1)
+    paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
+    picture = stem.with_name(f"{stem.name}_overview.png")
+    visualize.save(picture, overview.draw([(portrait, photo)], model))
+
+
+def description(portrait, photo, model, texture):
+    """The content of the .json: everything that puts the mesh back on the photo.
+
+    A vertex (x, y, z) in millimetres, as the .obj has it (1,000 times that of the .glb), lies at
+    `projection` (x, y, z, 1), in pixels of the photo; larger depth is nearer. Only `crop` is in
+    the photo turned counter-clockwise by `quarter_turns`, in which the face is upright.
+    """
+    units = model.face.units
+    back = faces.turn_back(portrait.face.quarter_turns, *photo.shape[:2])
+    projection = back[:, :2] @ portrait.projection.astype(np.float64)
+    projection[:, 3] += back[:, 2]
+    projection[:, :3] /= units
+    yaw, pitch, roll, scale, shift = (
+        np.asarray(part)[0].tolist() for part in camera.decompose(tf.constant(projection[None]))
+    )
+    result, face = portrait.result, portrait.face
+    light = result.illumination
+    if light is not None:
+        light = lighting.turn(light, face.quarter_turns)[0].numpy().tolist()
+    return {
+        "photo_size": {"height": photo.shape[0], "width": photo.shape[1]},
+        "box": dict(zip(("x", "y", "width", "height"), map(float, face.box), strict=True)),
+        "confidence": face.confidence,
+        "quarter_turns": face.quarter_turns,
+        "crop": {name: float(v) for name, v in portrait.square._asdict().items()},
+        "projection": projection.tolist(),
+        "pose": {
+            "yaw_deg": np.degrees(yaw),
+            "pitch_deg": np.degrees(pitch),
+            "roll_deg": np.degrees(roll),
+            "pixels_per_millimetre": scale,
+            "origin": shift,
+        },
+        "illumination": light,
+        "shape_code": result.shape_code[0].numpy().tolist(),
+        "albedo_code": result.albedo_code[0].numpy().tolist(),
+        "landmarks": faces.move(portrait.landmarks, back).tolist(),
+        "texture": texture,
+        "face_model": model.face.name,
+        "licence_of_the_face_model": model.face.licence,
+    }

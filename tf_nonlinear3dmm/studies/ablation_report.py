@@ -1,0 +1,132 @@
+"""Errors of models that differ in one part -> report.md and report.json: what each part does.
+
+The difference to the full model is paired, face by face, and so is its bootstrap interval.
+"""
+
+import json
+
+import numpy as np
+
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.evaluation import document, sections, statistics, tables
+from tf_nonlinear3dmm.evaluation.document import Block
+from tf_nonlinear3dmm.studies import pictures
+
+MEASURES = {  # of evaluation.measures -> (title, factor)
+    "nme": ("NME (%)", 1),
+    "vertex error (mm)": ("vertices (mm)", 1),
+    "normal angle (degrees)": ("normals (degrees)", 1),
+    "albedo L1": ("albedo x 100", 100),
+    "albedo L1 up to colour gain": ("albedo up to gain x 100", 100),
+    "image L1 on the visible face": ("image x 100", 100),
+}
+
+CAPTIONS = {"albedo": "Albedo of the first test faces, on the mean face."}
+
+
+def compare(errors, seed=0):
+    """Row -> title of a measure -> dict of `mean` and `difference`, each (value, low, high).
+
+    Args:
+        errors: row -> measure -> `[N]` errors of the same faces; the first row is the full model.
+        seed: of the bootstrap.
+
+    Returns:
+        The means with their 95 % intervals; `difference` is that to the full model, above 0 where
+        the row is worse.
+    """
+    full = next(iter(errors.values()))
+    effects = {}
+    for row, own in errors.items():
+        effects[row] = {}
+        for measure, (title, factor) in MEASURES.items():
+            if measure not in own:
+                continue
+            good = np.isfinite(own[measure]) & np.isfinite(full[measure])
+            both = [factor * np.asarray(x)[good] for x in (own[measure], full[measure])]
+            effects[row][title] = {
+                "mean": statistics.mean(both[0], seed),
+                "difference": statistics.mean(both[0] - both[1], seed),
+            }
+    return effects
+
+
+def effect_rows(effects):
+    """The table for the docs: the full model's errors, and below how far each row is from them."""
+    titles = [*next(iter(effects.values()))]
+    rows = [["", *titles]]
+    for i, (row, measured) in enumerate(effects.items()):
+        cells = [measured[title] for title in titles]
+        show = _change if i else lambda cell: tables.with_interval(cell["mean"])
+        rows.append([row, *map(show, cells)])
+    return rows
+
+
+def _change(cell):
+    value, low, high = cell["difference"]
+    text = f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
+def mean_rows(effects):
+    """The table of errors themselves."""
+    titles = [*next(iter(effects.values()))]
+    cells = {
+        row: [tables.with_interval(m[title]["mean"]) for title in titles]
+        for row, m in effects.items()
+    }
+    return [["", *titles], *([row, *values] for row, values in cells.items())]
+
+
+def write(study, errors, albedos, records, command):
+    """Writes report.md, report.json and figures/albedo.png into the study's folder.
+
+    Args:
+        study: `Study`.
+        errors: see `compare`.
+        albedos: row -> `[N, Hu, Wu, 3]` albedo maps of the first test faces.
+        records: part -> its record, see `schedule.records`.
+        command: that repeats the study.
+    """
+    effects = compare(errors, study.config.train.seed)
+    everywhere = np.ones_like(next(iter(albedos.values()))[..., :1])
+    shown = pictures.textures(study, {**albedos, "visible": everywhere})
+    pictures.keep(study, "albedo", shown)
+    cost = [["part", "minutes"]]
+    seconds = {name: record["seconds"] for name, record in records.items() if record}
+    cost += [[name, f"{spent / 60:.1f}"] for name, spent in seconds.items()]
+    blocks = [
+        Block("heading", "What each part of the method does"),
+        Block("text", _setting(study.config, command)),
+        Block("heading", "Difference to the full model"),
+        Block("text", NOTE),
+        Block("table", effect_rows(effects)),
+        Block("heading", "Errors"),
+        Block("table", mean_rows(effects)),
+        *sections.figures(["albedo"], captions=CAPTIONS),
+        Block("heading", "What it cost"),
+        Block("table", cost),
+        Block("json", json.dumps(configs.to_dict(study.config), indent=1)),
+    ]
+    numbers = {"rows": effects, "seconds": seconds, "config": configs.to_dict(study.config)}
+    study.file("report.json").write_text(json.dumps(numbers, indent=1) + "\n")
+    study.file("report.md").write_text(document.to_markdown(blocks))
+
+
+NOTE = (
+    "The first row is the error of the full model; below it stands how much larger the error is "
+    "without a part, with the 95 % bootstrap interval of the paired difference over faces, bold "
+    "where 0 lies outside. Above 0: the part helps. The intervals do not hold the chance of a "
+    "training: `another seed` is the full model again, and a difference that is no larger than "
+    "that row's says nothing."
+)
+
+
+def _setting(config, command):
+    return (
+        f"Every row is trained with {config.pretrain.steps} + {config.finetune.steps} steps of "
+        f"batch {config.train.batch_size} on the same {config.data.train_examples} generated "
+        f"faces, in the same order, seed {config.train.seed}, {config.model.image_size} px, width "
+        f"{config.model.width}, and tested on {config.data.test_examples} faces of other people. "
+        f"Command: `{command}`; the configuration is at the end."
+    )

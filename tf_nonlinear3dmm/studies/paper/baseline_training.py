@@ -1,0 +1,144 @@
+"""Training of SDM and 3DDFA, on the data of the nonlinear model."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm.baselines import sdm, threeddfa
+from tf_nonlinear3dmm.data import augment, crop
+from tf_nonlinear3dmm.studies.paper import linear_models
+from tf_nonlinear3dmm.training import checkpoints
+from tf_nonlinear3dmm.training.loop import Stopper, stages
+
+SAVE_EVERY = 200  # steps
+RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
+
+
+def crops(study, split):
+    """uint8 evaluation crops `[N, S, S, 3]` of a split, and landmarks `[N, 68, 2]` in them."""
+    size = study.config.model.image_size
+    cut = crop.evaluation({name: split[name] for name in ("image", "landmarks")}, size)
+    return cut["image"][split.rows], cut["landmarks"].numpy()[split.rows]
+
+
+def mirrored(images, landmarks):
+    """Images `[N, S, S, 3]` and landmarks `[N, 68, 2]`, and after them their mirror images."""
+    flipped = landmarks[:, augment.LANDMARK_MIRROR] * np.float32([-1, 1])
+    flipped[..., 0] += images.shape[2] - 1
+    return np.concatenate([images, images[:, :, ::-1]]), np.concatenate([landmarks, flipped])
+
+
+def train_sdm(study, say=print):
+    """Learns the cascade of regressions from the training split and its mirror; writes sdm.npz."""
+
+    def report(stage, distance):
+        say(f"sdm stage {stage + 1}: mean distance {100 * distance:.2f} % of the image")
+
+    images, landmarks = mirrored(*crops(study, study.split("train")))
+    sdm.save(sdm.train(images, landmarks, study.descent, report), study.file("sdm.npz"))
+    return True
+
+
+def make_cascade(study, statistics):
+    """An untrained 3DDFA on the linear model of 200 scans."""
+    shape, _ = linear_models.load(study, "scan-200", study.code_size)
+    return threeddfa.Cascade(
+        study.config.model, shape, *statistics, study.face(), iterations=study.cascade
+    )
+
+
+def train_threeddfa(study, say=print):
+    """Trains 3DDFA, network after network, or resumes it; whether it is finished.
+
+    Each network takes as many steps as the nonlinear model.
+    """
+    config, folder = study.config, study.folder / "threeddfa"
+    batches, statistics = data.open_training(config, study.face())
+    keras.utils.set_random_seed(config.train.seed)
+    cascade = make_cascade(study, statistics)
+    store = checkpoints.Checkpoints(folder, keep=2)
+    trainer = _Trainer(cascade, config)
+    each = stages(config)[-1][-1]
+    total = each * len(cascade.networks)
+    held, step = store.load_latest(), 0
+    if held:
+        step = held[1]["step"]
+        trainer.restore(held[0])
+    with Stopper() as stopper:
+        for batch in batches.dataset(step, total):
+            number = step // each
+            cost = trainer.step(number, batch)
+            if not np.isfinite(cost):
+                raise FloatingPointError(f"3DDFA, step {step}: the cost is not finite")
+            step += 1
+            if step % SAVE_EVERY == 0 or step == total or stopper.requested:
+                say(f"3ddfa step {step}/{total}, network {number + 1}: cost {cost:.3f}")
+                store.save(step, trainer.arrays(), {"step": step})
+            if stopper.requested:
+                break
+    return step == total
+
+
+def load_threeddfa(study):
+    """The trained cascade."""
+    cascade = make_cascade(study, (np.zeros(8), np.ones(8)))
+    held = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
+    if held is None:
+        raise FileNotFoundError(f"{study.folder / 'threeddfa'}: 3DDFA is not trained yet")
+    _Trainer(cascade, study.config).restore(held[0])
+    return cascade
+
+
+class _Trainer:
+    """An optimizer for each network, and what a checkpoint holds."""
+
+    def __init__(self, cascade, config):
+        self.cascade = cascade
+        self.optimizers, self.functions = [], {}
+        steps = stages(config)[-1][-1]
+        rate = keras.optimizers.schedules.CosineDecay(config.pretrain.learning_rate, steps)
+        for network in cascade.networks:
+            optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
+            optimizer.build(network.trainable_variables)
+            self.optimizers.append(optimizer)
+
+    def step(self, number, batch):
+        """One step of network `number`; the cost."""
+        if number not in self.functions:
+            self.functions[number] = tf.function(functools.partial(self._step, number))
+        labels = batch["image"], batch["projection"], batch["vertices"]
+        return float(self.functions[number](*labels))
+
+    def _step(self, number, images, projection, vertices):
+        cascade, network = self.cascade, self.cascade.networks[number]
+        goal = cascade.encode(projection, vertices, RIDGE)
+        before = tf.stop_gradient(cascade.fit(images, number))
+        inputs = cascade.look(images, before)
+        with tf.GradientTape() as tape:
+            cost = cascade.cost(before + network(inputs, training=True), goal)
+        variables = network.trainable_variables
+        gradients = tape.gradient(cost, variables)
+        self.optimizers[number].apply_gradients(zip(gradients, variables, strict=True))
+        return cost
+
+    def arrays(self):
+        return {
+            f"{part}/{name}": array
+            for part, variables in self._state().items()
+            for name, array in checkpoints.values_of(variables).items()
+        }
+
+    def restore(self, arrays):
+        for part, variables in self._state().items():
+            head = f"{part}/"
+            inside = {k.removeprefix(head): v for k, v in arrays.items() if k.startswith(head)}
+            checkpoints.assign(variables, inside, f"3DDFA checkpoint, part `{part}`")
+
+    def _state(self):
+        state = {"model": [v.value for v in self.cascade.weights if "float" in v.dtype]}
+        for i, optimizer in enumerate(self.optimizers):
+            state[f"optimizer{i}"] = [v.value for v in optimizer.variables]
+        return state

@@ -1,0 +1,107 @@
+"""Questions to the numbers: what the paper claims, and what one would also like to know.
+
+Every comparison is paired: the interval is that of the difference on the same faces.
+"""
+
+import numpy as np
+
+from tf_nonlinear3dmm.evaluation import errors
+from tf_nonlinear3dmm.evaluation.statistics import alignment_table, mean
+
+ALIGNMENT, RECONSTRUCTION = "alignment", "reconstruction"
+SHAPE, ALBEDO, PHOTO = "shape", "texture (albedo)", "texture (photo)"
+
+# (table, better, worse): the paper says that the first has the smaller error.
+CLAIMS = (
+    (ALIGNMENT, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
+    (ALIGNMENT, "Nonlinear, truth", "Linear scan-200, truth"),
+    (ALIGNMENT, "Nonlinear, truth", "SDM"),
+    (ALIGNMENT, "Nonlinear, truth", "3DDFA"),
+    (ALIGNMENT, "Nonlinear, teacher, finetuned", "Nonlinear, teacher, pretrained"),
+    (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Nonlinear, teacher, pretrained"),
+    (SHAPE, "Nonlinear conv, trained on images", "Linear scan-200"),
+    (PHOTO, "Nonlinear, by gradient", "Linear scan-200"),
+    (PHOTO, "Nonlinear, by the encoder", "Linear scan-200"),
+)
+# The paper does not say; the first is the one that one might hope for.
+QUESTIONS = (
+    (ALIGNMENT, "Nonlinear, truth", "Linear oracle, truth"),
+    (ALIGNMENT, "Nonlinear, truth", "mean face, predicted pose"),
+    (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
+    (RECONSTRUCTION, "Nonlinear, truth", "Linear scan-200, truth"),
+    (RECONSTRUCTION, "Nonlinear, truth", "Linear oracle, truth"),
+    (RECONSTRUCTION, "Nonlinear, truth", "3DDFA"),
+    (SHAPE, "Nonlinear conv, trained in 3D", "Linear scan-200"),
+    (SHAPE, "Nonlinear conv, trained in 3D", "Linear oracle"),
+    (SHAPE, "Nonlinear conv, trained in 3D", "Nonlinear mlp, trained in 3D"),
+    (SHAPE, "Gaussian mixture", "Linear oracle"),
+    (ALBEDO, "Nonlinear, by gradient", "Linear scan-200"),
+    (ALBEDO, "Nonlinear, trained in 3D", "Linear oracle"),
+    (PHOTO, "Nonlinear, trained in 3D", "Linear oracle"),
+    (PHOTO, "Linear in the wild", "Linear scan-200"),
+)
+AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
+ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
+
+
+def judge(faces, tables, pairs, words):
+    """Rows (question, what is measured here, verdict), of those that the numbers can answer.
+
+    Args:
+        faces: (measure, method) -> `[N]`, as `Measures.per_face` gives them; may be empty.
+        tables: `SHAPE`, `ALBEDO`, `PHOTO` -> model -> code size -> errors `[N]`.
+        pairs: `CLAIMS` or `QUESTIONS`.
+        words: `AGREES` or `ANSWERS`.
+    """
+    rows = []
+    for kind, better, worse in pairs:
+        if kind in (ALIGNMENT, RECONSTRUCTION):
+            answer = _faces(faces, kind, better, worse)
+        else:
+            answer = _power(tables.get(kind, {}), better, worse)
+        if answer:
+            text, signs = answer
+            verdict = words[signs[0]] if len({*signs}) == 1 else "differs by code size"
+            rows.append([f"{kind}: `{better}` is better than `{worse}`", text, verdict])
+    return rows
+
+
+def _sign(low, high):
+    """Of the interval of (worse - better): 1 better, -1 worse, 0 neither."""
+    return int(low > 0) - int(high < 0)
+
+
+def _faces(faces, kind, better, worse):
+    """The balanced mean is linear in the errors, so that of the differences is the difference."""
+    measure = errors.NME if kind == ALIGNMENT else errors.VERTEX_MM
+    if not {(measure, better), (measure, worse)} <= {*faces}:
+        return None
+    ours, theirs = faces[measure, better], faces[measure, worse]
+    rows = [ours, theirs, theirs - ours]
+    if kind == ALIGNMENT:
+        rows = [alignment_table(r, faces[errors.YAW])["balanced mean"] for r in rows]
+        name, unit = "balanced NME ", " %"
+    else:
+        rows, name, unit = [mean(r) for r in rows], "", " mm"
+    ours, theirs, gain = rows
+    interval = "{:+.2f} ({:+.2f} to {:+.2f})".format(*gain)
+    text = f"{name}{ours[0]:.2f}{unit} against {theirs[0]:.2f}{unit}, gain {interval}"
+    return text, [_sign(*gain[1:])]
+
+
+def _power(table, better, worse):
+    """At every code size; a model that ends at a smaller size is compared at its last."""
+    parts, signs = [], []
+    for size, ours in table.get(better, {}).items():
+        sizes = [s for s in table.get(worse, {}) if int(s) <= int(size)]
+        if not sizes:
+            continue
+        last = max(sizes, key=int)
+        ours, theirs = np.asarray(ours), np.asarray(table[worse][last])
+        good = np.isfinite(ours) & np.isfinite(theirs)
+        low, high = mean((theirs - ours)[good])[1:]
+        signs.append(_sign(low, high))
+        word = {1: "better", -1: "worse", 0: "undecided"}[signs[-1]]
+        at = f"size {size}" if last == size else f"size {size} (the other: {last})"
+        parts.append(f"{at}: {ours[good].mean():.3g} against {theirs[good].mean():.3g}, {word}")
+    return ("; ".join(parts), signs) if parts else None

@@ -1,0 +1,67 @@
+"""The report's text: what each table shows and how it was measured."""
+
+from typing import NamedTuple
+
+from tf_nonlinear3dmm.studies.paper import claims
+
+
+class Power(NamedTuple):
+    """One table of representation power: its figure, the figure's axis, the factor of its cells."""
+
+    figure: str
+    label: str
+    factor: float
+    note: str
+
+
+POWER = {
+    claims.SHAPE: Power(
+        "shape_power",
+        "mean vertex error (% of the eye distance)",
+        1,
+        "Mean vertex error, percent of the eye distance, on the true shapes of {faces} test faces. "
+        "Codes by weighted least squares for linear models and by {steps} steps of Adam on the "
+        "same squared distances for nonlinear ones. `trained in 3D`: the decoder alone has learned "
+        "from the true shapes that `Linear oracle` has seen; `trained on images`: the whole model. "
+        "`Linear scan-200` is the paper's Linear: at k codes the k modes of largest variance of "
+        "200 similar people and of 20 of them with 20 expressions each.",
+    ),
+    claims.PHOTO: Power(
+        "texture_power_photo",
+        "mean absolute colour difference",
+        100,
+        "Target photo, as in the paper: the image unwrapped with the true geometry, on the texels "
+        "in sight and not occluded. Mean absolute colour difference of {faces} test faces, colours "
+        "in [0, 1], times 100. Light is fitted along with the code, for linear models too; `Linear "
+        "in the wild` has learned it. By gradient: {steps} steps of Adam. `Linear scan-200` has 40 "
+        "modes in all, as the paper's.",
+    ),
+    claims.ALBEDO: Power(
+        "texture_power_albedo",
+        "mean absolute colour difference",
+        100,
+        "Target albedo: the true unlit colours of all texels, times 100; for the encoder after the "
+        "best gain per channel, since a photo does not tell a bright face from a bright light.",
+    ),
+}
+ALIGNMENT = (
+    "Mean distance of the 68 points over the size of their box (NME, percent) by true yaw; "
+    "brackets are 95 % bootstrap intervals over faces. The balanced mean is that of the three "
+    "bins, as the paper reports it. `truth` and `teacher` say which labels a model was trained "
+    "on: the ground truth, or the fits of the linear model of 200 scans, as in the paper; SDM and "
+    "3DDFA had the ground truth. The two mean faces are controls: what a pose alone brings."
+)
+PAPER = (
+    "The last column is the paper's own number, measured on AFLW2000-3D and not on these faces: "
+    "compare the order of the methods, not the values."
+)
+RECONSTRUCTION = (
+    "Skin vertices after rigid alignment without scale: distance to the true vertex, the same over "
+    "the distance of the eyes, and the angle between the normals."
+)
+PAPER_NAMES = {
+    "Linear scan-200, teacher": "Linear 3DMM, same framework",
+    "SDM": "SDM",
+    "3DDFA": "3DDFA",
+    "Nonlinear, teacher, finetuned": "Nonlinear 3DMM",
+}

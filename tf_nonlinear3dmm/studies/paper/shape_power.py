@@ -1,0 +1,117 @@
+"""How well each model can represent the true shapes of held-out faces, by code size.
+
+Codes by optimisation: in closed form where the model is linear, by gradient where it is not. Fits
+look at the skin's vertices, in the face's frame, with no alignment; errors are mean distances over
+the distance of the eyes.
+"""
+
+import numpy as np
+
+from tf_nonlinear3dmm import data, metrics, training
+from tf_nonlinear3dmm.baselines import gmm_prior
+from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
+from tf_nonlinear3dmm.studies.study import change
+
+RATE = 0.05  # of Adam, in standard deviations of the code
+LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
+MODELS = (
+    "mean face",
+    *LINEAR,
+    "Gaussian mixture",
+    "Nonlinear mlp, trained in 3D",
+    "Nonlinear conv, trained in 3D",
+    "Nonlinear mlp, trained on images",
+    "Nonlinear conv, trained on images",
+)
+
+
+def targets(study):
+    """(true vertices `[N, V, 3]` of the test faces, skin weights `[1, V, 1]`)."""
+    split = study.split("test")
+    skin = study.face().regions["skin"][np.newaxis, :, np.newaxis]
+    return split["vertices"][split.rows[: study.fit_faces]], skin
+
+
+def error(study, decoded, vertices):
+    """`[N]` mean distance of skin vertices in percent of the eye distance."""
+    face = study.face()
+    distance = np.linalg.norm(decoded - vertices, axis=-1) @ metrics.skin_weights(face)
+    return 100 * distance / metrics.eye_distance(vertices, face.landmarks)
+
+
+def measure_linear(study):
+    """The mean face and the linear models, at every code size."""
+    vertices, skin = targets(study)
+    rows = {"mean face": {0: error(study, study.face().mean_vertices, vertices)}}
+    mixture = linear_models.read(study, "mixture-shape")
+    for size in study.shape_codes:
+        for model, name in LINEAR.items():
+            basis = linear.truncate(linear_models.read(study, f"{name}-shape"), size)
+            decoded = linear.decode(basis, linear.project(basis, vertices, skin))
+            rows.setdefault(model, {})[len(basis.modes)] = error(study, decoded, vertices)
+        basis = gmm_prior.truncate(mixture, size)
+        decoded = gmm_prior.project(basis, vertices, skin)[2]
+        errors = error(study, decoded, vertices)
+        rows.setdefault("Gaussian mixture", {})[len(basis.modes)] = errors
+    results.keep(study, "shape/linear", rows)
+
+
+def measure_decoder(study, kind, size):
+    """Trains a shape decoder ("conv", "mlp") on all training faces in 3D, and fits the test's.
+
+    A fit starts at the code that the decoder's own encoder gives.
+    """
+    split, oracle = study.split("train"), linear_models.read(study, "oracle-shape")
+    vertices = split["vertices"][split.rows]
+    skin = study.face().regions["skin"][:, np.newaxis]
+    config = change(study.config, "model", shape_decoder=kind, shape_code_size=size).model
+    trained = autoencoder.train(
+        lambda: autoencoder.shape_decoder(config, study.face()),
+        size,
+        vertices,
+        linear.project(oracle, vertices),
+        0.1 + 0.9 * skin,
+        study.decoder_steps,
+    )
+    start = trained.encode(linear.project(oracle, targets(study)[0])).numpy()
+    errors = _fitted(study, lambda z, rows: trained.decode(z), start, start.std(axis=0))
+    rows = {f"Nonlinear {kind}, trained in 3D": {size: errors}}
+    results.keep(study, f"shape/{kind}-3d-{size}", rows)
+
+
+def measure_run(study, kind, size):
+    """Fits a model trained on images, from the mean code of the first training faces."""
+    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-truth-{size}"
+    model, _ = training.load(study.run(name))
+    mean, std = statistics(study, model, "shape_code")
+    start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
+    errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
+    rows = {f"Nonlinear {kind}, trained on images": {size: errors}}
+    results.keep(study, f"shape/{name}", rows)
+
+
+def statistics(study, model, name, count=256):
+    """Mean and standard deviation `[K]` of one of `encoder.Codes` over the first training faces.
+
+    Entries that the encoder hardly uses get a tenth of the usual deviation: a fit may move them.
+    """
+    split = study.split("train")
+    size = study.config.model.image_size
+    codes = [
+        getattr(model.encode(batch["image"]), name).numpy()
+        for batch in data.in_order(split, size, BATCH, ["image"], split.rows[:count])
+    ]
+    codes = np.concatenate(codes)
+    deviation = codes.std(axis=0)
+    return codes.mean(axis=0), np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)
+
+
+def _fitted(study, decode, start, scale):
+    vertices, skin = targets(study)
+    start = start[: len(vertices)]
+    _, decoded = code_fitting.fit(
+        decode, vertices, skin, start, scale, study.fit_steps, RATE, BATCH
+    )
+    return error(study, decoded, vertices)

@@ -1,0 +1,83 @@
+"""What texture models are asked to show of held-out faces, and the light that photos need.
+
+Two targets. *Albedo*: the true unlit colours of all texels. *Photo*: what the photo shows unwrapped
+with the true geometry, on the texels in sight.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.rendering import camera, lighting, uv_layout
+from tf_nonlinear3dmm.studies.paper import autoencoder
+from tf_nonlinear3dmm.studies.paper.alignment import BATCH
+
+ROUNDS = 6  # of light and code in turn
+
+
+class Targets:
+    """The first test faces as maps.
+
+    Attributes:
+        rows: `[N]` ids of their records.
+        albedo: `[N, Hu, Wu, 3]` in [0, 1].
+        layout: `[1, Hu, Wu, 1]`, texels that belong to the face.
+        photo, visible: `[N, Hu, Wu, 3]` and `[N, Hu, Wu, 1]`: the unwrapped photo.
+        harmonics: `[N, Hu, Wu, 9]` of the true normals.
+    """
+
+    def __init__(self, study):
+        split, face = study.split("test"), study.face()
+        rows = split.rows[: study.fit_faces]
+        layout = uv_layout.build(face, study.config.model.uv_size)
+        self.rows = rows
+        self.albedo = autoencoder.as_float(split["albedo"][rows])
+        self.layout = autoencoder.texel_weights(face, study.config.model.uv_size)[np.newaxis]
+        self.photo = autoencoder.as_float(split["texture"][rows])
+        self.visible = (split["texture_mask"][rows] > 127).astype(np.float32) * self.layout
+        parts = np.array_split(rows, -(-len(rows) // BATCH))
+        self.harmonics = np.concatenate([_harmonics(split, part, layout) for part in parts])
+
+
+def _harmonics(split, rows, layout):
+    vertices, projection = split["vertices"][rows], split["projection"][rows]
+    normals = lighting.vertex_normals(vertices, layout.normal_triangles)
+    turn = camera.rotation(tf.constant(projection))
+    normals = tf.matmul(normals, turn, transpose_b=True)
+    return lighting.sh_basis(uv_layout.to_texels(normals, layout)).numpy()
+
+
+def best_light(targets, albedo):
+    """The lights `[N, 9, 3]` under which albedos come nearest to the photos, by least squares."""
+    lights = []
+    for photo, visible, harmonics, colour in zip(
+        targets.photo, targets.visible, targets.harmonics, albedo, strict=True
+    ):
+        mask = visible[..., 0] > 0
+        design, goal, own = harmonics[mask], photo[mask], colour[mask]
+        channels = []
+        for c in range(3):
+            columns = design * own[:, c : c + 1]
+            normal = columns.T @ columns + 1e-3 * (1 + len(goal)) * np.eye(9)
+            channels.append(np.linalg.solve(normal, columns.T @ goal[:, c]))
+        lights.append(np.stack(channels, -1))
+    return np.stack(lights).astype(np.float32)
+
+
+def linear_photo(targets, basis, rounds=ROUNDS):
+    """Photos by a linear albedo model under light, each in turn: `[N, Hu, Wu, 3]`."""
+    albedo = np.broadcast_to(basis.mean, targets.photo.shape)
+    for _ in range(rounds):
+        light = best_light(targets, albedo)
+        shading = np.einsum("nhwk,nkc->nhwc", targets.harmonics, light)
+        codes = [
+            linear.project(
+                linear.Basis(basis.mean * shade, basis.modes * shade, basis.std),
+                photo[np.newaxis],
+                visible[np.newaxis],
+                ridge=1e-3,
+            )
+            for shade, photo, visible in zip(shading, targets.photo, targets.visible, strict=True)
+        ]
+        albedo = linear.decode(basis, np.concatenate(codes))
+    return albedo * shading

@@ -1,0 +1,37 @@
+"""The runs of a study: trained, resumed, or forked from another run."""
+
+import json
+import shutil
+
+from tf_nonlinear3dmm import configs, training
+
+
+def train(study, name, config, start=None, arrays=None):
+    """Trains the run `name` of a `Config`, from the start or from where it stopped.
+
+    Args:
+        study: `Study`.
+        name: of the run.
+        config: `Config`.
+        start: name of a run whose last checkpoint this one begins from, if there is one.
+        arrays: bases of linear decoders.
+
+    Returns:
+        Whether it is finished.
+    """
+    folder = study.run(name)
+    if start and study.run(start).exists() and not (folder / "checkpoints").exists():
+        fork(study.run(start), folder, config)
+    return training.train(config, folder, bases=arrays).finished
+
+
+def fork(source, folder, config):
+    """Makes a run of `config` that resumes where the run in `source` stands."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(source / "checkpoints", part / "checkpoints")
+    if (source / "metrics.jsonl").exists():
+        shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
+    (part / "config.json").write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
