@@ -82,7 +82,7 @@ def build(split, count):
     """The asset's arrays, from generated faces.
 
     Args:
-        split: `data.arrays.Split` of generated faces on the embedded face `makehuman`.
+        split: `data.Split` of generated faces on the embedded face `makehuman`.
         count: faces to look at.
 
     Returns:
