@@ -8,7 +8,7 @@ from tf_nonlinear3dmm.demo import labelled, samples
 from tf_nonlinear3dmm.evaluation import directions
 from tf_nonlinear3dmm.maintenance.release import card
 
-LARGEST = 10 * 2**20  # bytes of the weights
+LARGEST = 18 * 2**20  # bytes of the weights
 
 
 class ShipError(Exception):
