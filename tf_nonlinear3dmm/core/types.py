@@ -1,4 +1,7 @@
-"""Types that many signatures share. Tensors are `tf.Tensor`; arrays of any kind, `npt.ArrayLike`."""
+"""Types that many signatures share.
+
+`tf.Tensor` stands for all that TensorFlow computes with, `npt.ArrayLike` for all that NumPy does.
+"""
 
 import os
 
