@@ -171,7 +171,7 @@ TERMS = {
 
 
 def only(**weights: float) -> LossConfig:
-    """A `LossConfig` of the given weights alone."""
+    """A `LossConfig` of these weights; all others are 0."""
     terms = [field.name for field in dataclasses.fields(LossConfig) if field.type is float]
     every: dict[str, typing.Any] = dict.fromkeys(terms, 0.0) | weights
     return LossConfig(**every)
@@ -283,7 +283,7 @@ AUGMENTED = DataConfig(
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """The loop.
+    """The training loop.
 
     Attributes:
         batch_size: examples of one step, over all replicas.
@@ -330,7 +330,7 @@ ENCODER_LOSS = only(
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All a run depends on.
+    """Everything a run depends on.
 
     Stages come in this order; one of 0 steps is left out. The paper has the last two: `pretrain`
     with labels, `finetune` through images. Where labels come from 3D, `decoders` and then
@@ -509,8 +509,10 @@ def paper() -> Config:
 
 
 def cvpr18() -> Config:
-    """The model of CVPR 2018 at full size: `paper` with a texture in place of albedo and light, a
-    multilayer perceptron for shape, UV 128 x 128, and an adversarial loss when finetuning.
+    """The model of CVPR 2018 at full size.
+
+    It is `paper` with a texture in place of albedo and light, a multilayer perceptron for shape,
+    UV 128 x 128, and an adversarial loss when finetuning.
 
     Command: `python scripts/train.py --preset cvpr18`. For GPUs; not trained to the end here. The
     input is 224 px (the published size is uncertain), the adversarial weight is our choice.
@@ -519,8 +521,9 @@ def cvpr18() -> Config:
 
 
 def cvpr18_small() -> Config:
-    """The model of CVPR 2018 for two CPU cores: `small_paper` changed as `cvpr18` changes
-    `paper`.
+    """The model of CVPR 2018 for two CPU cores.
+
+    It is `small_paper`, changed as `cvpr18` changes `paper`.
 
     Command: `python scripts/train.py --preset cvpr18_small`. Not trained to the end here.
     """

@@ -35,7 +35,7 @@ DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at th
 
 
 class Constants(NamedTuple):
-    """What the terms need to know of a model; made once by `constants`.
+    """What the terms need to know about a model; computed once by `constants`.
 
     Attributes:
         projection_std: `[8]` of the model.
@@ -59,7 +59,7 @@ class Constants(NamedTuple):
 def constants(
     face: FaceModel, layout: UVLayout, projection_std: tf.Tensor, image_size: int
 ) -> Constants:
-    """`Constants` of a `FaceModel`, its `UVLayout`, the model's `[8]` statistic."""
+    """The `Constants` of a `FaceModel`, its `UVLayout` and the model's `[8]` statistic."""
     coverage = (layout.texel_triangle >= 0).astype(np.float32)
     skin = np.asarray(face.regions["constancy"], np.float32)[layout.texel_vertices]
     skin = np.sum(skin * layout.texel_weights, axis=-1) * coverage
@@ -137,7 +137,7 @@ def albedo(
 
 
 def code(predicted: tf.Tensor, label: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Half the mean squared distance of what two codes decode to, in a decoder's linear part.
+    """Half the mean squared distance of what two codes decode to in a decoder's linear part.
 
     Args:
         predicted, label: `[B, K]`.
@@ -301,18 +301,18 @@ def tone(shading: tf.Tensor, albedo_map: tf.Tensor, skin_texels: np.ndarray) -> 
 
 
 def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
-    """What the model pays when the discriminator sees that its pictures are drawn."""
+    """The loss of the model where the discriminator tells its renderings from photos."""
     return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1))
 
 
 def discrimination(
     real_logits: tf.Tensor, fake_logits: tf.Tensor, history_logits: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:
-    """What the discriminator pays: photos are 1 (with noise of 0.1), drawn pictures 0.
+    """The loss of the discriminator: photos are 1 (with noise of 0.1), renderings are 0.
 
     Args:
-        real_logits, fake_logits, history_logits: `[B, H, W, 1]`; `history_logits` of pictures that
-            the model drew earlier.
+        real_logits, fake_logits, history_logits: `[B, H, W, 1]`; `history_logits` of renderings
+            by earlier states of the model.
         seed: `[2]` int, of the noise.
     """
     batch = tf.shape(real_logits)[0]
@@ -342,7 +342,7 @@ def perceptual(
 
 
 def needs_image(config: configs.LossConfig) -> bool:
-    """Whether a `LossConfig` weighs a term that looks at the drawn image."""
+    """Whether a `LossConfig` weighs a term that looks at the rendered image."""
     return any(getattr(config, term) for term in DRAWN)
 
 
@@ -387,7 +387,7 @@ def total(
 
 
 def blend(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:
-    """The drawn face over the photo: what critics and feature networks compare with the photo.
+    """The rendered face over the photo: what critics and feature networks compare with the photo.
 
     They do not move outlines: a face that shrinks to nothing leaves the photo as it is.
     """
@@ -402,7 +402,7 @@ def visible(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tenso
 
 
 def _terms(config, reconstructed, batch, constants, seed, critic, features):
-    """Name -> function of nothing, for every term."""
+    """Name -> function without arguments, for every term."""
 
     def has(label):
         shown = reconstructed.projection
@@ -492,7 +492,7 @@ def _colour_distance(predicted, label, mask):
 
 
 def _outlines(image, label, mask):
-    """0, with the gradient for `mask` that `reconstruction` tells of."""
+    """0, with the gradient with respect to `mask` that `reconstruction` describes."""
     kept = tf.stop_gradient(mask)
     distance = tf.stop_gradient(2 * tf.reduce_mean(tf.abs(image - label), axis=-1, keepdims=True))
     sums = (tf.reduce_sum(x, axis=[1, 2, 3], keepdims=True) for x in (kept * distance, kept))
@@ -510,13 +510,13 @@ def _planes(maps):
 
 
 def _cut(planes, axis, first, last):
-    """Without so many at the start and the end of an axis; the gradient of slices is slower."""
+    """Drops `first` and `last` entries of an axis; slices have a slower gradient."""
     size = planes.shape[axis] or tf.shape(planes)[axis]
     return tf.split(planes, [first, size - first - last, last], axis)[1]
 
 
 def _step(planes, axis):
-    """Each minus the next along an axis."""
+    """Differences of neighbours along an axis."""
     return _cut(planes, axis, 0, 1) - _cut(planes, axis, 1, 0)
 
 

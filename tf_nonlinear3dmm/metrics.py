@@ -18,7 +18,7 @@ RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the 68 landmarks
 def nme(
     predicted: npt.ArrayLike, landmarks: npt.ArrayLike, valid: npt.ArrayLike | None = None
 ) -> tf.Tensor:
-    """Normalised mean error: mean point distance over the size of the true box.
+    """Normalised mean error: mean distance of points over the size of the ground-truth box.
 
     Args:
         predicted: `[B, K, 2]` points in pixels.
@@ -49,7 +49,7 @@ def kabsch(
     weights: npt.ArrayLike | None = None,
     scaled: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The rotation and translation that lay points best on others.
+    """The rotation and translation that align points with others best (Kabsch).
 
     Args:
         source: `[B, V, 3]` or `[V, 3]` points to move.
@@ -81,7 +81,7 @@ def kabsch(
 def vertex_error(
     predicted: npt.ArrayLike, vertices: npt.ArrayLike, weights: npt.ArrayLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance of each vertex to the true one after rigid alignment.
+    """Distance of each vertex to its ground truth after rigid alignment.
 
     Args:
         predicted: `[B, V, 3]`, or `[V, 3]` for one face against all.
@@ -190,7 +190,7 @@ def best_pose(
     valid: npt.ArrayLike | None = None,
     iterations: int = 100,
 ) -> np.ndarray:
-    """The scaled orthographic camera of least squared distance: the second control.
+    """The scaled orthographic camera that fits landmarks best in least squares: the second control.
 
     Depth that an image lacks is filled in from the fit so far, then the fit is a rotation between
     points in space; each round lowers the squared distance.

@@ -26,7 +26,7 @@ from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
 
 
 class Reconstruction(NamedTuple):
-    """All that the model says about `B` images; None what it was not asked for.
+    """Everything the model infers from `B` images; what was not asked for is None.
 
     Attributes:
         projection: `[B, 2, 4]`, face units to pixels.
@@ -62,7 +62,7 @@ class Reconstruction(NamedTuple):
 
 
 class LabelCodes(NamedTuple):
-    """What the decoders' linear parts make of the labels of `B` examples.
+    """The labels of `B` examples as codes of the decoders' linear parts.
 
     Attributes:
         shape_code: `[B, Ks]`.
@@ -194,7 +194,7 @@ class Nonlinear3DMM(keras.Model):
     def decode_labels(
         self, vertices: tf.Tensor, albedo_map: tf.Tensor, training: bool = False
     ) -> Reconstruction:
-        """The `Reconstruction` of shape and albedo that the `label_codes` of labels decode to."""
+        """What the `label_codes` of labels decode to: a `Reconstruction` of shape and albedo."""
         codes = self.label_codes(vertices, albedo_map)
         shape_map, decoded = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
@@ -255,7 +255,7 @@ class Nonlinear3DMM(keras.Model):
         )
 
     def landmarks(self, image_points: tf.Tensor) -> tf.Tensor:
-        """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where lacking."""
+        """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where there is none."""
         exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
         points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)
         return points * exists

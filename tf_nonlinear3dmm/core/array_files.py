@@ -27,18 +27,18 @@ class LoadError(Exception):
 
 
 def write(path: Path, arrays: Mapping[str, Any], state: Any, compress: bool = False) -> None:
-    """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
+    """Writes a dict of arrays and a JSON-able `state` so that `path` is never half written."""
     path = pathlib.Path(path)
     savez = np.savez_compressed if compress else np.savez
     part = path.with_suffix(".part")
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, "wb") as file:
+            with part.open("wb") as file:
                 savez(file, state=np.array(json.dumps(state)), **arrays)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, path)
+            part.replace(path)
             sync_folder(path.parent)
         except OSError:
             with contextlib.suppress(OSError):
@@ -59,9 +59,9 @@ def writing(path: Path, kind: type[Exception] = SaveError) -> Iterator[None]:
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], Any]:
-    """(arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
+    """Reads (arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
     try:
-        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
+        with pathlib.Path(path).open("rb") as source, np.load(source, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}  # reading checks each CRC
         return arrays, json.loads(arrays.pop("state").item())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.error) as error:

@@ -19,7 +19,7 @@ def enable() -> None:
 
 
 def gradients(loss: tf.Tensor, variables: Sequence[Any]) -> list[tf.Tensor]:
-    """The gradients of a scalar by Keras variables, 0 where it does not depend on one.
+    """The gradients of a scalar with respect to Keras variables, 0 where it depends on none.
 
     Only inside a `tf.function`; inside `strategy.run`, those of this replica.
     """

@@ -1,4 +1,4 @@
-"""Names and folders as people have them: other cases, other forms of Unicode, files of no use."""
+"""Names of files as people have them: other cases, other Unicode forms, junk among them."""
 
 import fnmatch
 import os
@@ -13,7 +13,7 @@ JUNK = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
 
 def key(name: Path) -> str:
-    """Equal for names that some file system takes for one: case and Unicode's form do not count."""
+    """A key that is equal for names which a file system may take for one: case and Unicode form."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(name)).casefold())
 
 
@@ -48,6 +48,6 @@ def glob(folder: Path, pattern: str) -> list[pathlib.Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """Makes `folder` where it does not exist; raises `OSError` where no file can be made in it."""
+    """Creates `folder` if there is none; raises `OSError` if no file can be created in it."""
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()

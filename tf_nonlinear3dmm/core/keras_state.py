@@ -1,4 +1,4 @@
-"""Keras as the networks need it, whatever the program around them has set for its own.
+"""Keras as the networks need it, whatever the surrounding program has configured.
 
 Keras' global state (dtype policy, float type, place of the channels, backend) decides what a new
 layer is. Networks of this package are float32 with the channels last, on TensorFlow.
@@ -29,7 +29,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 
 @contextlib.contextmanager
 def ours() -> Iterator[None]:
-    """What makes a network runs in this `with` block; then the state is theirs again."""
+    """A `with` block under the state that networks are built in; the caller's is restored."""
     theirs = (
         keras.config.dtype_policy(),
         keras.config.floatx(),

@@ -10,12 +10,12 @@ from tf_nonlinear3dmm.core.types import Path
 
 
 class BusyError(Exception):
-    """Another process is in the folder."""
+    """Another process is using the folder."""
 
 
 @contextlib.contextmanager
 def alone(folder: Path, wait: bool = True) -> Iterator[None]:
-    """A `with` block in which no two processes are at once, for one folder.
+    """A `with` block that one process at a time can enter, for each folder.
 
     Args:
         folder: made where it does not exist.

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
-    """Raises `ValueError` where a static shape differs from what was asked.
+    """Raises `ValueError` where a static shape is not the expected one.
 
     Args:
         **arguments: name = (tensor or array, "sizes separated by spaces").

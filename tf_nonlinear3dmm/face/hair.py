@@ -55,5 +55,5 @@ def load_skull() -> np.ndarray:
 
 @functools.cache
 def _arrays():
-    with open(ASSET, "rb") as source, np.load(source, allow_pickle=False) as file:
+    with ASSET.open("rb") as source, np.load(source, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -116,10 +116,10 @@ class FaceModel:
         return arrays | {f"region_{name}": mask for name, mask in self.regions.items()}
 
     def save(self, path: Path) -> None:
-        """Writes an .npz that `load` reads back; an unsound model raises and writes nothing."""
+        """Writes an .npz that `load` reads back; an invalid model raises and nothing is written."""
         arrays: dict[str, Any] = self.to_arrays()
         FaceModel.from_arrays(arrays, path)
-        with open(path, "wb") as file:
+        with pathlib.Path(path).open("wb") as file:
             np.savez_compressed(file, **arrays)
 
 

@@ -1,5 +1,6 @@
 """Reading .npz files without surprises: every error names the file, the key and what it must be."""
 
+import pathlib
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise ValueError(f"{path}: not an .npz file")
     arrays = {}
     try:
-        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
+        with pathlib.Path(path).open("rb") as source, np.load(source, allow_pickle=False) as file:
             for key in file.files:
                 arrays[key] = _array(file, key, path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:

@@ -21,7 +21,7 @@ _LEVEL_KEYS = """tri face_label uv mirror hm08_of mean jaw_weight eye_theta shee
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Population:
-    """What the embedded face knows about people, on the 3,008 MakeHuman vertices it uses.
+    """How people differ, on the 3,008 MakeHuman vertices it uses.
 
     A face is operator @ [V; (0, 0, 1)] - origin with V = base + weighted targets; targets are int16
     in 0.001 dm, displacements are operator @ [D; 0]. Absolute frame: decimetres, y up, z forward.

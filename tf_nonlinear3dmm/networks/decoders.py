@@ -62,6 +62,7 @@ class ShapeDecoder(UVDecoder):
         self.face, self.layout = face, layout
 
     def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         shape_map = super().call(code, training)
         return shape_map, self.face.mean_vertices + uv_layout.to_vertices(shape_map, self.layout)
 
@@ -96,6 +97,7 @@ class MlpShapeDecoder(keras.layers.Layer):
         self.built = True
 
     def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         shapes.check(code=(code, f"B {self.code_size}"))
         offsets = self.face.shape_scale * self.body(code, training=training)
         offsets = tf.reshape(offsets, [-1, *self.face.mean_vertices.shape])
@@ -170,6 +172,7 @@ class LinearShapeDecoder(LinearDecoder):
         self.face, self.layout = face, layout
 
     def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         offsets = self.face.shape_scale * super().call(code, training)
         return uv_layout.to_texels(offsets, self.layout), self.face.mean_vertices + offsets
 

@@ -1,4 +1,4 @@
-"""The adversary of the model: photo or drawing, patch by patch; and its memory of old drawings."""
+"""The discriminator: photo or rendering, patch by patch; and its history of old renderings."""
 
 import keras
 import tensorflow as tf
@@ -36,12 +36,13 @@ class Discriminator(keras.layers.Layer):
         self.built = True
 
     def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Judges `images` `[B, S, S, 3]` in [0, 1]: logits `[B, h, w, 1]`, one per patch."""
         shapes.check(images=(images, f"B {self.size} {self.size} 3"))
         return self.body(2 * images - 1, training=training)
 
 
 class History(tf.Module):
-    """The last `size` drawings of this replica, so that the discriminator forgets no old fault.
+    """The last `size` renderings of this replica, so that the discriminator forgets no old fault.
 
     Colours are kept with 8 bits. A replica has its own memory; replica 0's is saved.
 
@@ -57,7 +58,7 @@ class History(tf.Module):
         self.count = _own_variable("count", [], tf.int64)
 
     def exchange(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Gives as many old drawings as there are new ones, then remembers the new ones.
+        """Returns as many old renderings as there are new ones, then remembers the new ones.
 
         Args:
             images: `[B, S, S, 3]` in [0, 1].

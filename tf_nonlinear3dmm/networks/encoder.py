@@ -31,7 +31,7 @@ _LOG_SCALE_STD = 0.15  # of faces in their crops, about
 
 
 class Codes(NamedTuple):
-    """What the encoder reads from `B` images.
+    """What the encoder predicts from `B` images.
 
     Attributes:
         projection: `[B, 2, 4]` scaled orthographic matrix, face frame -> pixels of the image.
@@ -155,7 +155,7 @@ class Encoder(keras.layers.Layer):
         return Codes(projection, illumination, shape_code, albedo_code)
 
     def _projection(self, numbers):
-        """`[B, 2, 4]` of what the head says, `[B, 8 or 9]`."""
+        """The projections `[B, 2, 4]` of the head's outputs `[B, 8 or 9]`."""
         mean, std = self.projection_mean.value, self.projection_std.value
         if self.config.camera == "matrix":
             return tf.reshape(mean + std * numbers, [-1, 2, 4])

@@ -26,6 +26,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(
         self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
+        """Normalises `inputs` `[..., C]` and, in training, updates the moving averages."""
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         if replicas.context() is None and inputs.shape.rank == 4:
@@ -76,14 +77,17 @@ class Residual(keras.layers.Layer):
         self.linear, self.norm = linear, BatchNorm(name=f"{linear.name}_norm")
 
     def build(self, input_shape: Sequence[int | None]) -> None:
+        """Creates the weights."""
         self.linear.build(input_shape)
         self.norm.build(input_shape)
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The outputs `[B, H, W, C]` of `inputs` `[B, H, W, C]`."""
         return tf.nn.elu(inputs + self.norm(self.linear(inputs), training=training))
 
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        """That of the input: the layer keeps it."""
         return input_shape
 
 
@@ -117,10 +121,10 @@ def deconvolution(
     )
 
 
-def dense(units: int, spread: float = 0.02, name: str | None = None) -> keras.layers.Dense:
-    """A fully connected layer of normal weights; 0.02 is the `spread` of the paper's code."""
+def dense(units: int, stddev: float = 0.02, name: str | None = None) -> keras.layers.Dense:
+    """A fully connected layer of normal weights; `stddev` is 0.02 in the paper's code."""
     return keras.layers.Dense(
-        units, kernel_initializer=keras.initializers.RandomNormal(stddev=spread), name=name
+        units, kernel_initializer=keras.initializers.RandomNormal(stddev=stddev), name=name
     )
 
 

@@ -1,4 +1,4 @@
-"""Images -> features of a VGG-16 that the user has the weights of. Nothing is ever downloaded.
+"""Images -> features of a VGG-16 whose weights the user provides; nothing is downloaded.
 
 Weight files that are understood:
     *.mat           VGG-Face in MatConvNet's format (vgg-face.mat, VGG_FACE.mat)
@@ -70,7 +70,7 @@ class Features:
 
 
 def _fill(network, arrays, path):
-    """Puts `arrays`, name -> (kernel, bias), in every convolution of `network`."""
+    """Sets every convolution of `network` to its (kernel, bias) in `arrays`."""
     for layer in network.layers:
         if _CONVOLUTION.match(layer.name):
             expected = [list(w.shape) for w in layer.weights]

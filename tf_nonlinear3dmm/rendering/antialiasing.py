@@ -1,4 +1,4 @@
-"""Antialiased silhouettes: what makes an image feel the outlines of a mesh move.
+"""Antialiased silhouettes, through which gradients reach the outlines of a mesh.
 
 A rasterized pixel belongs to one triangle, so no gradient says that an outline should move. Here an
 outline that passes between the centres of two neighbouring pixels blends their colours. It lies at

@@ -118,7 +118,7 @@ def shade(albedo: tf.Tensor, normals: tf.Tensor, illumination: tf.Tensor) -> tf.
 def directional(
     towards: tf.Tensor, strength: float | tf.Tensor = 1.0, ambient: float | tf.Tensor = 0.0
 ) -> tf.Tensor:
-    """Illumination by a distant light and by one from everywhere.
+    """Illumination by a distant light and an ambient one.
 
     The first gives about `strength` where a surface faces it and about 0 behind.
 

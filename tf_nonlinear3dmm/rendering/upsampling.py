@@ -16,7 +16,7 @@ FINER = 4  # times the texels of the model's maps, each way
 
 
 class Drawing(NamedTuple):
-    """A face in pictures.
+    """Faces rendered with a fine texture.
 
     Attributes:
         texture: `[B, FINER Hu, FINER Wu, 3]` RGB in [0, 1], the light in it.
@@ -77,7 +77,7 @@ def draw(
     illumination: tf.Tensor | None,
     fragments: rasterizer.Fragments,
 ) -> Drawing:
-    """Lights decoded faces and draws them.
+    """Lights decoded faces and renders them.
 
     Args:
         model, albedo_map, vertices, projection, illumination: see `texture`.

@@ -1,4 +1,4 @@
-"""Per-vertex facts of the mean face: masks, ambient occlusion, eyes, jaw, landmarks.
+"""Per-vertex attributes of the mean face: masks, ambient occlusion, eyes, jaw, landmarks.
 
 Points are absolute decimetres (before the origin is subtracted).
 """

@@ -5,7 +5,7 @@ import scipy.ndimage
 
 
 def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """`image` `[H, W, C]` with unknown texels from the known ones around, coarse from afar."""
+    """`image` `[H, W, C]` with unknown texels filled in from known ones, coarser with distance."""
     if known.all():
         return image
     weight = known[..., np.newaxis].astype(np.float64)

@@ -102,7 +102,7 @@ def _names(wheel, folder):
 
 
 def _split(name):
-    """ "mouth/mouth-angles-up" -> ("mouth/mouth-angles", "up"); no known ending: (name, "")."""
+    """Splits "mouth/mouth-angles-up" into "mouth/mouth-angles" and "up"; "" if no known ending."""
     stem, _, ending = name.rpartition("-")
     known = _PAIRS.keys() | {second for second, _ in _PAIRS.values()}
     return (stem, ending) if ending in known else (name, "")

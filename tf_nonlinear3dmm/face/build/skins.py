@@ -1,4 +1,4 @@
-"""Photographic skins, brought from MakeHuman's texture map into the face's own UV map.
+"""Photographic skins, resampled from MakeHuman's texture map to the face's own UV map.
 
 Each skin is kept as what differs from its own tone: the logarithm of albedo over tone, without
 painted hair and brows, and with the little baked light evened out. Bytes are JPEG.

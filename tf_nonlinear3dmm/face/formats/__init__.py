@@ -1,4 +1,4 @@
-"""Face models of others, each turned into one `FaceModel`; what they are is seen from content.
+"""Face models of other projects, converted to `FaceModel`; their content tells the format.
 
     face, notes = formats.convert("01_MorphableModel.mat")
     face.save("bfm2009.npz")

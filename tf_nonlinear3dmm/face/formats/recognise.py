@@ -1,4 +1,4 @@
-"""Which loader understands a path, seen from its first bytes and keys, never from its name."""
+"""Which loader understands a path, by its first bytes and keys, never by its name."""
 
 import pathlib
 import zipfile
@@ -26,7 +26,7 @@ def recognise(path: Path) -> Callable[[Path], raw.RawFace]:
         return _of_folder(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such face model")
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(512)
     if head[:1] == b"\x80":
         raise ValueError(f"{path}: is a pickle; it is not read, because reading one can run code")
