@@ -255,7 +255,7 @@ class Nonlinear3DMM(keras.Model):
         )
 
     def landmarks(self, image_points: tf.Tensor) -> tf.Tensor:
-        """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where there is none."""
+        """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where lacking."""
         exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
         points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)
         return points * exists
