@@ -127,8 +127,9 @@ def eye_distance(vertices: npt.ArrayLike, landmark_ids: np.ndarray) -> np.ndarra
 
 def normal_angle(predicted: npt.ArrayLike, normals: npt.ArrayLike) -> np.ndarray:
     """Unit normals `[..., 3]` -> `[...]` angles between them in degrees."""
+    predicted, normals = np.asarray(predicted), np.asarray(normals)
     cross = np.linalg.norm(np.cross(predicted, normals), axis=-1)
-    return np.degrees(np.arctan2(cross, np.sum(np.asarray(predicted) * normals, axis=-1)))
+    return np.degrees(np.arctan2(cross, np.sum(predicted * normals, axis=-1)))
 
 
 def masked_l1(predicted: npt.ArrayLike, true: npt.ArrayLike, mask: npt.ArrayLike) -> np.ndarray:
@@ -141,7 +142,8 @@ def masked_l1(predicted: npt.ArrayLike, true: npt.ArrayLike, mask: npt.ArrayLike
     Returns:
         `[B]` in the colours' unit; NaN for a face whose mask is empty.
     """
-    distance = np.abs(np.asarray(predicted, np.float64) - true).mean(axis=-1, keepdims=True)
+    predicted, true = np.asarray(predicted, np.float64), np.asarray(true)
+    distance = np.abs(predicted - true).mean(axis=-1, keepdims=True)
     mask = np.broadcast_to(np.asarray(mask, np.float64), distance.shape)
     total = mask.sum(axis=(1, 2, 3))
     mean = (mask * distance).sum(axis=(1, 2, 3)) / np.where(total > 0, total, 1)
@@ -165,6 +167,7 @@ def best_gain(predicted: npt.ArrayLike, true: npt.ArrayLike, mask: npt.ArrayLike
     are compared after this factor too.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    mask = np.asarray(mask)
     top = (mask * predicted * true).sum(axis=(1, 2), keepdims=True)
     bottom = (mask * predicted**2).sum(axis=(1, 2), keepdims=True)
     return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), 1)
@@ -176,8 +179,8 @@ def light_error(predicted: npt.ArrayLike, illumination: npt.ArrayLike) -> np.nda
     The sine of the angle between the two as vectors: 0 the same light up to its strength, 1
     nothing in common.
     """
-    predicted = np.asarray(predicted, np.float64).reshape(len(predicted), -1)
-    illumination = np.asarray(illumination, np.float64).reshape(len(illumination), -1)
+    predicted = np.asarray(predicted, np.float64).reshape(np.shape(predicted)[0], -1)
+    illumination = np.asarray(illumination, np.float64).reshape(np.shape(illumination)[0], -1)
     along = np.sum(predicted * illumination, axis=-1)
     lengths = np.linalg.norm(predicted, axis=-1) * np.linalg.norm(illumination, axis=-1)
     cosine = np.where(lengths > 0, along / np.where(lengths > 0, lengths, 1), 0)

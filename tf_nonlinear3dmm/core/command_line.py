@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
-    def parse_known_args(
+    def parse_known_args(  # type: ignore[override]
         self, args: collections.abc.Sequence[str] | None = None, namespace: Any | None = None
     ) -> tuple[Any, list[str]]:
         """Parses as argparse does, with ~ expanded, which a shell does not do in --out=~/faces."""

@@ -24,7 +24,8 @@ if keras.config.backend() != "tensorflow":
     )
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @contextlib.contextmanager

@@ -152,6 +152,11 @@ def blend(rendering: Rendering, background: tf.Tensor, mask: tf.Tensor | None = 
 
     Returns:
         `[B, H, W, 3]`: image * mask + background * (1 - mask).
+
+    Raises:
+        ValueError: if `rendering` has no image.
     """
+    if rendering.image is None or rendering.mask is None:
+        raise ValueError("`rendering` must have an image and a mask, got None.")
     visible = rendering.mask if mask is None else rendering.mask * mask
     return rendering.image * visible + background * (1 - visible)

