@@ -2,16 +2,19 @@
 
 import dataclasses
 import logging
+import os
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tf_nonlinear3dmm.configs import Config as RunConfig
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, photo_sets, photos
+from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
 ZIP_SIZE = 87_413_900
@@ -114,7 +117,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Called before each record is written; `data` listens here."""
 
 
-def find_records(tree, skipped):
+def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     """The images of a tree without endings, sorted by file name; one that comes twice is bad."""
     by_key = {}
     for name in tree.names:
@@ -128,12 +131,12 @@ def find_records(tree, skipped):
     return [by_key[key] for key in sorted(by_key)]
 
 
-def find_images(folder):
+def find_images(folder: str | os.PathLike) -> pathlib.Path:
     """The zip or folder of the images: `folder` itself, or in it under one of its usual names."""
     return archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
 
 
-def find_extras(folder):
+def find_extras(folder: str | os.PathLike) -> dict[str, pathlib.Path]:
     """Name -> path of the optional arrays: beside the images, or in their folder."""
     images = find_images(folder)
     places = [images, images.resolve().parent]
@@ -141,7 +144,7 @@ def find_extras(folder):
     return {name: path for name, path in paths.items() if path}
 
 
-def read_extras(folder, count):
+def read_extras(folder: str | os.PathLike, count: int) -> dict[str, np.ndarray]:
     """The optional arrays; their rows are the 2,000 images by file name, of which `count` are here.
 
     Raises:
@@ -163,7 +166,9 @@ def read_extras(folder, count):
     return extras
 
 
-def make_example(tree, record, extras, fitted):
+def make_example(
+    tree: archive.Tree, record: str, extras: dict[str, np.ndarray], fitted: photo_sets.Fitted
+) -> dict[str, Any]:
     """The stored example of a record; `extras` holds its rows of the optional arrays."""
     name = record.split("/")[-1]
     image = photo_sets.read_photo(tree, record)
@@ -183,7 +188,7 @@ def make_example(tree, record, extras, fitted):
     return photo_sets.example(name, name, **labels) | own
 
 
-def configure(request, config):
+def configure(request: Request, config: RunConfig) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`.
 
     With the optional arrays it has another name, so that they are read when they come later.

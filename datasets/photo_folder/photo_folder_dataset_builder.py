@@ -2,13 +2,16 @@
 
 import dataclasses
 import posixpath
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tf_nonlinear3dmm.data import archive, photo_sets, photos
+from tf_nonlinear3dmm.configs import Config as RunConfig
+from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
+from tf_nonlinear3dmm.data.photos.faces import PhotoFace
 
 
 @dataclasses.dataclass(eq=False)
@@ -93,7 +96,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Called before each record is written; `data` listens here."""
 
 
-def make_examples(tree, name, config):
+def make_examples(tree: archive.Tree, name: str, config: Config) -> list[dict[str, Any]]:
     """The stored examples of a photograph, a list: its largest face, or all."""
     image = photos.read(tree.read(name), name)
     stem = posixpath.splitext(name)[0]
@@ -112,7 +115,9 @@ def make_examples(tree, name, config):
     ]
 
 
-def labelled(image, name, landmarks, file, config):
+def labelled(
+    image: np.ndarray, name: str, landmarks: np.ndarray, file: str, config: Config
+) -> dict[str, Any]:
     """The stored example of a photograph whose landmarks `[68, 2]` come from `file`."""
     visible = np.isfinite(landmarks).all(axis=1)
     landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
@@ -123,7 +128,7 @@ def labelled(image, name, landmarks, file, config):
     return photo_sets.example(name, name, **labels) | own
 
 
-def unlabelled(image, name, face, config):
+def unlabelled(image: np.ndarray, name: str, face: PhotoFace, config: Config) -> dict[str, Any]:
     """The stored example of a `faces.PhotoFace` in a photograph."""
     labels = photo_sets.cut(photos.upright(image, face), config.image_size, face.square)
     own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
@@ -131,6 +136,6 @@ def unlabelled(image, name, face, config):
     return photo_sets.example(name, name, **labels) | own
 
 
-def configure(request, config):
+def configure(request: Request, config: RunConfig) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`."""
     return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

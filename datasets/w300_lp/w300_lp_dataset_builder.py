@@ -2,13 +2,16 @@
 
 import logging
 import re
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, augment, mat_labels, photo_sets, photos
+from tf_nonlinear3dmm.data import Request, archive, augment, mat_labels, photo_sets, photos
 
 SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
 IMAGE_NAME = re.compile(
@@ -92,7 +95,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Called before each record is written; `data` listens here."""
 
 
-def find_records(tree, skipped):
+def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     """Names `<prefix><SUBSET>/<NAME>` of the images in a tree; a name that comes twice is bad."""
     by_key = {}
     for name in tree.names:
@@ -107,19 +110,19 @@ def find_records(tree, skipped):
     return sorted(by_key.values())
 
 
-def subset_of(folder):
+def subset_of(folder: str) -> str:
     """The one of `SUBSETS` that a folder's name is in any case."""
     return next(subset for subset in SUBSETS if subset.lower() == folder.lower())
 
 
-def source_image(record):
+def source_image(record: str) -> str:
     """The photograph that a record was made from: the same for mirrored and turned copies."""
     subset, name = record.split("/")[-2:]
     name = name.replace("_Flip", "")
     return f"{subset.removesuffix('_Flip')}/{re.sub(r'_[0-9]+$', '', name)}"
 
 
-def make_example(tree, record, fitted):
+def make_example(tree: archive.Tree, record: str, fitted: photo_sets.Fitted) -> dict[str, Any]:
     """The stored example of a record."""
     name = "/".join(record.split("/")[-2:])
     image = photo_sets.read_photo(tree, record)
@@ -131,7 +134,7 @@ def make_example(tree, record, fitted):
     return photo_sets.example(name, source_image(record), **labels) | own
 
 
-def read_landmarks(tree, record, width):
+def read_landmarks(tree: archive.Tree, record: str, width: int) -> np.ndarray:
     """`[68, 2]` pixels: the model's landmarks from landmarks/, mirrored for a mirrored copy.
 
     Never `pt2d`: turned copies carry that of the photograph before it was turned.
@@ -147,6 +150,6 @@ def read_landmarks(tree, record, width):
     return points.astype("float32")
 
 
-def configure(request, config):
+def configure(request: Request, config: Config) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`."""
     return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

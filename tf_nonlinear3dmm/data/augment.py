@@ -12,7 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import DataConfig
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.data.random_stream import RandomStream
+from tf_nonlinear3dmm.face import FaceModel
 
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.
@@ -50,7 +53,14 @@ class CropWindow(NamedTuple):
     fill: tf.Tensor
 
 
-def jittered(landmarks, known, stored, size, data, random):
+def jittered(
+    landmarks: tf.Tensor | None,
+    known: tf.Tensor,
+    stored: int,
+    size: int,
+    data: DataConfig,
+    random: RandomStream,
+) -> CropWindow:
     """Random crops around faces that are turned.
 
     A turned face has another box of landmarks, and the evaluation crop of a photograph lies around
@@ -106,7 +116,7 @@ def _turn(angle):
     return tf.stack([tf.stack([c, s], -1), tf.stack([-s, c], -1)], axis=1)
 
 
-def cut(batch, window, size):
+def cut(batch: dict[str, tf.Tensor], window: CropWindow, size: int) -> dict[str, tf.Tensor]:
     """Cuts image and face mask, and moves landmarks and projection with them.
 
     Args:
@@ -133,14 +143,14 @@ def cut(batch, window, size):
     return moved
 
 
-def move_points(points, window, size):
+def move_points(points: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """Points `[B, N, 2]` of the stored image in the crop."""
     centre = tf.stack([window.x, window.y], axis=-1)[:, tf.newaxis]
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
     return tf.matmul(points - centre, linear, transpose_b=True) + (size - 1) / 2
 
 
-def move_projection(projection, window, size):
+def move_projection(projection: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """The projection `[B, 2, 4]` into the crop."""
     place = move_points(projection[:, tf.newaxis, :, 3], window, size)
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
@@ -148,7 +158,9 @@ def move_projection(projection, window, size):
     return tf.concat([turned, tf.transpose(place, [0, 2, 1])], axis=-1)
 
 
-def mirror(batch, flip, face, size):
+def mirror(
+    batch: dict[str, tf.Tensor], flip: tf.Tensor, face: FaceModel, size: int
+) -> dict[str, tf.Tensor]:
     """Mirrors the examples that `flip` `[B]` names: what a camera sees of the mirrored person.
 
     Args:
@@ -178,7 +190,7 @@ def _mirror_points(points, size):
     return tf.concat([size - 1.0 - x, y], axis=-1)
 
 
-def mirror_projection(projection, size):
+def mirror_projection(projection: tf.Tensor, size: int) -> tf.Tensor:
     """`[B, 2, 4]` that takes mirrored vertices to the mirrored image of `size` pixels."""
     across = projection[:, 0] * [1.0, -1.0, -1.0, -1.0] + [0.0, 0.0, 0.0, size - 1.0]
     down = projection[:, 1] * [-1.0, 1.0, 1.0, 1.0]

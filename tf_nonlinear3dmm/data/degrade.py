@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import DataConfig
 from tf_nonlinear3dmm.data.augment import compiled
+from tf_nonlinear3dmm.data.random_stream import RandomStream
 
 GAMMA, GAIN, CONTRAST, BRIGHTNESS, GREY = 1.8, 1.25, 0.4, 0.2, 0.2
 PATCH = (0.05, 0.22)  # half sides
@@ -55,7 +57,7 @@ class Colour(NamedTuple):
     grey: tf.Tensor
 
 
-def random_patch(share, random):
+def random_patch(share: float, random: RandomStream) -> Patch:
     """A `Patch` that is shown in this share of the pictures."""
     return Patch(
         shown=random.chosen(share),
@@ -69,7 +71,7 @@ def random_patch(share, random):
     )
 
 
-def random_colour(strength, random):
+def random_colour(strength: float, random: RandomStream) -> Colour:
     """A `Colour`; at strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between
     1/1.25 and 1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey."""
     return Colour(
@@ -81,7 +83,7 @@ def random_colour(strength, random):
     )
 
 
-def cover(batch, patch, grain):
+def cover(batch: dict[str, tf.Tensor], patch: Patch, grain: tf.Tensor) -> dict[str, tf.Tensor]:
     """Puts a `Patch` in front of the image, and clears the face mask there.
 
     Pictures without a face mask stay as they are: nothing would tell the losses of the patch.
@@ -116,7 +118,7 @@ def _inside(patch, size):
     return tf.where(patch.ellipse[:, tf.newaxis, tf.newaxis], ellipse, rectangle)
 
 
-def recolour(batch, colour):
+def recolour(batch: dict[str, tf.Tensor], colour: Colour) -> dict[str, tf.Tensor]:
     """Changes the image by a `Colour`, and the texture `[B, Hu, Wu, 3]`, its colours, alike."""
     names = [name for name in ("image", "texture") if name in batch]
     return batch | _recolour({name: batch[name] for name in names}, colour)
@@ -140,7 +142,7 @@ def _recolour(pictures, colour):
     return {name: develop(picture) for name, picture in pictures.items()}
 
 
-def camera(image, data, grain, random):
+def camera(image: tf.Tensor, data: DataConfig, grain: tf.Tensor, random: RandomStream) -> tf.Tensor:
     """Blur, noise and low resolution, in the order in which a photograph gets them.
 
     Each changes only the pictures that it chooses. `data` is a `DataConfig`, `grain` as in `noise`.
@@ -163,14 +165,14 @@ def camera(image, data, grain, random):
     return image
 
 
-def blur(image, deviation):
+def blur(image: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
     """Gaussian blur with `deviation` `[B]` pixels."""
     place = tf.range(image.shape[1], dtype=image.dtype)
     distance = (place - place[:, tf.newaxis]) / deviation[:, tf.newaxis, tf.newaxis]
     return _separable(image, _rows(tf.exp(-0.5 * distance**2)))
 
 
-def motion(image, length, angle):
+def motion(image: tf.Tensor, length: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     """Blur along a line of `length` `[B]` pixels at `angle` `[B]` radians."""
     size, reach = image.shape[1], math.ceil(MOTION[1] * image.shape[1] / 2)
     place = tf.range(-reach, reach + 1, dtype=image.dtype)
@@ -190,7 +192,7 @@ def motion(image, length, angle):
     return tf.transpose(tf.reshape(layers, [size, size, -1, 3]), [2, 0, 1, 3])
 
 
-def noise(image, amount, place, grain):
+def noise(image: tf.Tensor, amount: tf.Tensor, place: tf.Tensor, grain: tf.Tensor) -> tf.Tensor:
     """Adds noise whose variance is a quarter of `amount`^2 in black and all of it in white.
 
     `amount` `[B]`; each picture takes the window of `grain` `[S + 32, S + 32, 3]`, standard normal,
@@ -205,7 +207,7 @@ def noise(image, amount, place, grain):
     return tf.clip_by_value(image + own, 0.0, 1.0)
 
 
-def low_resolution(image, width):
+def low_resolution(image: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Resamples to `width` `[B]` pixels, rounded, and back, both with a triangle filter."""
     size = image.shape[1]
     width = tf.round(width)[:, tf.newaxis, tf.newaxis]

@@ -8,11 +8,13 @@ all, so that several processes may prepare the same data set at once.
 import logging
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.data import mat_labels, schema
+from tf_nonlinear3dmm.face import FaceModel
 
 LOG = logging.getLogger(__name__)
 NAME_BYTES = 128
@@ -34,7 +36,7 @@ class Split:
         skipped: names of the bad records: geometry that is not finite.
     """
 
-    def __init__(self, builder, name, strict=False):
+    def __init__(self, builder: tfds.core.DatasetBuilder, name: str, strict: bool = False) -> None:
         splits = builder.info.splits
         if name not in [*splits, "all"] or not splits[name].num_examples:
             raise NoSplitError(
@@ -57,19 +59,19 @@ class Split:
         if not len(self.rows):
             raise ValueError(f"{builder.data_path}, split `{name}`: every record is bad")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __contains__(self, feature):
+    def __contains__(self, feature: str) -> bool:
         return feature in self.builder.info.features
 
-    def __getitem__(self, feature):
+    def __getitem__(self, feature: str) -> np.ndarray:
         """The memory-mapped array of a feature, `[size, ...]`; index it by `rows`."""
         if feature not in self._arrays:
             self.prepare([feature])
         return self._arrays[feature]
 
-    def prepare(self, features):
+    def prepare(self, features: Iterable[str]) -> None:
         """Makes the files of several features in one pass over the records."""
         missing = [f for f in features if f not in self._arrays and not self._open(f)]
         if missing:
@@ -134,7 +136,13 @@ class Source:
             where the data set has them: stored, those of 300W-LP would fill 78 GB.
     """
 
-    def __init__(self, split, layout, labels="truth", face=None):
+    def __init__(
+        self,
+        split: Split,
+        layout: dict[str, tuple[tuple[int, ...], type]],
+        labels: str = "truth",
+        face: FaceModel | None = None,
+    ) -> None:
         self.split, self.layout, self.face = split, layout, face
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
         self._fitted = not stored and face is not None and mat_labels.has_bases(face)
@@ -142,10 +150,10 @@ class Source:
         self._present = {}
         self.prepare([name for name in layout if name not in schema.OPTIONAL])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.split)
 
-    def prepare(self, features):
+    def prepare(self, features: Sequence[str]) -> None:
         """Makes sure that `read` can give these features of the layout."""
         wanted = {self._from[name] for name in features} | {"name"}
         wanted |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
@@ -153,7 +161,9 @@ class Source:
         self.split.prepare(sorted(name for name in wanted if name in self.split))
         self._present |= {name: self._check(name) for name in features}
 
-    def read(self, positions, features=None):
+    def read(
+        self, positions: Sequence[int] | np.ndarray, features: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Features and flags of good records number `positions` `[B]`, as a dict of arrays.
 
         `features` are names of the layout that were prepared; None: all that were.
@@ -174,13 +184,13 @@ class Source:
             batch[f"has_{name}"] = self._flags(name)[rows]
         return batch
 
-    def names(self, positions):
+    def names(self, positions: Sequence[int] | np.ndarray) -> list[str]:
         """Record names, for messages."""
         if "name" not in self.split:
             return [str(row) for row in self.split.rows[positions]]
         return [name.decode() for name in self.split["name"][self.split.rows[positions]]]
 
-    def projections(self):
+    def projections(self) -> np.ndarray:
         """Labelled projections `[N, 2, 4]` in stored pixels."""
         rows = self.split.rows[self._flags("projection")[self.split.rows]]
         return self.split[self._from["projection"]][rows]

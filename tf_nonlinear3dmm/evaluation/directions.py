@@ -4,7 +4,8 @@ Regression of labelled faces on their standardised attributes tells the effect o
 with the others held fixed; the direction is the step that the decoder turns into that effect.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 BATCH = 32
 GROUPS = {
@@ -43,7 +45,7 @@ class Direction(NamedTuple):
     step: np.ndarray
 
 
-def regress(codes, attributes, ridge=1.0):
+def regress(codes: np.ndarray, attributes: np.ndarray, ridge: float = 1.0) -> np.ndarray:
     """What one standard deviation of each attribute adds to the code.
 
     Args:
@@ -67,7 +69,12 @@ def regress(codes, attributes, ridge=1.0):
     return steps.astype(codes.dtype)
 
 
-def through(decode, codes, effects, ridge=0.02):
+def through(
+    decode: Callable[[np.ndarray], tf.Tensor],
+    codes: np.ndarray,
+    effects: np.ndarray,
+    ridge: float = 0.02,
+) -> np.ndarray:
     """Steps in a code space that a decoder turns into effects, as nearly as it can.
 
     The codes that an encoder finds tell an attribute only in part; what the decoder makes of a step
@@ -110,12 +117,14 @@ class Part(NamedTuple):
         ground_truth: `[N, D]` what a perfect decoder would make of them.
     """
 
-    decode: Callable
+    decode: Callable[[np.ndarray], tf.Tensor]
     codes: np.ndarray
     ground_truth: np.ndarray
 
 
-def labelled(model, split, count=1000):
+def labelled(
+    model: Nonlinear3DMM, split: data.Split, count: int = 1000
+) -> tuple[dict[str, Part], np.ndarray, list[str]] | None:
     """What `fit` needs, of the first faces of a split.
 
     Args:
@@ -150,7 +159,12 @@ def _flat(values):
     return tf.reshape(values, [values.shape[0], -1])
 
 
-def fit(parts, attributes, names, groups=None):
+def fit(
+    parts: Mapping[str, Part],
+    attributes: np.ndarray,
+    names: Sequence[str],
+    groups: Mapping[str, tuple[str, tuple[str, ...]]] | None = None,
+) -> list[Direction]:
     """The directions that labelled faces allow.
 
     Args:
@@ -177,7 +191,7 @@ def fit(parts, attributes, names, groups=None):
     return directions
 
 
-def save(path, directions):
+def save(path: str | os.PathLike, directions: Sequence[Direction]) -> None:
     """Writes directions to an .npz file; `load` reads them again."""
     arrays = {f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)}
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
@@ -185,7 +199,7 @@ def save(path, directions):
         np.savez_compressed(file, words=words, **arrays)
 
 
-def load(path):
+def load(path: str | os.PathLike) -> list[Direction]:
     """The directions of a file that `save` wrote: list of `Direction`."""
     with np.load(path, allow_pickle=False) as arrays:
         return [

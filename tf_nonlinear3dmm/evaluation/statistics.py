@@ -1,8 +1,12 @@
 """Errors per face -> means with 95 % bootstrap intervals over faces, by yaw and in all."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from tf_nonlinear3dmm.evaluation import errors
+from tf_nonlinear3dmm.evaluation.errors import PerFace
 
 YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
 COLUMNS = (*YAW_BINS, "balanced mean", "mean", "std")
@@ -15,12 +19,14 @@ ALIGNMENTS = {  # key in a report -> (measure, yaw)
 }
 
 
-def yaw_bin(yaw_deg):
+def yaw_bin(yaw_deg: np.ndarray) -> np.ndarray:
     """`[B]` yaw in degrees, either side -> `[B]` bin: 0 to 30, above 30 to 60, above 60."""
     return np.digitize(np.abs(yaw_deg), [30.0, 60.0], right=True)
 
 
-def bootstrap(statistic, *samples, resamples=1000, seed=0):
+def bootstrap(
+    statistic: Callable[..., np.ndarray], *samples: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
     """The 95 % interval of a statistic when the faces are drawn again.
 
     Args:
@@ -42,14 +48,16 @@ def bootstrap(statistic, *samples, resamples=1000, seed=0):
     return ends
 
 
-def mean(values, seed=0):
+def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> list[float]:
     """[mean, low, high] of `[B]` values, with a 95 % bootstrap interval."""
     values = np.asarray(values, np.float64)
     ends = bootstrap(lambda x: x.mean(-1, keepdims=True), values, seed=seed)[0]
     return [float(values.mean()), float(ends[0]), float(ends[1])]
 
 
-def alignment_table(nme, yaw_deg, seed=0):
+def alignment_table(
+    nme: Sequence[float] | np.ndarray, yaw_deg: np.ndarray, seed: int = 0
+) -> dict[str, Any]:
     """One row of the alignment table.
 
     The published tables report the *balanced* mean, of the three bins' means, and the sample
@@ -87,7 +95,7 @@ def _alignment_statistics(nme, bins):
     return np.concatenate([means, np.stack([balanced, plain, std], -1)], -1)
 
 
-def summarise(faces, seed=0):
+def summarise(faces: PerFace, seed: int = 0) -> dict[str, Any]:
     """The tables of a report.
 
     Args:
@@ -124,7 +132,7 @@ def _alignment(faces, measure, yaw, seed):
     return tables
 
 
-def finite(value):
+def finite(value: Any) -> Any:
     """A value of dicts, lists and numbers for JSON, which has no NaN: None takes its place."""
     if isinstance(value, dict):
         return {key: finite(v) for key, v in value.items()}

@@ -1,10 +1,12 @@
 """What is evaluated on what: weights and a test set, found and opened."""
 
 import dataclasses
+import os
 import pathlib
 from typing import NamedTuple
 
 from tf_nonlinear3dmm import configs, data, training, weights
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 GENERATED, PHOTOS = "synthetic_faces", "photo_folder"
 TRAINING_FACES = 1000  # generated for the latent traversals where no training set is at hand
@@ -30,7 +32,7 @@ class Subject(NamedTuple):
     """
 
     run: str | None
-    model: object
+    model: Nonlinear3DMM
     config: configs.Config
     of_run: bool
     request: data.Request
@@ -40,7 +42,12 @@ class Subject(NamedTuple):
     out: pathlib.Path
 
 
-def open_subject(run=None, source=None, split=None, out=None):
+def open_subject(
+    run: str | os.PathLike | None = None,
+    source: str | None = None,
+    split: str | None = None,
+    out: str | os.PathLike | None = None,
+) -> Subject:
     """Finds and opens what `report.evaluate` asks for, with the same arguments.
 
     Returns:

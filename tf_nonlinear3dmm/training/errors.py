@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -38,17 +39,17 @@ class NonFiniteError(Exception):
         where: the file that holds them, or "".
     """
 
-    def __init__(self, step, terms):
+    def __init__(self, step: int, terms: dict[str, float]) -> None:
         super().__init__(step, terms)
         self.step, self.terms, self.where, self.records = step, terms, "", []
 
-    def __str__(self):
+    def __str__(self) -> str:
         records = f"; {self.where} names its records" if self.where else ""
         return f"step {self.step}: the loss or its gradient is not finite{records}"
 
 
 @contextlib.contextmanager
-def codes(program, again, *wrong):
+def codes(program: str, again: str, *wrong: type[Exception]) -> Iterator[None]:
     """Turns the errors of `train` into a line on stderr and an exit code.
 
     Args:

@@ -9,7 +9,10 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -28,15 +31,15 @@ class Means:
         sums: name -> (sum, count), which carries them through a checkpoint.
     """
 
-    def __init__(self, sums=None):
+    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
         self.sums = dict(sums or {})
 
-    def add(self, numbers):
+    def add(self, numbers: Mapping[str, float]) -> None:
         for name, value in numbers.items():
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = (total + value, count + 1)
 
-    def reset(self):
+    def reset(self) -> dict[str, float]:
         """Returns the means, and starts anew."""
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
@@ -54,7 +57,7 @@ class Files:
         array_files.SaveError: from every method, where a file cannot be written.
     """
 
-    def __init__(self, folder, step):
+    def __init__(self, folder: str | os.PathLike, step: int) -> None:
         self.folder = pathlib.Path(folder)
         self.metrics, self.tensorboard = (self.folder / n for n in ("metrics.jsonl", "tensorboard"))
         with writing(self.tensorboard):
@@ -63,7 +66,9 @@ class Files:
             _keep_until(self.metrics, step)
             self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
 
-    def line(self, step, stage, numbers, kind="training"):
+    def line(
+        self, step: int, stage: str, numbers: Mapping[str, float], kind: str = "training"
+    ) -> None:
         """One line of metrics.jsonl, and the same numbers for TensorBoard."""
         line = {"step": step, "stage": stage, "kind": kind, **numbers}
         with writing(self.metrics):
@@ -71,13 +76,13 @@ class Files:
             self._file.flush()
         self.scalars(step, numbers, kind)
 
-    def scalars(self, step, numbers, kind):
+    def scalars(self, step: int, numbers: Mapping[str, float], kind: str) -> None:
         """Numbers for TensorBoard alone."""
         with writing(self.tensorboard), self._board.as_default(step):
             for name, value in numbers.items():
                 tf.summary.scalar(f"{kind}/{name}", value)
 
-    def panel(self, step, picture, histograms):
+    def panel(self, step: int, picture: np.ndarray, histograms: Mapping[str, tf.Tensor]) -> None:
         """A uint8 `[H, W, 3]` picture as panels/<step>.png; name -> values as histograms."""
         path = self.folder / "panels" / f"{step:08d}.png"
         with writing(path):
@@ -88,7 +93,7 @@ class Files:
             for name, values in histograms.items():
                 tf.summary.histogram(name, values)
 
-    def sync(self):
+    def sync(self) -> None:
         """Puts everything on the disk; comes before each checkpoint."""
         with writing(self.tensorboard):
             self._board.flush()
@@ -96,7 +101,7 @@ class Files:
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def close(self):
+    def close(self) -> None:
         """What counts was synced; an error here would hide the one that ended the run."""
         with contextlib.suppress(OSError, tf.errors.OpError):
             self._board.close()
@@ -104,7 +109,7 @@ class Files:
             self._file.close()
 
 
-def read(path):
+def read(path: str | os.PathLike) -> list[dict[str, Any]]:
     """The whole lines of a metrics.jsonl, as dicts."""
     lines = []
     for line in pathlib.Path(path).read_text().splitlines():
@@ -146,7 +151,9 @@ class Terminal:
         quiet: say nothing, for workers that do not write the run's files.
     """
 
-    def __init__(self, total, first, batch_sizes, quiet=False):
+    def __init__(
+        self, total: int, first: int, batch_sizes: Mapping[str, int], quiet: bool = False
+    ) -> None:
         self.total, self.step, self.quiet = total, first, quiet
         self.batch_sizes, self.stage = batch_sizes, None
         self.console = Console(quiet=quiet, highlight=False)
@@ -165,11 +172,11 @@ class Terminal:
             self._task = self._bar.add_task("", total=total, completed=first, stage="", speed="")
             self._bar.start()
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """Prints a line above the bar."""
         self.console.print(line, markup=False, soft_wrap=True)
 
-    def advance(self, step, stage):
+    def advance(self, step: int, stage: str) -> None:
         """One more step is done."""
         if stage != self.stage:  # another stage, another speed
             self.stage, self._marks = stage, [(time.monotonic(), self.step)]
@@ -177,7 +184,7 @@ class Terminal:
         if self._bar:
             self._bar.update(self._task, completed=step, stage=stage)
 
-    def show(self, stage, numbers):
+    def show(self, stage: str, numbers: Mapping[str, float]) -> None:
         """The means of the last steps, a dict."""
         text, speed = _line(numbers), f"{self.speed():.1f} images/s"
         if self._bar:
@@ -186,13 +193,13 @@ class Terminal:
         else:
             self.say(f"{stage} {self.step}/{self.total}  {text}  {speed}  {self._left()} left")
 
-    def speed(self):
+    def speed(self) -> float:
         """Images per second over the last minutes; also starts the next measurement."""
         self._marks = [*self._marks[-20:], (time.monotonic(), self.step)]
         (start, first), (end, last) = self._marks[0], self._marks[-1]
         return (last - first) * self.batch_sizes[self.stage] / max(end - start, 1e-9)
 
-    def close(self):
+    def close(self) -> None:
         if self._bar:
             self._bar.stop()
 

@@ -6,8 +6,11 @@ import os
 import pathlib
 from typing import NamedTuple
 
+import numpy as np
+
 from tf_nonlinear3dmm import configs, weights
 from tf_nonlinear3dmm.core import array_files, locks
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
 from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
 from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent
@@ -31,7 +34,12 @@ class Outcome(NamedTuple):
     chief: bool = True
 
 
-def train(config, folder, strategy_name="one_device", bases=None):
+def train(
+    config: configs.Config,
+    folder: str | os.PathLike,
+    strategy_name: str = "one_device",
+    bases: dict[str, np.ndarray] | None = None,
+) -> Outcome:
     """Trains `config` in `folder`, from the start or from the last checkpoint there.
 
     Args:
@@ -81,7 +89,7 @@ def _batch_sizes(config):
     return {name: config.batch_size(stage) for name, stage in config.stages() if stage.steps}
 
 
-def check(config, folder):
+def check(config: configs.Config, folder: pathlib.Path) -> None:
     """Raises `RunError` where `folder` holds a run of another configuration."""
     try:
         held = _read_config(folder)
@@ -101,13 +109,13 @@ def check(config, folder):
         )
 
 
-def finished(config, folder):
+def finished(config: configs.Config, folder: pathlib.Path) -> bool:
     """Whether the run in `folder` has done all steps of `config`."""
     steps = checkpoints.Checkpoints(folder / "checkpoints", 1).steps()
     return bool(steps) and steps[-1] >= config.total_steps
 
 
-def load(folder):
+def load(folder: str | os.PathLike) -> tuple[Nonlinear3DMM, configs.Config]:
     """(model with the best averaged weights, `Config`) of a run."""
     folder = pathlib.Path(folder)
     try:

@@ -3,12 +3,16 @@
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.configs import Config as RunConfig
 from tf_nonlinear3dmm.data import crop, schema
 from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.data.sources import Request
 
 UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
 FEATURES = ("image", "landmarks", "projection", "identity", "name", "yaw_deg")  # of all of them
@@ -33,12 +37,12 @@ class Config(tfds.core.BuilderConfig):
     strict: bool = False
     path: str | None = None
 
-    def source(self, download_manager):
+    def source(self, download_manager: tfds.download.DownloadManager) -> pathlib.Path:
         """The folder or zip to read."""
         return pathlib.Path(self.path or download_manager.manual_dir)
 
 
-def configs(kind=Config):
+def configs(kind: type[Config] = Config) -> list[Config]:
     """The ready-made configurations `s112`, `s224` and `s32` of a builder."""
     return [
         kind(
@@ -51,7 +55,7 @@ def configs(kind=Config):
     ]
 
 
-def configured(ready, request, config):
+def configured(ready: Sequence[Config], request: Request, config: RunConfig) -> Config:
     """The one of the configurations `ready` that a `data.Request` of a run's `Config` names.
 
     With another face model, UV size or user's folder, or strict, it gets a name of its own.
@@ -83,14 +87,16 @@ def _digest(path):
     return hashlib.sha256(str(pathlib.Path(path).resolve()).encode()).hexdigest()[:6]
 
 
-def features(config, textured=False):
+def features(config: Config, textured: bool = False) -> dict[str, tfds.features.FeatureConnector]:
     """The tfds features that every data set of photographs has, as a dict."""
     names = FEATURES + (("texture", "texture_mask") if textured else ())
     sizes = schema.sizes(config.image_size, config.uv_size)
     return schema.tfds_features(names, sizes) | schema.flags()
 
 
-def example(name, identity, image, **labels):
+def example(
+    name: str, identity: str, image: np.ndarray, **labels: np.ndarray | None
+) -> dict[str, Any]:
     """A stored example: `image`, the labels there are, and a `has_<label>` flag for each.
 
     `identity` is any string; equal strings give equal numbers.

@@ -1,5 +1,6 @@
 """Where faces are in a photo: MediaPipe's two detectors over the whole photo and over tiles."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ class Detection(NamedTuple):
     confidence: float
 
 
-def find(photo, threshold=THRESHOLD):
+def find(photo: "Photo", threshold: float = THRESHOLD) -> list[Detection]:
     """Faces that stand about upright (within 45 degrees), the most certain first.
 
     Args:
@@ -44,7 +45,7 @@ def find(photo, threshold=THRESHOLD):
     return distinct(detections)
 
 
-def windows(width, height):
+def windows(width: int, height: int) -> Iterator[tuple[float, float, float, tuple[str, ...]]]:
     """The squares that the detectors see: x0, y0, side in pixels, and their networks."""
     longer, both = max(width, height), (litert.SHORT_RANGE, litert.FULL_RANGE)
     for side in (longer, 2 * longer):  # twice: a face that fills the photo
@@ -66,7 +67,7 @@ def distinct(detections):
     return kept
 
 
-def same(a, b):
+def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two boxes are of one face."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
     common, areas = np.prod(np.maximum(high - low, 0)), (a[2] * a[3], b[2] * b[3])
@@ -83,11 +84,11 @@ class Photo:
         width, height: pixels.
     """
 
-    def __init__(self, image):
+    def __init__(self, image: PIL.Image.Image) -> None:
         self.width, self.height = image.size
         self._halves = [image]
 
-    def view(self, x0, y0, side, size):
+    def view(self, x0: float, y0: float, side: float, size: int) -> np.ndarray:
         """A square resampled to `[size, size, 3]` uint8, black outside the photo."""
         low = np.maximum([x0, y0], 0)
         high = np.minimum([x0 + side, y0 + side], [self.width, self.height])

@@ -12,7 +12,7 @@ DOUBTFUL_CERTAINTY = 0.62
 UPRIGHT = 0.1  # what it is worth that most photos are upright
 
 
-def detect(image, confidence=detector.THRESHOLD):
+def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[faces.PhotoFace]:
     """Faces in a photo, the largest first, at any angle.
 
     Where no upright face is certain, the photo is also searched turned by 90, 180 and 270 degrees.
@@ -41,7 +41,7 @@ def detect(image, confidence=detector.THRESHOLD):
     return sorted(kept, key=lambda face: -_area(face.box, *photo.size))
 
 
-def upright(image, face):
+def upright(image: np.ndarray, face: faces.PhotoFace) -> np.ndarray:
     """The photo `[H, W, 3]` turned so that the face is upright; its `square` is in this one."""
     return np.rot90(image, face.quarter_turns)
 
