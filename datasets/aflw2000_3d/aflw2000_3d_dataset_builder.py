@@ -17,6 +17,7 @@ from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
+HOMEPAGE = "http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm"
 ZIP_SIZE = 87_413_900
 ZIP_SHA256 = "252bc35274d65ff27b6e573aa96c2f4c116ad88452cc984fb882258c0ed6e2d8"
 COUNT = 2000
@@ -33,7 +34,7 @@ class Config(photo_sets.Config):
     extreme_angles: bool = True
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(photo_sets.PhotoSetBuilder):
     """Crops of AFLW2000-3D with landmarks, pose and every fitted parameter."""
 
     pkg_dir_path = epath.Path(__file__).parent
@@ -67,54 +68,27 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             tf.bool, doc="an angle of the fit is beyond 99 degrees: left out by head-pose papers"
         )
         textured = photo_sets.Fitted(self.builder_config).exact
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                photo_sets.features(self.builder_config, textured) | own
-            ),
-            homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(skipped=[]),
-        )
+        return self.photo_set_info(own, textured, homepage=HOMEPAGE, disable_shuffling=True)
 
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
         path = find_images(folder)
-        if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            LOG.warning("Not the published file, using it all the same: %s", note)
-        tree = archive.Tree(path)
-        skipped = photo_sets.Skipped(self.builder_config.strict)
-        for name, reason in tree.refused:
-            skipped.add(f"{name}: {reason}")
+        tree, skipped = self.open_tree(path, ZIP_SIZE, ZIP_SHA256)
         records = find_records(tree, skipped)
         if not records:
             raise ValueError(f"{path}: there is no photo")
-        return {
-            "test": self._generate_examples(
-                tree, records, read_extras(folder, len(records)), skipped
-            )
-        }
-
-    def _generate_examples(self, tree, records, extras, skipped):
+        rows = {record: row for row, record in enumerate(records)}
+        extras = read_extras(folder, len(records))
         fitted = photo_sets.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        rows = {record: row for row, record in enumerate(records)}
-
         def make(record):
             own = {name: array[rows[record]] for name, array in extras.items()}
-            return make_example(tree, record, own, fitted)
+            example = make_example(tree, record, own, fitted)
+            excluded = example["extreme_angle"] and not keep_extreme
+            return [] if excluded else [(rows[record], example)]
 
-        count = 0
-        for record, example in photo_sets.each(records, make, skipped):
-            if keep_extreme or not example["extreme_angle"]:
-                self.progress("test", count)
-                count += 1
-                yield rows[record], example
-        self.info.metadata["skipped"] = skipped.reasons
-        skipped.report(tree.path, count)
-
-    def progress(self, split, index):
-        """Called before each record is written; `data` listens here."""
+        return {"test": self._generate_examples("test", tree, records, make, skipped)}
 
 
 def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:

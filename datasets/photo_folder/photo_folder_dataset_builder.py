@@ -21,7 +21,7 @@ class Config(photo_sets.Config):
     all_faces: bool = False
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(photo_sets.PhotoSetBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
     pkg_dir_path = epath.Path(__file__).parent
@@ -57,43 +57,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "others' mean in their place and `has_landmarks` is False",
             ),
         }
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(photo_sets.features(self.builder_config) | own),
-            metadata=tfds.core.MetadataDict(skipped=[]),
-        )
+        return self.photo_set_info(own)
 
     def _split_generators(self, dl_manager):
-        tree = archive.Tree(self.builder_config.source(dl_manager))
-        skipped = photo_sets.Skipped(self.builder_config.strict)
-        for name, reason in tree.refused:
-            skipped.add(f"{name}: {reason}")
+        tree, skipped = self.open_tree(self.builder_config.source(dl_manager))
         images = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
         if not images:
             raise ValueError(f"{tree.path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
-        held_out = photo_sets.held_out(
-            {*images}, lambda name: make_examples(tree, name, self.builder_config)
-        )
+
+        def make(name):
+            examples = make_examples(tree, name, self.builder_config)
+            return [(example["name"], example) for example in examples]
+
+        held_out = photo_sets.held_out({*images}, make)
         splits = {"train": [n for n in images if n not in held_out], "validation": sorted(held_out)}
         return {
-            split: self._generate_examples(split, tree, names, skipped)
+            split: self._generate_examples(split, tree, names, make, skipped)
             for split, names in splits.items()
             if names
         }
-
-    def _generate_examples(self, split, tree, names, skipped):
-        count = 0
-        for _, examples in photo_sets.each(
-            names, lambda name: make_examples(tree, name, self.builder_config), skipped
-        ):
-            for example in examples:
-                self.progress(split, count)
-                count += 1
-                yield example["name"], example
-        self.info.metadata["skipped"] = skipped.reasons
-        skipped.report(tree.path, count)
-
-    def progress(self, split, index):
-        """Called before each record is written; `data` listens here."""
 
 
 def make_examples(tree: archive.Tree, name: str, config: Config) -> list[dict[str, Any]]:

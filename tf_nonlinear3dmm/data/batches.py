@@ -85,7 +85,7 @@ class Batches:
     def read(self, step: int, slots: slice = slice(None)) -> dict[str, np.ndarray]:
         """Stored examples of a step, numpy; `slots` selects from the global batch."""
         origin, positions = self.origin[slots], self.positions(step)[slots]
-        batch = {}
+        batch: dict[str, np.ndarray] = {}
         for i, source in enumerate(self.sources):
             here = origin == i
             for name, values in source.read(positions[here], self._stored).items():

@@ -139,7 +139,7 @@ def typical_projections(face: FaceModel, size: int, count: int = 512) -> tf.Tens
     """
     deviations = tf.constant([[30.0], [12.0], [8.0]]) * (math.pi / 180)
     angles = tf.random.stateless_normal([3, count], [0, 0]) * deviations
-    turned = camera.compose(*tf.unstack(angles), tf.ones([count]), tf.zeros([count, 2]))
+    turned = camera.compose(angles[0], angles[1], angles[2], tf.ones([count]), tf.zeros([count, 2]))
     landmarks = face.mean_vertices[face.landmarks[face.landmarks >= 0]]
     landmarks = tf.repeat(landmarks[tf.newaxis], count, axis=0)
     return projection(turned, square(camera.project(landmarks, turned)[..., :2]), size)

@@ -3,6 +3,7 @@
 Pictures are `[B, S, S, 3]` in [0, 1]; sizes are fractions of S. `random` is a `RandomStream`.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -152,16 +153,16 @@ def camera(image: tf.Tensor, data: DataConfig, grain: tf.Tensor, random: RandomS
     size = image.shape[1]
     if data.blur:
         deviation = size * random.uniform(*BLUR)
-        image = _some(image, blurred, blur, deviation)
+        image = _where_chosen(image, blurred, blur, deviation)
         length, angle = size * random.uniform(*MOTION), random.uniform(0.0, math.pi)
-        image = _some(image, moved, motion, length, angle)
+        image = _where_chosen(image, moved, motion, length, angle)
     if data.noise:
         amount = random.uniform(*NOISE)
         place = tf.cast(random.uniform(0.0, SPARE, [2]), tf.int32)
-        image = _some(image, noisy, lambda *some: noise(*some, grain), amount, place)
+        image = _where_chosen(image, noisy, functools.partial(noise, grain=grain), amount, place)
     if data.low_resolution:
         low, high = (math.log(width * size) for width in WIDTH)
-        image = _some(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
+        image = _where_chosen(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
     return image
 
 
@@ -232,13 +233,13 @@ def _rows(weights):
     return tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=-1, keepdims=True))
 
 
-def _some(image, chosen, change, *settings):
+def _where_chosen(image, chosen, change, *settings):
     """`change` of the chosen pictures with their rows of the settings; the rest as they are."""
     rows = tf.where(chosen)
 
     def changed():
-        some = (tf.gather_nd(values, rows) for values in (image, *settings))
-        return tf.tensor_scatter_nd_update(image, rows, change(*some))
+        chosen_rows = (tf.gather_nd(values, rows) for values in (image, *settings))
+        return tf.tensor_scatter_nd_update(image, rows, change(*chosen_rows))
 
     return tf.cond(tf.reduce_any(chosen), changed, lambda: image)
 

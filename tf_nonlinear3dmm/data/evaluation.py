@@ -38,8 +38,8 @@ def in_order(
         in pixels of the crop; names as bytes.
     """
     needed = {"image", "face_mask", "landmarks", "projection"}
-    wanted = needed | set(features or split.builder.info.features)
-    names = sorted(name for name in wanted if name in split or name not in needed)
+    asked = {*(features or split.builder.info.features)}
+    names = sorted(asked - needed | {name for name in needed if name in split})
     split.prepare(names)
     stored = crop.stored_size(image_size)
     rows = split.rows if rows is None else np.asarray(rows)

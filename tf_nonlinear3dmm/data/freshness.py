@@ -36,10 +36,10 @@ def changes(folder: str | os.PathLike, digests: dict[str, str]) -> list[str]:
     Files that were removed since then, or data from before there were fingerprints, do not count.
     """
     try:
-        kept = json.loads((pathlib.Path(folder) / FILE).read_text())
+        stored = json.loads((pathlib.Path(folder) / FILE).read_text())
     except (OSError, ValueError):
         return []
-    return [name for name in digests if kept.get(name, digests[name]) != digests[name]]
+    return [name for name in digests if stored.get(name, digests[name]) != digests[name]]
 
 
 def _digest(path):

@@ -72,22 +72,22 @@ def read_mat(
     except Exception as error:  # SciPy raises many kinds on damaged files
         raise ValueError(f"{name}: not a sound MATLAB 5 file: {error}") from None
     arrays = {}
-    for key, wanted in sizes.items():
+    for key, size in sizes.items():
         if key not in entries:
             raise ValueError(f"{name}: key `{key}` is missing")
         array = np.asarray(entries[key])
         if array.dtype.kind not in "fiub":
             raise ValueError(f"{name}: key `{key}` must hold numbers, got {array.dtype}")
-        if isinstance(wanted, int):
-            if array.size != wanted:
+        if isinstance(size, int):
+            if array.size != size:
                 raise ValueError(
-                    f"{name}: key `{key}` must hold {wanted} numbers, got shape {array.shape}"
+                    f"{name}: key `{key}` must hold {size} numbers, got shape {array.shape}"
                 )
-            array = array.reshape(wanted)
-        elif len(array.shape) != len(wanted) or any(
-            w not in (None, n) for w, n in zip(wanted, array.shape, strict=True)
+            array = array.reshape(size)
+        elif len(array.shape) != len(size) or any(
+            k not in (None, n) for k, n in zip(size, array.shape, strict=True)
         ):
-            raise ValueError(f"{name}: key `{key}` must have shape {wanted}, got {array.shape}")
+            raise ValueError(f"{name}: key `{key}` must have shape {size}, got {array.shape}")
         arrays[key] = array.astype(np.float32)
     return arrays
 
@@ -100,7 +100,7 @@ def read_parameters(
     Raises:
         ValueError: as `read_mat`, and where a number is not finite or the pose is absurd.
     """
-    arrays = read_mat(contents, name, SIZES | (sizes or {}))
+    arrays = read_mat(contents, name, {**SIZES, **(sizes or {})})
     for key, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{name}: key `{key}` must hold finite numbers, got {array.ravel()}")

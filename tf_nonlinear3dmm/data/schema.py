@@ -71,7 +71,7 @@ def sizes(image_size: int, uv_size: tuple[int, int], **counts: int) -> dict[str,
 
 def shape(name: str, sizes: dict[str, int]) -> tuple[int, ...]:
     """Shape of a feature, a tuple of numbers."""
-    return tuple(sizes.get(size, size) for size in FEATURES[name].shape)
+    return tuple(sizes[n] if isinstance(n, str) else n for n in FEATURES[name].shape)
 
 
 def training(model: ModelConfig, face: FaceModel) -> dict[str, tuple[tuple[int, ...], type]]:

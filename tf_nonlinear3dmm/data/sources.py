@@ -81,11 +81,11 @@ def open_training(
     config: Config, face: FaceModel
 ) -> tuple[batches.Batches, tuple[np.ndarray, np.ndarray]]:
     """`Batches` of the training split of every source, and the projections' mean and deviation."""
-    wanted, weights = requests(config)
+    listed, weights = requests(config)
     layout = schema.training(config.model, face)
     sources = [
         splits.Source(open_split(request, config, "train"), layout, config.data.labels, face)
-        for request in wanted
+        for request in listed
     ]
     statistics = camera_statistics.of_projections(
         sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
@@ -146,14 +146,14 @@ def is_prepared(request: Request, config: Config) -> bool:
 
 
 def _check_files(request, code_builder, place):
-    """Refuses a data set of the user's own files that are not where they are named or wanted."""
-    wanted = code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if wanted and request.path and not pathlib.Path(request.path).exists():
+    """Refuses a data set of the user's own files that are not where they are named or expected."""
+    instructions = code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if instructions and request.path and not pathlib.Path(request.path).exists():
         raise ValueError(f"{request.path}: no such folder or zip file")
-    if wanted and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
+    if instructions and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
         raise ValueError(
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
-            + " ".join(wanted.split())
+            + " ".join(instructions.split())
         )
 
 

@@ -44,7 +44,7 @@ class Split:
             )
         self.builder, self.name = builder, name
         self.size = splits[name].num_examples
-        self._arrays = {}
+        self._arrays: dict[str, np.ndarray] = {}
         bad = np.zeros([self.size], bool)
         for feature in GEOMETRY:
             if feature in builder.info.features:
@@ -147,7 +147,7 @@ class Source:
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
         self._fitted = not stored and face is not None and mat_labels.has_bases(face)
         self._from = {name: self._stored_name(name, labels) for name in layout}
-        self._present = {}
+        self._present: dict[str, bool] = {}
         self.prepare([name for name in layout if name not in schema.OPTIONAL])
 
     def __len__(self) -> int:
@@ -155,10 +155,10 @@ class Source:
 
     def prepare(self, features: Sequence[str]) -> None:
         """Makes sure that `read` can give these features of the layout."""
-        wanted = {self._from[name] for name in features} | {"name"}
-        wanted |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
-        wanted |= {*COEFFICIENTS} if self._fitted else set()
-        self.split.prepare(sorted(name for name in wanted if name in self.split))
+        names = {self._from[name] for name in features} | {"name"}
+        names |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
+        names |= {*COEFFICIENTS} if self._fitted else set()
+        self.split.prepare(sorted(name for name in names if name in self.split))
         self._present |= {name: self._check(name) for name in features}
 
     def read(
@@ -176,8 +176,8 @@ class Source:
             if self._present[name]:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
-                coefficients = (self.split[name][rows] for name in COEFFICIENTS)
-                batch[name] = mat_labels.vertices(*coefficients, self.face)
+                shape_para, exp_para = (self.split[name][rows] for name in COEFFICIENTS)
+                batch[name] = mat_labels.vertices(shape_para, exp_para, self.face)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
         for name in schema.flagged(features):

@@ -6,7 +6,7 @@ with the others held fixed; the direction is the step that the decoder turns int
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -100,12 +100,14 @@ def through(
     identity = np.eye(len(covariance))
     floor = 1e-4 * np.trace(covariance) / len(covariance) + 1e-12
     moves = np.linalg.cholesky(covariance + floor * identity).T  # one deviation along each axis
-    ends = (np.asarray(decode(np.float32(middle + s * moves)), np.float64) for s in (1, -1))
+    ends = (
+        np.asarray(decode((middle + s * moves).astype(np.float32)), np.float64) for s in (1, -1)
+    )
     slopes = np.subtract(*ends) / 2  # [K, D]
     size = np.sum(effects**2, axis=1)[:, np.newaxis, np.newaxis] + 1e-20
     normal = slopes @ slopes.T / size + ridge * identity
     lengths = np.linalg.solve(normal, (effects @ slopes.T)[..., np.newaxis] / size)[..., 0]
-    return np.float32(lengths @ moves)
+    return (lengths @ moves).astype(np.float32)
 
 
 class Part(NamedTuple):
@@ -138,7 +140,7 @@ def labelled(
     labels = ("attributes", "vertices", "albedo")
     if not all(label in split for label in labels):
         return None
-    batches = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    batches: dict[str, list] = {name: [] for name in ("shape_code", "albedo_code", *labels)}
     size, features = model.config.image_size, [*labels, "image"]
     for batch in data.in_order(split, size, BATCH, features, split.rows[:count]):
         codes = model.encode(batch["image"])
@@ -177,7 +179,7 @@ def fit(
         list of `Direction`.
     """
     names, groups, directions = list(names), groups or GROUPS, []
-    listed = [(g, name) for g, (_, wanted) in groups.items() for name in wanted if name in names]
+    listed = [(g, name) for g, (_, members) in groups.items() for name in members if name in names]
     for kind, part in parts.items():
         here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
         if not here:
@@ -193,7 +195,9 @@ def fit(
 
 def save(path: str | os.PathLike, directions: Sequence[Direction]) -> None:
     """Writes directions to an .npz file; `load` reads them again."""
-    arrays = {f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)}
+    arrays: dict[str, Any] = {
+        f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)
+    }
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
     with open(path, "wb") as file:
         np.savez_compressed(file, words=words, **arrays)
@@ -203,6 +207,6 @@ def load(path: str | os.PathLike) -> list[Direction]:
     """The directions of a file that `save` wrote: list of `Direction`."""
     with np.load(path, allow_pickle=False) as arrays:
         return [
-            Direction(*map(str, words), arrays[f"step_{i}"])
-            for i, words in enumerate(arrays["words"])
+            Direction(str(name), str(label), str(group), str(part), arrays[f"step_{i}"])
+            for i, (name, label, group, part) in enumerate(arrays["words"])
         ]

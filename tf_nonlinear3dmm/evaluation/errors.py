@@ -27,7 +27,9 @@ ALBEDO, LIGHT = "albedo L1", "light error up to strength"
 IMAGE = "image L1 on the visible face"
 
 Errors = dict[tuple[str, str], np.ndarray]  # (measure, method) -> `[B]`
-PerFace = dict[str | tuple[str, str], np.ndarray]  # `YAW` and its like, too
+PerFace = dict[
+    str | tuple[str, str], np.ndarray
+]  # and `YAW`, `YAW_LABEL`, `YAW_KNOWN`, which are no measures
 
 
 def landmarks(
@@ -70,7 +72,7 @@ def visible(face: FaceModel, labels: Mapping[str, np.ndarray]) -> tuple[np.ndarr
     exists = np.tile(face.landmarks >= 0, [len(labels["landmarks"]), 1])
     if "landmark_visible" not in labels:
         return has(labels, "landmarks"), exists
-    return labels["landmark_visible"].any(axis=1), exists & labels["landmark_visible"]
+    return np.any(labels["landmark_visible"], axis=1), exists & labels["landmark_visible"]
 
 
 def shape(
@@ -117,13 +119,13 @@ def appearance(
     Returns:
         (measure, method) -> `[B]`.
     """
-    drawn, mask = np.clip(result.image, 0, 1), result.mask.numpy()
+    drawn, mask = np.clip(np.asarray(result.image), 0, 1), np.asarray(result.mask)
     if "face_mask" in labels:
         known = has(labels, "face_mask")[:, np.newaxis, np.newaxis, np.newaxis]
         mask = mask * np.where(known, labels["face_mask"], 1)
     errors = {(IMAGE, MODEL): metrics.masked_l1(drawn, labels["image"], mask)}
     if "albedo" in labels and model.config.lighting:
-        albedo, true = result.albedo_map.numpy(), labels["albedo"]
+        albedo, true = np.asarray(result.albedo_map), labels["albedo"]
         gain = metrics.best_gain(albedo, true, metrics.covered(model.uv_layout))
         errors[ALBEDO, MODEL] = metrics.albedo_error(model.uv_layout, albedo, true)
         errors[f"{ALBEDO} up to colour gain", MODEL] = metrics.albedo_error(

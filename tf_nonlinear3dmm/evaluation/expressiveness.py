@@ -19,11 +19,15 @@ PLAIN, CONTRAST = (0.8, 0.7), (1.25, 0.25)  # shading by a directional light, an
 PEOPLE = 6
 LENGTHS = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
 GROUPS = {**directions.GROUPS, "length": ("Shape", tuple(LENGTHS))}
-SHAPE_TRAVERSALS = ("expression_jaw_open", "expression_smile", "expression_blink")
-SHAPE_TRAVERSALS += tuple(f"length_{name}" for name in LENGTHS)
-SHAPE_TRAVERSALS += ("shape_male", "shape_age", "shape_weight")
-ALBEDO_TRAVERSALS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
-ALBEDO_TRAVERSALS += ("albedo_wrinkles", "albedo_hair_lightness")
+SHAPE_TRAVERSALS = (
+    *("expression_jaw_open", "expression_smile", "expression_blink"),
+    *(f"length_{name}" for name in LENGTHS),
+    *("shape_male", "shape_age", "shape_weight"),
+)
+ALBEDO_TRAVERSALS = (
+    *("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up"),
+    *("albedo_wrinkles", "albedo_hair_lightness"),
+)
 CAPTIONS = {
     "shape_traversals": "Shape along directions found from labelled training faces: the mean of "
     "six people, moved by standard deviations of the attribute.",
@@ -187,15 +191,15 @@ def relighting(
     model: Nonlinear3DMM, people: Codes, photos: np.ndarray, count: int = 4
 ) -> np.ndarray:
     """People under their own light, and under one that moves from left to right."""
-    own, moved = people.illumination.numpy()[:count], light_from(LIGHT_YAW_DEG)
+    own, moved = np.asarray(people.illumination)[:count], light_from(LIGHT_YAW_DEG)
     rows = []
     for i in range(count):
         lights = np.concatenate([own[i : i + 1], moved])
-        codes = (
+        shape, albedo = (
             np.repeat(part.numpy()[i : i + 1], len(lights), 0)
             for part in (people.shape_code, people.albedo_code)
         )
-        rows.append(np.concatenate([photos[[i]], draw(model, *codes, lights, yaw_deg=0.0)]))
+        rows.append(np.concatenate([photos[[i]], draw(model, shape, albedo, lights, yaw_deg=0.0)]))
     titles = ["photo", "own light", *(f"{a:+d} deg" for a in LIGHT_YAW_DEG)]
     return visualize.grid(np.stack(rows), titles)
 

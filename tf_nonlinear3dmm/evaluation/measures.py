@@ -28,7 +28,9 @@ class Measures:
     """
 
     def __init__(self) -> None:
-        self.faces, self.vertices, self.count = {}, {}, 0
+        self.faces: dict[str | tuple[str, str], list[np.ndarray]] = {}
+        self.vertices: dict[str, np.ndarray] = {}
+        self.count = 0
 
     def add(self, values: Mapping) -> None:
         """Adds a dict of `[B]` numbers."""

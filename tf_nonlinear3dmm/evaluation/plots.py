@@ -122,7 +122,7 @@ def curves(records: Sequence[dict[str, Any]], columns: int = 4) -> np.ndarray:
             maybe `kind`: numbers of one name and different kinds share a plot.
         columns: plots beside each other.
     """
-    plots = {}
+    plots: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for record in records:
         kind = record.get("kind", "training")
         for name, value in record.items():

@@ -10,7 +10,6 @@ from tf_nonlinear3dmm.evaluation.errors import PerFace
 
 YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
 COLUMNS = (*YAW_BINS, "balanced mean", "mean", "std")
-PER_FACE = (errors.YAW, errors.YAW_LABEL, errors.YAW_KNOWN)  # what is no measure
 ALIGNMENTS = {  # key in a report -> (measure, yaw)
     "alignment": (errors.NME, errors.YAW),
     "alignment_reannotated": (errors.NME_REANNOTATED, errors.YAW),
@@ -76,7 +75,8 @@ def alignment_table(
     nme, bins = np.asarray(nme, np.float64), yaw_bin(yaw_deg)
     values = _alignment_statistics(nme, bins)
     ends = bootstrap(_alignment_statistics, nme, bins, seed=seed)
-    table = {n: (float(v), *map(float, e)) for n, v, e in zip(COLUMNS, values, ends, strict=True)}
+    rows = zip(COLUMNS, values, ends, strict=True)
+    table: dict[str, Any] = {name: (float(v), *map(float, e)) for name, v, e in rows}
     table["n"] = [len(nme), *(int(np.sum(bins == b)) for b in range(len(YAW_BINS)))]
     return table
 
@@ -109,9 +109,9 @@ def summarise(faces: PerFace, seed: int = 0) -> dict[str, Any]:
     """
     tables = {key: _alignment(faces, *names, seed) for key, names in ALIGNMENTS.items()}
     tables = {key: table for key, table in tables.items() if table or key == "alignment"}
-    others = {}
+    others: dict[str, dict[str, list[float]]] = {}
     for name, values in faces.items():
-        if name in PER_FACE or name[0] in (errors.NME, errors.NME_REANNOTATED):
+        if isinstance(name, str) or name[0] in (errors.NME, errors.NME_REANNOTATED):
             continue
         measure, method = name
         values = values[np.isfinite(values)]
@@ -125,7 +125,7 @@ def _alignment(faces, measure, yaw, seed):
     """Method -> alignment table of a measure, its faces sorted by one of the yaws."""
     tables = {}
     for name, values in faces.items():
-        if name not in PER_FACE and name[0] == measure and yaw in faces:
+        if not isinstance(name, str) and name[0] == measure and yaw in faces:
             good = np.isfinite(values) & np.isfinite(faces[yaw])
             if good.any():
                 tables[name[1]] = alignment_table(values[good], faces[yaw][good], seed)

@@ -1,4 +1,4 @@
-"""What is evaluated on what: weights and a test set, found and opened."""
+"""What is evaluated on what: opens the weights and the test set."""
 
 import dataclasses
 import os
@@ -68,7 +68,9 @@ def open_subject(
         raise EvaluationError(" ".join(str(error).split())) from None
     if out is None:
         own_folder = of_run and (not source or source == first)
-        out = run if own_folder else pathlib.Path("reports") / _name(run, request)
+        out = (
+            run if own_folder and run is not None else pathlib.Path("reports") / _name(run, request)
+        )
     run = None if run is None else str(run)
     return Subject(
         run, model, config, of_run, request, source or first, records, train, pathlib.Path(out)

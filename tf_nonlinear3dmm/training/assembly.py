@@ -38,14 +38,14 @@ def assemble(
     try:
         face = FaceModel.load(config.model.face_model)
         data.prepare(config)
-        batches, statistics = data.open_training(config, face)
+        all_batches, statistics = data.open_training(config, face)
         split = data.open_first(config, "validation")
         with strategy.scope():
             features = _perceptual_features(stages)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from error
     with strategy.scope():
-        keras.utils.set_random_seed(config.train.seed)  # whatever was made before
+        keras.utils.set_random_seed(config.train.seed)  # whatever drew numbers before
         model = Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
         adversary = _adversary(config, stages)
     constants = losses.constants(face, model.uv_layout, statistics[1], config.model.image_size)
@@ -58,7 +58,7 @@ def assemble(
         kinds={"all", "encoder", *(stage.trains for stage in stages.values())},
     )
     batches = {
-        name: batches.select(*objective.features(stage), batch_size=config.batch_size(stage))
+        name: all_batches.select(*objective.features(stage), batch_size=config.batch_size(stage))
         for name, stage in stages.items()
     }
     return batches, updates, Validation(model, face, model.uv_layout, split, config)

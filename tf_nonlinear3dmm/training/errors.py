@@ -7,6 +7,7 @@ training steps.
 
 import contextlib
 import os
+import pathlib
 import re
 import sys
 from collections.abc import Iterator
@@ -36,12 +37,14 @@ class NonFiniteError(Exception):
         step: 0-based; within the stage where a step raises it, within the run where `train` does.
         terms: the step's numbers.
         records: names of the step's records, where they are known.
-        where: the file that holds them, or "".
+        where: the file that holds them, or None.
     """
 
     def __init__(self, step: int, terms: dict[str, float]) -> None:
         super().__init__(step, terms)
-        self.step, self.terms, self.where, self.records = step, terms, "", []
+        self.step, self.terms = step, terms
+        self.where: pathlib.Path | None = None
+        self.records: list[str] = []
 
     def __str__(self) -> str:
         records = f"; {self.where} names its records" if self.where else ""
@@ -57,9 +60,10 @@ def codes(program: str, again: str, *wrong: type[Exception]) -> Iterator[None]:
         again: the command that resumes the run.
         *wrong: more exceptions that mean that something asked for is wrong.
     """
+    refusals: tuple[type[Exception], ...] = (RunError, LoadError, *wrong)
     try:
         yield
-    except (RunError, LoadError, *wrong) as error:
+    except refusals as error:
         _end(program, error, WRONG)
     except NonFiniteError as error:
         _end(program, f"{error}; the checkpoint before it stays", NON_FINITE)

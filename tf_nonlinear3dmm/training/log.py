@@ -124,9 +124,9 @@ def _keep_until(path, step):
     """Drops the lines after `step`."""
     if not path.exists():
         return
-    kept = [line for line in read(path) if line["step"] <= step]
+    lines = [line for line in read(path) if line["step"] <= step]
     part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    part.write_text("".join(json.dumps(line) + "\n" for line in lines))
     os.replace(part, path)
 
 
@@ -155,7 +155,7 @@ class Terminal:
         self, total: int, first: int, batch_sizes: Mapping[str, int], quiet: bool = False
     ) -> None:
         self.total, self.step, self.quiet = total, first, quiet
-        self.batch_sizes, self.stage = batch_sizes, None
+        self.batch_sizes, self.stage = batch_sizes, ""
         self.console = Console(quiet=quiet, highlight=False)
         self._marks = [(time.monotonic(), first)]
         self._bar = None

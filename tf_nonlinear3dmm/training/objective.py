@@ -144,8 +144,8 @@ class Adversary:
             replica_count: how many share the step.
         """
         old = self.history.exchange(drawings, seed + CHOICE)
-        logits = [self.judge(images) for images in (photos, tf.stop_gradient(drawings), old)]
-        loss = losses.discrimination(*logits, seed + NOISE)
+        real, drawn, remembered = map(self.judge, (photos, tf.stop_gradient(drawings), old))
+        loss = losses.discrimination(real, drawn, remembered, seed + NOISE)
         variables = self.discriminator.trainable_variables
         gradients = replicas.sum(determinism.gradients(loss / replica_count, variables))
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))

@@ -72,8 +72,9 @@ class Updates:
                 kind: optimizer(train.optimizer, _part(model, kind)) for kind in sorted(kinds)
             }
             self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
-        self.traces = {}
-        self._functions, self._names = {}, {}
+        self.traces: dict[tuple[str, str], int] = {}
+        self._functions: dict[tuple[str, str], Callable] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
 
     def run(
         self,

@@ -36,9 +36,9 @@ def is_chief(name: str) -> bool:
 def local_part(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     """(local replicas, number of this worker): which parts of a batch are computed here."""
     local = strategy.extended._num_replicas_in_sync // _workers(strategy)
-    resolver = getattr(strategy, "cluster_resolver", None)
     if _workers(strategy) == 1:
         return local, 0
+    resolver = strategy.cluster_resolver
     chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
     return local, resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
 

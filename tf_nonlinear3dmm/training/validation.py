@@ -52,7 +52,7 @@ class Validation:
         Args:
             stage: its name.
         """
-        values = {}
+        values: dict[str, list[float]] = {}
         for batch in self._batches():
             if self.trains[stage] == "decoders":
                 errors = self._map_errors(batch, self._decode(batch))

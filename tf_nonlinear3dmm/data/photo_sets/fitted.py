@@ -68,8 +68,12 @@ def cut(
     Returns:
         dict of the same names, in the stored crop; what is None is left out.
     """
-    points = {name: np.float32(values) for name, values in points.items() if values is not None}
-    projection = None if projection is None else np.float32(projection)
+    points = {
+        name: np.asarray(values, np.float32)
+        for name, values in points.items()
+        if values is not None
+    }
+    projection = None if projection is None else np.asarray(projection, np.float32)
     cut_out = _cut(image, crop.stored_size(image_size), square, projection, points)
     return {name: value.numpy() for name, value in cut_out.items()}
 

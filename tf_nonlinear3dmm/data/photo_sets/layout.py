@@ -60,13 +60,13 @@ def configured(ready: Sequence[Config], request: Request, config: RunConfig) -> 
 
     With another face model, UV size or user's folder, or strict, it gets a name of its own.
     """
-    face_model, uv_size = str(config.model.face_model), tuple(config.model.uv_size)
+    face_model, (height, width) = str(config.model.face_model), config.model.uv_size
     chosen = next(c for c in ready if c.name == request.config)
     name = chosen.name
     if face_model != Config.face_model:
         name += f"_{pathlib.Path(face_model).stem}_{_digest(face_model)}"
-    if uv_size != chosen.uv_size:
-        name += f"_uv{uv_size[0]}x{uv_size[1]}"
+    if (height, width) != chosen.uv_size:
+        name += f"_uv{height}x{width}"
     if request.path:
         name += f"_{_digest(request.path)}"
     if config.data.strict:
@@ -75,8 +75,8 @@ def configured(ready: Sequence[Config], request: Request, config: RunConfig) -> 
         return chosen
     return dataclasses.replace(
         chosen,
-        name=name,
-        uv_size=uv_size,
+        name=name,  # type: ignore[call-arg]  a field of tfds' BuilderConfig
+        uv_size=(height, width),
         face_model=face_model,
         strict=config.data.strict,
         path=request.path,

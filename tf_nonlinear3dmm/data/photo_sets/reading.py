@@ -68,7 +68,8 @@ class Skipped:
     """
 
     def __init__(self, strict: bool = False) -> None:
-        self.strict, self.reasons = strict, []
+        self.strict = strict
+        self.reasons: list[str] = []
 
     def add(self, reason: str | Exception) -> None:
         """`reason`: one line, or an error, that begins with the name of the file or record."""
@@ -110,7 +111,7 @@ def each(
         (name, result).
     """
     threads = threads or os.cpu_count() or 1
-    waiting = collections.deque()
+    waiting: collections.deque = collections.deque()
 
     def finish():
         name, future = waiting.popleft()

@@ -1,7 +1,7 @@
 """Where faces are in a photo: MediaPipe's two detectors over the whole photo and over tiles."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -9,7 +9,7 @@ import PIL.Image
 from tf_nonlinear3dmm.data.photos import litert
 
 THRESHOLD = 0.5  # confidence below which a detection is dropped
-TILE = 1000  # pixels: a tile's side at the finest level; a 15th of a side is found
+TILE = 1000  # pixels: a tile's side at the finest level; a face of a 15th of it is detected
 OVERLAP = 0.25  # of neighbouring tiles
 SAME_UNION, SAME_PART = 0.3, 0.7  # of two boxes of one face: common over united, over smaller area
 
@@ -42,7 +42,7 @@ def find(photo: "Photo", threshold: float = THRESHOLD) -> list[Detection]:
     for x0, y0, side, networks in windows(photo.width, photo.height):
         for network in networks:
             detections += _in_window(photo, x0, y0, side, network, threshold)
-    return distinct(detections)
+    return distinct(detections, _confidence)
 
 
 def windows(width: int, height: int) -> Iterator[tuple[float, float, float, tuple[str, ...]]]:
@@ -58,13 +58,17 @@ def windows(width: int, height: int) -> Iterator[tuple[float, float, float, tupl
                 yield x0, y0, side, (litert.FULL_RANGE,)
 
 
-def distinct(detections):
-    """The detections without those that overlap a more certain one."""
-    kept = []
-    for one in sorted(detections, key=lambda detection: -detection.confidence):
-        if not any(same(one.box, other.box) for other in kept):
-            kept.append(one)
-    return kept
+def distinct(faces: Iterable[Any], preference: Callable[[Any], float]) -> list[Any]:
+    """Non-maximum suppression: faces, each with a `box`, that overlap no preferred one."""
+    separate: list[Any] = []
+    for face in sorted(faces, key=preference, reverse=True):
+        if not any(same(face.box, other.box) for other in separate):
+            separate.append(face)
+    return separate
+
+
+def _confidence(detection):
+    return detection.confidence
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
@@ -106,10 +110,10 @@ class Photo:
 
     def _half(self, pixels):
         """How often to halve for a window that makes one pixel of so many: two are left."""
-        wanted = max(0, int(np.floor(np.log2(max(pixels, 1) / 2))))
-        while len(self._halves) <= wanted:
+        halvings = max(0, int(np.floor(np.log2(max(pixels, 1) / 2))))
+        while len(self._halves) <= halvings:
             self._halves.append(self._halves[-1].reduce(2))
-        return wanted
+        return halvings
 
 
 def _starts(length, side):
@@ -130,7 +134,7 @@ def _in_window(photo, x0, y0, side, network, threshold):
         corner = np.array([x0, y0])
         box = np.concatenate([corner + places[0] - places[1] / 2, places[1]])
         detections.append(Detection(box, corner + places[2:] - 0.5, float(scores[i])))
-    return distinct(detections)
+    return distinct(detections, _confidence)
 
 
 def _grid(network):

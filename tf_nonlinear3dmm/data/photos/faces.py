@@ -50,7 +50,7 @@ def of_mesh(
     quarter_turns: int = 0,
     size: tuple[int, int] = (0, 0),
 ) -> PhotoFace:
-    """The `PhotoFace` of what the networks found.
+    """The `PhotoFace` of what the networks detected.
 
     Args:
         detection: `detector.Detection` in pixels of the photo.

@@ -34,11 +34,8 @@ def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[fa
         candidates += _faces(photo, turns, confidence)
         if any(face.landmark_score >= CERTAIN for face in candidates):
             break
-    kept = []
-    for face in sorted(candidates, key=_preference, reverse=True):
-        if not any(detector.same(face.box, other.box) for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: -_area(face.box, *photo.size))
+    separate = detector.distinct(candidates, _preference)
+    return sorted(separate, key=lambda face: -_area(face.box, *photo.size))
 
 
 def upright(image: np.ndarray, face: faces.PhotoFace) -> np.ndarray:
@@ -47,7 +44,7 @@ def upright(image: np.ndarray, face: faces.PhotoFace) -> np.ndarray:
 
 
 def _faces(photo, turns, confidence):
-    """The faces, in pixels of the photo, that are found in the photo turned so."""
+    """The faces, in pixels of the photo, that the detector sees in the photo turned so."""
     size = photo.size[::-1]
     back = faces.turn_back(turns, *size)
     turned = detector.Photo(photo.transpose(_TURNS[turns]) if turns else photo)
