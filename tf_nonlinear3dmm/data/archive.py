@@ -20,7 +20,7 @@ class Tree:
 
     Attributes:
         path: of the folder or zip.
-        names: relative, with forward slashes, sorted; without what file managers leave.
+        names: relative, with forward slashes, sorted; without the files that file managers leave.
         refused: list of (name, reason), entries that are not in `names`.
 
     A file is found by its name in any case and form of Unicode, the exact one first.
@@ -106,9 +106,9 @@ class Tree:
 def find(folder: str | os.PathLike, *names: str) -> pathlib.Path:
     """The first of `names`, in any case, that is in `folder`; `folder` itself where none is."""
     folder = pathlib.Path(os.path.expanduser(folder))
-    there = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
+    paths = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
     keys = [filenames.key(name) for name in names]
-    return next((there[key] for key in keys if key in there), folder)
+    return next((paths[key] for key in keys if key in paths), folder)
 
 
 def find_file(name: str, *folders: str | os.PathLike) -> pathlib.Path | None:

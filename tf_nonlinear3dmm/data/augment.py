@@ -26,7 +26,7 @@ LANDMARK_MIRROR = np.array(
     np.int32,
 )
 REFLECTION, EDGE, BLACK = range(3)
-PICTURES = ("image", "face_mask", "texture", "texture_mask", "albedo")
+IMAGES = ("image", "face_mask", "texture", "texture_mask", "albedo")
 
 # Compiled, work on all pixels takes an eighth of the time. One function for each pass: what it
 # computes for a pixel, it computes again for every pixel that needs it.
@@ -39,7 +39,7 @@ class CropWindow(NamedTuple):
     Attributes:
         x, y: stored pixel that becomes the crop's centre.
         k: new pixels per stored pixel.
-        angle: radians that the picture turns anticlockwise.
+        angle: radians that the image turns anticlockwise.
         flip: bool, mirror the example afterwards.
         fill: what lies outside the stored image: `REFLECTION`, `EDGE` (its outermost colour) or
             `BLACK`.
@@ -133,9 +133,9 @@ def cut(batch: dict[str, tf.Tensor], window: CropWindow, size: int) -> dict[str,
     layers = {name: batch[name] for name in ("image", "face_mask") if name in batch}
     if layers:
         corner, across, down, dark = _lookup(window, batch[next(iter(layers))].shape[1], size)
-        pictures = _resample([*layers.values()], corner, across, down, dark)
+        resampled = _resample([*layers.values()], corner, across, down, dark)
         channels = [layer.shape[-1] for layer in layers.values()]
-        moved |= zip(layers, tf.split(pictures, channels, axis=-1), strict=True)
+        moved |= zip(layers, tf.split(resampled, channels, axis=-1), strict=True)
     if "landmarks" in batch:
         moved["landmarks"] = move_points(batch["landmarks"], window, size)
     if "projection" in batch:
@@ -175,14 +175,14 @@ def mirror(
         "vertices": lambda vertices: tf.gather(vertices, face.mirror, axis=1) * [-1.0, 1.0, 1.0],
     }
     mirrored = {name: move(batch[name]) for name, move in moves.items() if name in batch}
-    mirrored = {name: _where(flip, value, batch[name]) for name, value in mirrored.items()}
-    pictures = {name: batch[name] for name in PICTURES if name in batch}
-    return batch | mirrored | _mirror_pictures(pictures, flip)
+    mirrored = {name: _where_flipped(flip, value, batch[name]) for name, value in mirrored.items()}
+    images = {name: batch[name] for name in IMAGES if name in batch}
+    return batch | mirrored | _mirror_images(images, flip)
 
 
 @compiled
-def _mirror_pictures(pictures, flip):
-    return {name: _where(flip, tf.reverse(p, [2]), p) for name, p in pictures.items()}
+def _mirror_images(images, flip):
+    return {name: _where_flipped(flip, tf.reverse(p, [2]), p) for name, p in images.items()}
 
 
 def _mirror_points(points, size):
@@ -197,7 +197,7 @@ def mirror_projection(projection: tf.Tensor, size: int) -> tf.Tensor:
     return tf.stack([across, down], axis=1)
 
 
-def _where(flip, mirrored, value):
+def _where_flipped(flip, mirrored, value):
     return tf.where(tf.reshape(flip, [-1] + [1] * (len(value.shape) - 1)), mirrored, value)
 
 

@@ -30,7 +30,7 @@ class Batches:
         config: `Config`.
         face: `FaceModel`.
         features: names of what a batch has, beside flags; None: `schema.STANDARD`. What a batch
-            has not is neither read nor moved; the rest stays the same.
+            lacks is neither read nor moved; the rest stays the same.
         batch_size: examples of a step, over all replicas; None: that of `config.train`.
     """
 
@@ -44,7 +44,7 @@ class Batches:
         batch_size: int | None = None,
     ) -> None:
         self.sources, self.weights, self.config, self.face = sources, weights, config, face
-        self.origin = _share(weights, batch_size or config.train.batch_size)
+        self.origin = _assign_slots(weights, batch_size or config.train.batch_size)
         self._permutation = functools.lru_cache(maxsize=2 * len(sources))(self._permute)
         self.features = [*(schema.STANDARD if features is None else features)]
         for name in self.features:
@@ -168,7 +168,7 @@ def as_floats(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return result
 
 
-def _share(weights, batch_size):
+def _assign_slots(weights, batch_size):
     """`[batch_size]`: which source each slot takes, in proportion to `weights`, interleaved."""
     weights = np.asarray(weights, np.float64)
     ideal = weights / weights.sum() * batch_size

@@ -210,7 +210,7 @@ def coefficients(vertices: np.ndarray, face: FaceModel) -> tuple[np.ndarray, np.
 def mean_face_projection(
     pose: Pose, landmarks: np.ndarray, face: FaceModel
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The projection of a face model that has not the record's bases.
+    """The projection of a face model that lacks the record's bases.
 
     The rotation is the record's; scale and place make the mean distance between the mean face's
     landmarks and the record's least, so that an open mouth hardly counts.

@@ -25,11 +25,11 @@ class RandomStream:
     ) -> tf.Tensor:
         """`[B, *columns]` in [low, high)."""
         shape = [self._count, *columns]
-        return self._mine(tf.random.stateless_uniform(shape, self._next(), low, high))
+        return self._of_slots(tf.random.stateless_uniform(shape, self._next(), low, high))
 
     def normal(self) -> tf.Tensor:
         """`[B]`, standard normal."""
-        return self._mine(tf.random.stateless_normal([self._count], self._next()))
+        return self._of_slots(tf.random.stateless_normal([self._count], self._next()))
 
     def chosen(self, share: float) -> tf.Tensor:
         """`[B]` bool, True for about this share."""
@@ -43,5 +43,5 @@ class RandomStream:
         self._calls += 1
         return tf.stack([tf.constant(self._seed, tf.int64), self._first + self._calls])
 
-    def _mine(self, values):
+    def _of_slots(self, values):
         return tf.gather(values, self._slots)

@@ -1,6 +1,6 @@
 """What a stored example is: the name, shape, dtype and frame of every feature, said once.
 
-A label that a data set has not is left out, and its flag `has_<label>` is False. Names that begin
+A label that a data set lacks is left out, and its flag `has_<label>` is False. Names that begin
 with `teacher_` are the same label as the fit of a linear 3DMM gives it.
 """
 

@@ -102,7 +102,7 @@ def builder(
     if code_builder is None:
         versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
         if not versions:
-            raise ValueError(_unknown(request, folder))
+            raise ValueError(_unknown_source(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
     source, place = _source(request, code_builder, folder), pathlib.Path(code_builder.data_path)
     digests = freshness.fingerprint(source, config.model.face_model)
@@ -117,7 +117,7 @@ def builder(
             say(f"{place}: {' and '.join(differs)} changed since it was made; making it again")
             shutil.rmtree(place)
             code_builder = _builder_from_code(request, config, folder)
-        _sweep(place)
+        _remove_unfinished(place)
         tfds.disable_progress_bar()
         code_builder.progress = _Counter(code_builder, say)
         code_builder.download_and_prepare(
@@ -157,7 +157,7 @@ def _check_files(request, code_builder, place):
         )
 
 
-def _sweep(place):
+def _remove_unfinished(place):
     """Removes what interrupted runs left beside `place`; whoever makes it now is alone."""
     for left in place.parent.glob(f"incomplete*_{place.name}"):
         shutil.rmtree(left)
@@ -200,7 +200,7 @@ def _builder_from_code(request, config, folder):
     return kind(data_dir=str(folder), config=chosen)
 
 
-def _unknown(request, folder):
+def _unknown_source(request, folder):
     spec = importlib.util.find_spec(BUILDERS)
     places = [folder, *map(pathlib.Path, spec.submodule_search_locations)]
     known = {p.name for place in places for p in place.glob("*") if p.is_dir()} - {"__pycache__"}

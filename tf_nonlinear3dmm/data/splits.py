@@ -143,9 +143,10 @@ class Source:
         labels: str = "truth",
         face: FaceModel | None = None,
     ) -> None:
-        self.split, self.layout, self.face = split, layout, face
+        self.split, self.layout = split, layout
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
-        self._fitted = not stored and face is not None and mat_labels.has_bases(face)
+        fitted = not stored and face is not None and mat_labels.has_bases(face)
+        self._fitted = face if fitted else None  # whose coefficients the data set stores
         self._from = {name: self._stored_name(name, labels) for name in layout}
         self._present: dict[str, bool] = {}
         self.prepare([name for name in layout if name not in schema.OPTIONAL])
@@ -159,7 +160,7 @@ class Source:
         names |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
         names |= {*COEFFICIENTS} if self._fitted else set()
         self.split.prepare(sorted(name for name in names if name in self.split))
-        self._present |= {name: self._check(name) for name in features}
+        self._present |= {name: self._is_stored(name) for name in features}
 
     def read(
         self, positions: Sequence[int] | np.ndarray, features: Sequence[str] | None = None
@@ -177,7 +178,7 @@ class Source:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
                 shape_para, exp_para = (self.split[name][rows] for name in COEFFICIENTS)
-                batch[name] = mat_labels.vertices(shape_para, exp_para, self.face)
+                batch[name] = mat_labels.vertices(shape_para, exp_para, self._fitted)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
         for name in schema.flagged(features):
@@ -199,7 +200,7 @@ class Source:
         teacher = f"teacher_{name}"
         return teacher if labels == "teacher" and teacher in self.split else name
 
-    def _check(self, name):
+    def _is_stored(self, name):
         """Whether the feature is there; one of another shape will do where no record claims it."""
         shape, _ = self.layout[name]
         stored = self._from[name]

@@ -69,7 +69,9 @@ def open_subject(
     if out is None:
         own_folder = of_run and (not source or source == first)
         out = (
-            run if own_folder and run is not None else pathlib.Path("reports") / _name(run, request)
+            run
+            if own_folder and run is not None
+            else pathlib.Path("reports") / _report_name(run, request)
         )
     run = None if run is None else str(run)
     return Subject(
@@ -109,7 +111,7 @@ def _open_split(request, config, name, trained_on):
         return data.open_split(request, config, "validation")
 
 
-def _name(run, request):
+def _report_name(run, request):
     """Name of the report of weights on a test set, such as `shipped-aflw2000_3d`."""
     path = None if run is None else pathlib.Path(run)
     parts = ["shipped" if path is None else path.parent.name if path.is_file() else path.name]

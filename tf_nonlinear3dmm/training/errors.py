@@ -64,29 +64,29 @@ def codes(program: str, again: str, *wrong: type[Exception]) -> Iterator[None]:
     try:
         yield
     except refusals as error:
-        _end(program, error, WRONG)
+        _exit(program, error, WRONG)
     except NonFiniteError as error:
-        _end(program, f"{error}; the checkpoint before it stays", NON_FINITE)
+        _exit(program, f"{error}; the checkpoint before it stays", NON_FINITE)
     except SaveError as error:
-        _end(program, f"{error}; the checkpoint before stays. To resume: {again}", NOT_WRITTEN)
+        _exit(program, f"{error}; the checkpoint before stays. To resume: {again}", NOT_WRITTEN)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or error
-        _end(program, f"cannot read or write{where}: {reason}. To resume: {again}", NOT_WRITTEN)
+        _exit(program, f"cannot read or write{where}: {reason}. To resume: {again}", NOT_WRITTEN)
     except GONE as error:
         if "TF_CONFIG" not in os.environ:
             raise
-        _end(program, f"{_who(error)} is gone. On every machine: {again}", WORKER_GONE)
+        _exit(program, f"{_lost_worker(error)} is gone. On every machine: {again}", WORKER_GONE)
     except KeyboardInterrupt:
-        _end(program, f"interrupted. To resume: {again}", INTERRUPTED)
+        _exit(program, f"interrupted. To resume: {again}", INTERRUPTED)
 
 
-def _who(error):
+def _lost_worker(error):
     """The worker that TensorFlow blames, where it says."""
     silent = re.search(r"heartbeats\):\s*/job:(\w+)/replica:\d+/task:(\d+)", error.message)
     return f"{silent[1]} {silent[2]}" if silent else "another worker"
 
 
-def _end(program, message, code):
+def _exit(program, message, code):
     print(f"{program}: {message}", file=sys.stderr, flush=True)
     raise SystemExit(code)

@@ -63,7 +63,7 @@ class Files:
         with writing(self.tensorboard):
             self._board = tf.summary.create_file_writer(str(self.tensorboard))
         with writing(self.metrics):
-            _keep_until(self.metrics, step)
+            _drop_lines_after(self.metrics, step)
             self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
 
     def line(
@@ -120,8 +120,8 @@ def read(path: str | os.PathLike) -> list[dict[str, Any]]:
     return lines
 
 
-def _keep_until(path, step):
-    """Drops the lines after `step`."""
+def _drop_lines_after(path, step):
+    """Drops the lines of metrics.jsonl after `step`."""
     if not path.exists():
         return
     lines = [line for line in read(path) if line["step"] <= step]
@@ -186,7 +186,7 @@ class Terminal:
 
     def show(self, stage: str, numbers: Mapping[str, float]) -> None:
         """The means of the last steps, a dict."""
-        text, speed = _line(numbers), f"{self.speed():.1f} images/s"
+        text, speed = _in_words(numbers), f"{self.speed():.1f} images/s"
         if self._bar:
             self._bar.numbers = text
             self._bar.update(self._task, speed=speed)
@@ -210,5 +210,5 @@ class Terminal:
         return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def _line(numbers):
+def _in_words(numbers):
     return "  ".join(f"{name} {numbers[name]:.3g}" for name in SHOWN if name in numbers)

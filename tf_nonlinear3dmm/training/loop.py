@@ -44,14 +44,14 @@ class Stopper:
         self.requested = False
 
     def __enter__(self) -> "Stopper":
-        self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._old = {s: signal.signal(s, self._request) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
-    def _ask(self, number, _frame):
+    def _request(self, number, _frame):
         self.requested = True
         signal.signal(number, self._old[number])
 

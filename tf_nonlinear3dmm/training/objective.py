@@ -130,7 +130,7 @@ class Adversary:
         self.optimizer = optimizer(self.discriminator.trainable_variables)
 
     def judge(self, images: tf.Tensor) -> tf.Tensor:
-        """Logits of `[B, S, S, 3]` pictures in [0, 1]."""
+        """Logits of `[B, S, S, 3]` images in [0, 1]."""
         return self.discriminator(images, training=True)
 
     def learn(

@@ -43,7 +43,7 @@ class Updates:
         strategy: `tf.distribute.Strategy`, in whose scope model and adversary were made.
         model: with an `encoder`.
         objective: (model, what the stage trains, `LossConfig`, batch, seed, critic) -> (loss, dict
-            of scalars for the log, drawn pictures or None).
+            of scalars for the log, drawn images or None).
         train: `TrainConfig`.
         adversary: `objective.Adversary`, where a stage needs one.
         kinds: what steps train: "all", "encoder", "decoders"; each has its own Adam.

@@ -13,7 +13,9 @@ from tf_nonlinear3dmm.data.photo_sets import layout, reading
 LOG = logging.getLogger(__name__)
 
 
-class PhotoSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class PhotoSetBuilder(  # type: ignore[call-arg]  # tfds has no annotations
+    tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
     """A builder that skips bad records and names them in the metadata of the data set."""
 
     def photo_set_info(

@@ -23,6 +23,7 @@ class Config(tfds.core.BuilderConfig):
     """A builder's configuration.
 
     Attributes:
+        name: of the configuration, unique among those of the builder.
         image_size: side of the evaluation crop in pixels; a wider margin is stored around it.
         uv_size: (height, width) of the unwrapped texture.
         face_model: name or path. With the bases of the Basel Face Model, examples get its exact
@@ -31,6 +32,7 @@ class Config(tfds.core.BuilderConfig):
         path: the user's folder or zip, instead of tfds' `manual_dir`.
     """
 
+    name: str = ""
     image_size: int = 112
     uv_size: tuple[int, int] = (96, 112)
     face_model: str = "makehuman"
@@ -42,7 +44,7 @@ class Config(tfds.core.BuilderConfig):
         return pathlib.Path(self.path or download_manager.manual_dir)
 
 
-def configs(kind: type[Config] = Config) -> list[Config]:
+def configs(kind: type[Any] = Config) -> list[Any]:
     """The ready-made configurations `s112`, `s224` and `s32` of a builder."""
     return [
         kind(
@@ -75,7 +77,7 @@ def configured(ready: Sequence[Config], request: Request, config: RunConfig) -> 
         return chosen
     return dataclasses.replace(
         chosen,
-        name=name,  # type: ignore[call-arg]  a field of tfds' BuilderConfig
+        name=name,
         uv_size=(height, width),
         face_model=face_model,
         strict=config.data.strict,
