@@ -26,15 +26,14 @@ NORMAL = "normal angle (degrees)"
 ALBEDO, LIGHT = "albedo L1", "light error up to strength"
 IMAGE = "image L1 on the visible face"
 
+Labels = Mapping[str, np.ndarray]
 Errors = dict[tuple[str, str], np.ndarray]  # (measure, method) -> `[B]`
-PerFace = dict[
-    str | tuple[str, str], np.ndarray
-]  # and `YAW`, `YAW_LABEL`, `YAW_KNOWN`, which are no measures
+PerFace = dict[str | tuple[str, str], np.ndarray]  # and the yaws, which have no method
 
 
 def landmarks(
     face: FaceModel,
-    labels: Mapping[str, np.ndarray],
+    labels: Labels,
     predicted: Mapping[str, np.ndarray | tf.Tensor],
     projection: np.ndarray | tf.Tensor | None = None,
     name: str = NME,
@@ -67,7 +66,7 @@ def landmarks(
     return errors, best
 
 
-def visible(face: FaceModel, labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def visible(face: FaceModel, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """(`[B]` bool: which faces have landmarks, `[B, 68]`: which of them count)."""
     exists = np.tile(face.landmarks >= 0, [len(labels["landmarks"]), 1])
     if "landmark_visible" not in labels:
@@ -76,7 +75,7 @@ def visible(face: FaceModel, labels: Mapping[str, np.ndarray]) -> tuple[np.ndarr
 
 
 def shape(
-    face: FaceModel, labels: Mapping[str, np.ndarray], predicted: Mapping[str, np.ndarray]
+    face: FaceModel, labels: Labels, predicted: Mapping[str, np.ndarray]
 ) -> tuple[Errors, dict[str, np.ndarray]]:
     """Errors of the skin's vertices and normals after rigid alignment, beside the mean face.
 
@@ -106,9 +105,7 @@ def shape(
     return errors, distances
 
 
-def appearance(
-    model: Nonlinear3DMM, result: Reconstruction, labels: Mapping[str, np.ndarray]
-) -> Errors:
+def appearance(model: Nonlinear3DMM, result: Reconstruction, labels: Labels) -> Errors:
     """Colour errors in [0, 1] over the visible face and over the albedo map; light.
 
     Args:
@@ -137,7 +134,7 @@ def appearance(
     return errors
 
 
-def yaw(labels: Mapping[str, np.ndarray], best_pose: np.ndarray) -> dict[str, np.ndarray]:
+def yaw(labels: Labels, best_pose: np.ndarray) -> dict[str, np.ndarray]:
     """Yaw in degrees, `[B]`: the label's, or that of the mean face in its best pose.
 
     Beside it whether it is a label's, and the yaw that AFLW gives where a data set has it.
@@ -155,7 +152,7 @@ def yaw(labels: Mapping[str, np.ndarray], best_pose: np.ndarray) -> dict[str, np
     return yaws
 
 
-def has(labels: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def has(labels: Labels, name: str) -> np.ndarray:
     """`[B]` bool: which examples have the label."""
     if f"has_{name}" in labels:
         return labels[f"has_{name}"].astype(bool)

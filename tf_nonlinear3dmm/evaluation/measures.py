@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics
 from tf_nonlinear3dmm.evaluation import errors
-from tf_nonlinear3dmm.evaluation.errors import MODEL, NME, NME_REANNOTATED, PerFace
+from tf_nonlinear3dmm.evaluation.errors import MODEL, NME, NME_REANNOTATED, Labels, PerFace
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -40,7 +40,7 @@ class Measures:
     def add_geometry(
         self,
         face: FaceModel,
-        labels: Mapping[str, np.ndarray],
+        labels: Labels,
         landmarks: Mapping[str, np.ndarray | tf.Tensor],
         projection: np.ndarray | tf.Tensor | None = None,
         vertices: Mapping[str, np.ndarray] | None = None,

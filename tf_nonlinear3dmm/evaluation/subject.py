@@ -68,11 +68,8 @@ def open_subject(
         raise EvaluationError(" ".join(str(error).split())) from None
     if out is None:
         own_folder = of_run and (not source or source == first)
-        out = (
-            run
-            if own_folder and run is not None
-            else pathlib.Path("reports") / _report_name(run, request)
-        )
+        reports = pathlib.Path("reports") / _report_name(run, request)
+        out = run if own_folder and run is not None else reports
     run = None if run is None else str(run)
     return Subject(
         run, model, config, of_run, request, source or first, records, train, pathlib.Path(out)
