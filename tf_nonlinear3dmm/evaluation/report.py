@@ -1,8 +1,11 @@
 """Weights and a test set -> report.md, report.json and figures in a folder."""
 
 import json
+import os
 import pathlib
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +27,15 @@ from tf_nonlinear3dmm.training import log
 SHOWN = 4  # faces in each panel
 
 
-def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size=32, say=print):
+def evaluate(
+    run: str | os.PathLike | None = None,
+    source: str | None = None,
+    split: str | None = None,
+    faces: int | None = None,
+    out: str | os.PathLike | None = None,
+    batch_size: int = 32,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
     """Evaluates a model on a test set and writes its report.
 
     Args:

@@ -21,7 +21,7 @@ SHA256 = {
 _LOCK = threading.Lock()  # an interpreter serves one thread at a time
 
 
-def run(name, image):
+def run(name: str, image: np.ndarray) -> list[np.ndarray]:
     """What a network says of one image.
 
     Args:

@@ -18,7 +18,7 @@ LARGEST_IMAGE = 100_000_000  # pixels
 SMALLEST_IMAGE = 16  # pixels, each side
 
 
-def read(source, name=None):
+def read(source: str | os.PathLike | bytes, name: str | None = None) -> np.ndarray:
     """A photo as RGB, upright, whatever its format.
 
     Args:
