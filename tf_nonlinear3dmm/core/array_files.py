@@ -9,9 +9,13 @@ import os
 import pathlib
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from tf_nonlinear3dmm.core.types import Path
 
 
 class SaveError(Exception):
@@ -22,7 +26,7 @@ class LoadError(Exception):
     """A file of arrays cannot be read, or is not of this run."""
 
 
-def write(path, arrays, state, compress=False):
+def write(path: Path, arrays: Mapping[str, Any], state: Any, compress: bool = False) -> None:
     """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
     path = pathlib.Path(path)
     savez = np.savez_compressed if compress else np.savez
@@ -43,7 +47,7 @@ def write(path, arrays, state, compress=False):
 
 
 @contextlib.contextmanager
-def writing(path, kind=SaveError):
+def writing(path: Path, kind: type[Exception] = SaveError) -> Iterator[None]:
     """Turns the errors of the system and of TensorFlow into one of a `kind` that names `path`."""
     try:
         yield
@@ -54,7 +58,7 @@ def writing(path, kind=SaveError):
         raise kind(f"cannot write {path}: {reason}") from error
 
 
-def read(path):
+def read(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """(arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
     try:
         with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
@@ -64,7 +68,7 @@ def read(path):
         raise LoadError(f"checkpoint {path} cannot be read ({error})") from error
 
 
-def sync_folder(folder):
+def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` survive a power cut, where the system opens folders."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows does not
         return

@@ -19,11 +19,13 @@ from tf_nonlinear3dmm import configs
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
-    def __init__(self, description: str | None = None, **options: Any):
+    def __init__(self, description: str | None = None, **options: Any) -> None:
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
-    def parse_known_args(self, args=None, namespace=None):
+    def parse_known_args(
+        self, args: collections.abc.Sequence[str] | None = None, namespace: Any | None = None
+    ) -> tuple[Any, list[str]]:
         """As argparse; and expands ~, which a shell does not in --out=~/faces."""
         words = sys.argv[1:] if args is None else args
         home = os.path.expanduser("~")

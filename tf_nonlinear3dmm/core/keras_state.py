@@ -7,6 +7,8 @@ layer is. Networks of this package are float32 with the channels last, on Tensor
 import contextlib
 import functools
 import inspect
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 try:
     import keras
@@ -22,8 +24,11 @@ if keras.config.backend() != "tensorflow":
     )
 
 
+P, R = ParamSpec("P"), TypeVar("R")
+
+
 @contextlib.contextmanager
-def ours():
+def ours() -> Iterator[None]:
     """What makes a network runs in this `with` block; then the state is theirs again."""
     theirs = (
         keras.config.dtype_policy(),
@@ -37,7 +42,7 @@ def ours():
         _set(*theirs)
 
 
-def inside_ours(function):
+def inside_ours(function: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function, or a layer's `__init__`, that runs inside `ours`."""
 
     @functools.wraps(function)
@@ -45,7 +50,7 @@ def inside_ours(function):
         with ours():
             return function(*arguments, **named)
 
-    wrapped.__signature__ = inspect.signature(function)  # Keras reads it without unwrapping
+    wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # Keras does not unwrap
     return wrapped
 
 

@@ -2,8 +2,11 @@
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
 
 import filelock
+
+from tf_nonlinear3dmm.core.types import Path
 
 
 class BusyError(Exception):
@@ -11,7 +14,7 @@ class BusyError(Exception):
 
 
 @contextlib.contextmanager
-def alone(folder, wait=True):
+def alone(folder: Path, wait: bool = True) -> Iterator[None]:
     """A `with` block in which no two processes are at once, for one folder.
 
     Args:

@@ -53,7 +53,7 @@ class Population:
         raise AttributeError(f"Population has no array `{name}`; it has {', '.join(arrays)}")
 
 
-def load_population(level=0):
+def load_population(level: int = 0) -> Population:
     """The `Population` behind an embedded face; level 0: 3,016 vertices, level 1: 11,857.
 
     Its arrays are read-only: every caller gets the same ones.
@@ -82,7 +82,7 @@ def _asset():
     return npz.read(ASSET)
 
 
-def face_arrays(name):
+def face_arrays(name: str) -> dict[str, np.ndarray]:
     """The arrays of the `FaceModel` .npz of an embedded name."""
     people = load_population(EMBEDDED[name])
     empty = np.zeros([0, len(people.mean), 3], np.float32)

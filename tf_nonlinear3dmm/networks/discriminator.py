@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.networks.layers import block, convolution
 
@@ -19,7 +20,7 @@ class Discriminator(keras.layers.Layer):
     """
 
     @keras_state.inside_ours
-    def __init__(self, config, name="discriminator"):
+    def __init__(self, config: ModelConfig, name: str = "discriminator") -> None:
         super().__init__(name=name)
         self.size = config.image_size
         (channels, stride), *others = [(m * config.width, stride) for m, stride in _PLAN]
@@ -34,7 +35,7 @@ class Discriminator(keras.layers.Layer):
         self.body.build([None, self.size, self.size, 3])
         self.built = True
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         shapes.check(images=(images, f"B {self.size} {self.size} 3"))
         return self.body(2 * images - 1, training=training)
 
@@ -49,13 +50,13 @@ class History(tf.Module):
         image_size: their side.
     """
 
-    def __init__(self, size, image_size, name="history"):
+    def __init__(self, size: int, image_size: int, name: str = "history") -> None:
         super().__init__(name=name)
         self.size = size
         self.images = _own_variable("images", [size, image_size, image_size, 3], tf.uint8)
         self.count = _own_variable("count", [], tf.int64)
 
-    def exchange(self, images, seed):
+    def exchange(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Gives as many old drawings as there are new ones, then remembers the new ones.
 
         Args:

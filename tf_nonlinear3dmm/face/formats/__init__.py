@@ -27,13 +27,17 @@ Pickles are refused: reading one can run code. The licences are the sources' own
 research only.
 """
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats.finish import UV_MAPS, finish
 from tf_nonlinear3dmm.face.formats.recognise import recognise
+from tf_nonlinear3dmm.face.model import FaceModel
 
 __all__ = ["UV_MAPS", "convert", "recognise"]
 
 
-def convert(path, uv="source", units=None, name=None):
+def convert(
+    path: Path, uv: str = "source", units: float | None = None, name: str | None = None
+) -> tuple[FaceModel, list[str]]:
     """The `FaceModel` of someone else's face model.
 
     Args:

@@ -2,9 +2,11 @@
 
 import pathlib
 import zipfile
+from collections.abc import Callable
 
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.face.formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.face.formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed, raw
 
 _KNOWN = (
     "BFM 2009 (.mat), BFM 2017 or 2019 (.h5), ICT-FaceKit (folder FaceXModel), eos (.bin), "
@@ -12,7 +14,7 @@ _KNOWN = (
 )
 
 
-def recognise(path):
+def recognise(path: Path) -> Callable[[Path], raw.RawFace]:
     """The loader `load(path) -> RawFace` for a file or folder.
 
     Raises:
