@@ -128,7 +128,7 @@ def differs(path: str | os.PathLike, size: int, sha256: str) -> str:
     if path.stat().st_size != size:
         return f"{path}: {size} bytes are published, got {path.stat().st_size}"
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != sha256:

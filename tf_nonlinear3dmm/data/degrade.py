@@ -48,8 +48,13 @@ class Patch(NamedTuple):
 
 
 class Colour(NamedTuple):
-    """A change of each image's colours: `gamma`, `contrast`, `brightness` `[B]`, `gain` `[B, 3]`,
-    and `grey` `[B]` bool."""
+    """A change of each image's colours.
+
+    Attributes:
+        gamma, contrast, brightness: `[B]`.
+        gain: `[B, 3]`.
+        grey: `[B]` bool.
+    """
 
     gamma: tf.Tensor
     gain: tf.Tensor
@@ -73,8 +78,11 @@ def random_patch(share: float, random: RandomStream) -> Patch:
 
 
 def random_colour(strength: float, random: RandomStream) -> Colour:
-    """A `Colour`; at strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between
-    1/1.25 and 1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey."""
+    """A random `Colour`.
+
+    At strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between 1/1.25 and
+    1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey.
+    """
     return Colour(
         gamma=GAMMA ** random.uniform(-strength, strength),
         gain=GAIN ** random.uniform(-strength, strength, [3]),

@@ -114,7 +114,7 @@ class Split:
                 arrays[feature][row] = record[feature]
         for feature in features:
             arrays[feature].flush()
-            os.replace(parts[feature], self._path(feature))
+            parts[feature].replace(self._path(feature))
 
     def _finite(self, feature):
         array = self[feature]

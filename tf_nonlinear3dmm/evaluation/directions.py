@@ -5,6 +5,7 @@ with the others held fixed; the direction is the step that the decoder turns int
 """
 
 import os
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -199,7 +200,7 @@ def save(path: str | os.PathLike, directions: Sequence[Direction]) -> None:
         f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)
     }
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
-    with open(path, "wb") as file:
+    with pathlib.Path(path).open("wb") as file:
         np.savez_compressed(file, words=words, **arrays)
 
 

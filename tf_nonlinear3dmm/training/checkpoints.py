@@ -31,6 +31,7 @@ class Checkpoints:
         return sorted(int(p.stem) for p in self.folder.glob("*.npz") if p.stem.isdigit())
 
     def path(self, step: int) -> pathlib.Path:
+        """The file of the checkpoint of a step."""
         return self.folder / f"{step:08d}.npz"
 
     def save(self, step: int, arrays: Mapping[str, np.ndarray], state: dict[str, Any]) -> None:

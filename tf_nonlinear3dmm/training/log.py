@@ -35,6 +35,7 @@ class Means:
         self.sums = dict(sums or {})
 
     def add(self, numbers: Mapping[str, float]) -> None:
+        """Counts each of the numbers, by its name, into its mean."""
         for name, value in numbers.items():
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = (total + value, count + 1)
@@ -64,7 +65,7 @@ class Files:
             self._board = tf.summary.create_file_writer(str(self.tensorboard))
         with writing(self.metrics):
             _drop_lines_after(self.metrics, step)
-            self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
+            self._file = self.metrics.open("a")  # noqa: SIM115  closed by `close`
 
     def line(
         self, step: int, stage: str, numbers: Mapping[str, float], kind: str = "training"
@@ -127,7 +128,7 @@ def _drop_lines_after(path, step):
     lines = [line for line in read(path) if line["step"] <= step]
     part = path.with_suffix(".part")
     part.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    os.replace(part, path)
+    part.replace(path)
 
 
 class _Bar(Progress):
@@ -141,8 +142,9 @@ class _Bar(Progress):
 
 
 class Terminal:
-    """Shows stage, step, losses, NME, images per second and time left: a bar on a terminal, plain
-    lines anywhere else.
+    """Shows stage, step, losses, NME, images per second and time left.
+
+    A bar on a terminal, plain lines anywhere else.
 
     Args:
         total: steps of the whole run.
@@ -200,6 +202,7 @@ class Terminal:
         return (last - first) * self.batch_sizes[self.stage] / max(end - start, 1e-9)
 
     def close(self) -> None:
+        """Leaves the bar as it is."""
         if self._bar:
             self._bar.stop()
 

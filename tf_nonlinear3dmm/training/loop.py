@@ -40,7 +40,7 @@ class Position(NamedTuple):
 class Stopper:
     """Turns SIGTERM and Ctrl-C into a request to stop after the step; a second one kills."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.requested = False
 
     def __enter__(self) -> "Stopper":
@@ -170,6 +170,7 @@ class Observer(Silent):
         self.weights, self.save_weights = store.folder.parent / weights.FILE, save
 
     def after_step(self, position: Position, stage: str, means: Means, at_end: bool) -> Position:
+        """Logs, draws and validates where it is due; a new best score goes into the position."""
         step = position.step
         self.terminal.advance(step, stage)
         if step % self.config.log_every == 0 or at_end:
@@ -192,6 +193,7 @@ class Observer(Silent):
         return position
 
     def save(self, position: Position) -> None:
+        """Writes a checkpoint of `position`."""
         self.files.sync()
         self.store.save(position.step, self.updates.arrays(), position._asdict())
 

@@ -185,7 +185,7 @@ def _write_config(config, folder):
     path = folder / "config.json"
     part = path.with_suffix(".part")
     part.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
-    os.replace(part, path)
+    part.replace(path)
 
 
 def _differences(stored, asked, prefix=""):

@@ -214,11 +214,11 @@ class _Summed:
 
 
 class Adam(_Summed, keras.optimizers.Adam):
-    pass
+    """Adam of summed gradients."""
 
 
 class SGD(_Summed, keras.optimizers.SGD):
-    pass
+    """Gradient descent of summed gradients."""
 
 
 def optimizer(name: str, variables: Sequence[keras.Variable]) -> keras.optimizers.Optimizer:
