@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera
@@ -35,9 +36,7 @@ class Fit(NamedTuple):
     translation: np.ndarray
 
 
-def scan_200(
-    uv_size: Sequence[int], modes: int = 160, level: int = 0
-) -> tuple[linear.Basis, linear.Basis]:
+def scan_200(uv_size: Size, modes: int = 160, level: int = 0) -> tuple[linear.Basis, linear.Basis]:
     """Shape and texture `linear.Basis` of the embedded face's 200 scans; see the two below."""
     scanned = population.MakeHumanPeople(level, tuple(uv_size))
     return scan_shapes(scanned, modes), scan_textures(scanned)

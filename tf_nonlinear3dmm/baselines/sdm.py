@@ -6,7 +6,6 @@ moves all points by a learned linear function of them. Two-dimensional: no shape
 
 import dataclasses
 import json
-import os
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.baselines import gradients
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ def predict(model: Model, images: np.ndarray) -> np.ndarray:
     return points[:, 0] * images.shape[1]
 
 
-def save(model: Model, path: str | os.PathLike) -> None:
+def save(model: Model, path: Path) -> None:
     """Writes a `Model` as .npz."""
     settings = json.dumps(dataclasses.asdict(model.settings))
     np.savez_compressed(
@@ -106,7 +106,7 @@ def save(model: Model, path: str | os.PathLike) -> None:
     )
 
 
-def load(path: str | os.PathLike) -> Model:
+def load(path: Path) -> Model:
     """Reads what `save` wrote; weights come back rounded to half precision."""
     with np.load(path, allow_pickle=False) as file:
         settings = json.loads(str(file["settings"]))

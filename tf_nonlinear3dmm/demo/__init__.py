@@ -3,13 +3,13 @@
 Needs the extra `page`: fastapi, uvicorn and python-multipart.
 """
 
-import os
 import socket
 import threading
 from collections.abc import Callable
 
 import uvicorn
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.demo.explorer import Explorer
 from tf_nonlinear3dmm.demo.labelled import directions_of
 from tf_nonlinear3dmm.demo.samples import read_samples
@@ -19,9 +19,7 @@ from tf_nonlinear3dmm.serving import load
 __all__ = ["Explorer", "application", "serve"]
 
 
-def serve(
-    run: str | os.PathLike | None = None, port: int = 8080, say: Callable[[str], None] = print
-) -> None:
+def serve(run: Path | None = None, port: int = 8080, say: Callable[[str], None] = print) -> None:
     """Serves the page on 127.0.0.1 until interrupted.
 
     Args:

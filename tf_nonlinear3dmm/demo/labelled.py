@@ -1,6 +1,5 @@
 """What generated faces, whose labels are complete, tell about a trained model."""
 
-import os
 import pathlib
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, serving, training
 from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import directions
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -17,7 +17,7 @@ BATCH = 32
 
 
 def directions_of(
-    run: str | os.PathLike | None = None, say: Callable[[str], None] = print
+    run: Path | None = None, say: Callable[[str], None] = print
 ) -> list[directions.Direction]:
     """The named directions of a model.
 

@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
@@ -15,7 +16,7 @@ __all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "s
 
 
 def write(
-    model: Nonlinear3DMM, file_format: str, folder: str | os.PathLike, version: int = 1
+    model: Nonlinear3DMM, file_format: str, folder: Path, version: int = 1
 ) -> list[pathlib.Path]:
     """Writes a model to `folder` in one of the formats of `nonlinear3dmm export`.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -13,9 +14,9 @@ from tf_nonlinear3dmm.serving import files, names, portraits, textures
 
 
 def reconstruct(
-    paths: Iterable[str | os.PathLike],
+    paths: Iterable[Path],
     model: Nonlinear3DMM,
-    out: str | os.PathLike,
+    out: Path,
     texture: str = textures.KINDS[0],
     confidence: float = portraits.CONFIDENCE,
     say: Callable[[str], None] = print,
@@ -61,7 +62,7 @@ def reconstruct(
     return written, failed
 
 
-def expand(paths: Iterable[str | os.PathLike]) -> Iterator[pathlib.Path]:
+def expand(paths: Iterable[Path]) -> Iterator[pathlib.Path]:
     """The photos of files and folders, in order; a file is taken whatever its name.
 
     From a folder come also images of kinds that cannot be read, to be refused by name, and the

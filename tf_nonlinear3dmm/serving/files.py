@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -30,7 +31,7 @@ def write(
     portrait: Portrait,
     photo: np.ndarray,
     model: Nonlinear3DMM,
-    stem: str | os.PathLike,
+    stem: Path,
     texture: str = textures.KINDS[0],
     about: dict[str, Any] | None = None,
 ) -> list[pathlib.Path]:

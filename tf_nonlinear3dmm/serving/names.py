@@ -1,10 +1,10 @@
 """The names of a face's files: no file of one face is a file of another, on any file system."""
 
 import json
-import os
 import pathlib
 
 from tf_nonlinear3dmm.core.filenames import key
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import mesh_files
 
 ENDINGS = (".json", ".glb", ".obj", ".pts", "_overview.png")  # the .json claims the others
@@ -17,7 +17,7 @@ def of(stem: str) -> list[str]:
     return [*(f"{stem}{ending}" for ending in ENDINGS), *mesh_files.companions(stem)]
 
 
-def owners(folder: str | os.PathLike) -> dict[str, tuple[str, int] | None]:
+def owners(folder: Path) -> dict[str, tuple[str, int] | None]:
     """Files in a folder: `key` of each name -> the (photo, face) it shows, or None."""
     folder = pathlib.Path(folder)
     owned: dict[str, tuple[str, int] | None]
@@ -36,10 +36,10 @@ class Names:
         folder: for the files. Those in it stay, except earlier ones of the same face.
     """
 
-    def __init__(self, folder: str | os.PathLike) -> None:
+    def __init__(self, folder: Path) -> None:
         self._owners, self._reserved = owners(folder), set[str]()
 
-    def reserve(self, stem: str, photo: str | os.PathLike, count: int) -> list[str]:
+    def reserve(self, stem: str, photo: Path, count: int) -> list[str]:
         """The stems for `count` faces of a photo: `stem`, or the first `stem-2`, ... that is free.
 
         Args:

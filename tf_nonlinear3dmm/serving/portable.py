@@ -7,13 +7,13 @@ sizes are free. Names of inputs and outputs as in `saved_model`, images as float
     decode    shape_code, albedo_code -> vertices, albedo
 """
 
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterable
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 
@@ -40,7 +40,7 @@ def functions(model: Nonlinear3DMM) -> dict[str, tf.types.experimental.Polymorph
     return {"encode": encode, "decode": decode}
 
 
-def onnx(model: Nonlinear3DMM, paths: Iterable[str | os.PathLike]) -> None:
+def onnx(model: Nonlinear3DMM, paths: Iterable[Path]) -> None:
     """Writes the ONNX files of the encoder and of the decoders to two paths."""
     import tf2onnx
 
@@ -50,7 +50,7 @@ def onnx(model: Nonlinear3DMM, paths: Iterable[str | os.PathLike]) -> None:
         )
 
 
-def litert(model: Nonlinear3DMM, path: str | os.PathLike) -> None:
+def litert(model: Nonlinear3DMM, path: Path) -> None:
     """Writes one LiteRT file with the signatures `encode` and `decode`."""
     signatures = functions(model)
     module = tf.Module()

@@ -16,7 +16,6 @@ Without lighting (CVPR 2018) there is no illumination, and the albedo is the tex
 """
 
 import json
-import os
 import pathlib
 import shutil
 from typing import Any
@@ -26,6 +25,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import warmup
 
@@ -37,9 +37,7 @@ class ExportError(Exception):
     """Nothing was written, and why."""
 
 
-def export(
-    model: Nonlinear3DMM, folder: str | os.PathLike, version: int = 1, name: str = NAME
-) -> pathlib.Path:
+def export(model: Nonlinear3DMM, folder: Path, version: int = 1, name: str = NAME) -> pathlib.Path:
     """Writes a SavedModel to `folder`/`version`, the layout that TensorFlow Serving watches.
 
     Args:

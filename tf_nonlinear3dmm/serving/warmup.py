@@ -4,12 +4,13 @@ The file holds one `PredictionLog` per request. The protocol's few messages are 
 byte, so that an export needs no other package.
 """
 
-import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
+
+from tf_nonlinear3dmm.core.types import Path
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 # Field numbers of the messages in tensorflow_serving/apis.
@@ -17,9 +18,7 @@ PREDICT_LOG, REQUEST, MODEL_SPEC, INPUTS = 6, 1, 1, 2
 MODEL_NAME, SIGNATURE_NAME, KEY, VALUE = 1, 3, 1, 2
 
 
-def write(
-    folder: str | os.PathLike, model_name: str, requests: Iterable[tuple[str, dict[str, Any]]]
-) -> None:
+def write(folder: Path, model_name: str, requests: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """Adds the warm-up file to a SavedModel.
 
     Args:

@@ -9,10 +9,11 @@ from typing import Any
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import linear
 
-Scans = Callable[[tuple[int, int], int], tuple[linear.Basis, linear.Basis]]
+Scans = Callable[[Size, int], tuple[linear.Basis, linear.Basis]]
 
 
 @dataclasses.dataclass(frozen=True)

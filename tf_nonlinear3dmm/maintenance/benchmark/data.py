@@ -56,12 +56,13 @@ def generate(
     seconds = []
     for number in range(runs + 1):
         with tempfile.TemporaryDirectory() as folder:
-            changes: dict[str, Any] = {
-                "train_examples": count,
-                "validation_examples": 16,
-                "test_examples": 16,
-            }
-            source = dataclasses.replace(config.data, folder=folder, **changes)
+            source = dataclasses.replace(
+                config.data,
+                folder=folder,
+                train_examples=count,
+                validation_examples=16,
+                test_examples=16,
+            )
             with timing.stopwatch() as clock:
                 data.prepare(dataclasses.replace(config, data=source), lambda line: None)
         say(f"generated {count + 32} faces: {clock.seconds:.1f} s")

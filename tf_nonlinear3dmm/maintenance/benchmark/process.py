@@ -1,7 +1,6 @@
 """A training in a process of its own, watched from outside."""
 
 import contextlib
-import os
 import pathlib
 import re
 import subprocess
@@ -11,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.training import log
 
 TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.log_every", "1"]
@@ -25,7 +25,7 @@ class Run:
         process: `subprocess.Popen`.
     """
 
-    def __init__(self, folder: str | os.PathLike, process: subprocess.Popen) -> None:
+    def __init__(self, folder: Path, process: subprocess.Popen) -> None:
         self.folder, self.process = pathlib.Path(folder), process
 
     def step(self) -> tuple[str | None, int]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from PIL import Image
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import config_flags
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 
@@ -36,8 +36,8 @@ PICTURES = {"curves": "curves.png", "median": "faces.jpg"}  # figure of a report
 
 
 def write(
-    folder: str | os.PathLike,
-    run: str | os.PathLike,
+    folder: Path,
+    run: Path,
     config: configs.Config,
     report: dict[str, Any],
     size: int,

@@ -1,13 +1,13 @@
 """Copies a trained run into the package."""
 
 import json
-import os
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from tf_nonlinear3dmm import serving, training
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.demo import labelled, samples
 from tf_nonlinear3dmm.evaluation import directions
 from tf_nonlinear3dmm.maintenance.release import card
@@ -20,9 +20,9 @@ class ShipError(Exception):
 
 
 def ship(
-    run: str | os.PathLike,
+    run: Path,
     crops: Sequence[np.ndarray],
-    folder: str | os.PathLike = serving.SHIPPED,
+    folder: Path = serving.SHIPPED,
     faces: int = 1000,
     note: str = "",
 ) -> list[pathlib.Path]:

@@ -62,12 +62,9 @@ def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.
         mean, low, high = np.array([table[model][size] for size in sizes]).T
         shift = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
         positions = shift * np.array(sizes, float)
-        bars: dict[str, Any] = dict(
-            marker="o", markersize=4, capsize=2, linewidth=1.6, elinewidth=1
-        )
-        axes.errorbar(
-            positions, mean, [mean - low, high - mean], label=model, marker="o", markersize=4, capsize=2, **lines
-        )
+        lines: dict[str, Any] = dict(linewidth=1.6, elinewidth=1, **style(model))
+        lines |= dict(label=model, marker="o", markersize=4, capsize=2)
+        axes.errorbar(positions, mean, [mean - low, high - mean], **lines)
     for model in set(table) - set(models):
         axes.axhline(table[model]["0"][0], label=model, **style(model))
     axes.set(xscale="log", xlabel="code size", ylabel=label, ylim=(0, None))
