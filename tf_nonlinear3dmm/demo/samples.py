@@ -1,5 +1,7 @@
-"""Sample faces: crops of people who do not exist, side by side in one picture, and reconstructions
-of the first three."""
+"""Sample faces: crops of people who do not exist, and reconstructions of the first three.
+
+The crops lie side by side in one picture.
+"""
 
 import pathlib
 from collections.abc import Sequence

@@ -47,7 +47,7 @@ def write(
             parts = [pathlib.Path(beside) / path.name for path in paths]
             _write(model, file_format, parts)
             for part, path in zip(parts, paths, strict=True):
-                os.replace(part, path)
+                part.replace(path)
     return paths
 
 

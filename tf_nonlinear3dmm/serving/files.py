@@ -10,7 +10,6 @@ Pixels are those of the photo after the rotation that its EXIF data asks for.
 """
 
 import json
-import os
 import pathlib
 import tempfile
 from typing import Any
@@ -55,7 +54,7 @@ def write(
         _write(portrait, photo, model, inside, texture, about or {})
         paths = [stem.with_name(name) for name in names.of(stem.name)]
         for path in paths:
-            os.replace(inside.with_name(path.name), path)
+            inside.with_name(path.name).replace(path)
     return paths
 
 

@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 
 def functions(model: Nonlinear3DMM) -> dict[str, tf.types.experimental.PolymorphicFunction]:
-    """ "encode" and "decode" as graph functions."""
+    """The graph functions "encode" and "decode"."""
     config = model.config
     size = config.image_size
 

@@ -207,8 +207,10 @@ def _picture(drawn):
 
 
 def _check(**inputs):
-    """Refuses shapes that are not the signature's (a server does not compare them), inputs of
-    different batch sizes and numbers that are not finite."""
+    """Refuses other shapes than the signature's, different batch sizes, and numbers not finite.
+
+    A server does not compare shapes with the signature.
+    """
     first, *_ = inputs
     for name, value in inputs.items():
         value = tf.ensure_shape(value, value.shape, name)

@@ -1,5 +1,4 @@
-"""A camera that is off by 3 pixels and 3 degrees, recovered from a photo: with antialiased
-silhouettes and without.
+"""A camera off by 3 pixels and 3 degrees, recovered with and without antialiased silhouettes.
 
 The shape is known and fixed. Three kinds of photo, from silhouettes alone to a usual photo:
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -87,7 +86,7 @@ class Study:
         path = self.file(name)
         part = path.with_suffix(".part")
         part.write_text(json.dumps(value, indent=2) + "\n")
-        os.replace(part, path)
+        part.replace(path)
 
 
 def full(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:

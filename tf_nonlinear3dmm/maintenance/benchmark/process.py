@@ -59,7 +59,7 @@ class Run:
 def train(flags: Sequence[str]) -> Iterator[Run]:
     """A `Run` with the given flags; it is killed and its folder removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        with open(pathlib.Path(folder) / "errors", "w") as errors:
+        with (pathlib.Path(folder) / "errors").open("w") as errors:
             process = subprocess.Popen(
                 [*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL, stderr=errors
             )

@@ -67,5 +67,5 @@ def _arrays(study, name):
 
 
 def _save(study, name, basis):
-    with open(study.file(f"bases/{name}.npz"), "wb") as file:
+    with study.file(f"bases/{name}.npz").open("wb") as file:
         np.savez(file, **basis._asdict())
