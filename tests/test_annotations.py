@@ -8,26 +8,14 @@ import ast
 import pathlib
 
 ROOT = pathlib.Path(__file__).parents[1]
-CHECKED = (  # rooms, or modules of the root
-    "tf_nonlinear3dmm/__init__.py",
-    "tf_nonlinear3dmm/configs.py",
-    "tf_nonlinear3dmm/core",
-    "tf_nonlinear3dmm/face",
-    "tf_nonlinear3dmm/losses.py",
-    "tf_nonlinear3dmm/metrics.py",
-    "tf_nonlinear3dmm/model.py",
-    "tf_nonlinear3dmm/networks",
-    "tf_nonlinear3dmm/rendering",
-    "tf_nonlinear3dmm/weights.py",
-)
+CHECKED = ("tf_nonlinear3dmm", "datasets")
 TESTS = ("conftest.py", "*_test.py")  # beside the builders
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def sources():
     for name in CHECKED:
-        place = ROOT / name
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        for path in sorted((ROOT / name).rglob("*.py")):
             private = path.stem.startswith("_") and not path.stem.startswith("__")
             if not private and not any(path.match(pattern) for pattern in TESTS):
                 yield path
