@@ -137,7 +137,7 @@ def _training(study, name, config, start=None):
 
 
 def _pretraining(config):
-    """The run that a row's finetuning starts from. It renders nothing, silhouettes included."""
+    """The run that a row's finetuning starts from; it renders nothing, so no silhouettes."""
     config = change(config, "model", silhouette_gradient=False)
     return dataclasses.replace(config, finetune=configs.StageConfig(steps=0))
 
