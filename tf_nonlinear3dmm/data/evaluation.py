@@ -27,9 +27,9 @@ def in_order(
         image_size: side of the crop.
         batch_size: examples per batch; the last one may be smaller.
         features: names to read; all of the data set's by default. Image, face_mask, landmarks and
-            projection always come along; a face_mask that the data set lacks is 0.
+            projection are always read; a face_mask that the data set lacks is 0.
         rows: ids of records; all good ones by default.
-        off: where not 0, `image_off` and `landmarks_off` come too: of a crop whose centre and side
+        off: where not 0, `image_off` and `landmarks_off` are added: of a crop whose centre and side
             are off by up to this fraction of the side, in x, in y and in scale.
         seed: of how far they are off, with the record's id.
 

@@ -57,11 +57,11 @@ def request(source: str, image_size: int) -> Request:
 
 
 def prepare(config: Config, say: Callable[[str], None] = print) -> None:
-    """Generates or converts every data set of a run that is not there yet, telling how far it is.
+    """Generates or converts every data set of a run that is missing, reporting progress.
 
     Args:
         config: `Config`.
-        say: called with a line now and then.
+        say: called with a line of progress now and then.
     """
     for request in requests(config)[0]:
         builder(request, config, say)
@@ -137,7 +137,7 @@ def _source(request, code_builder, folder):
 
 
 def is_prepared(request: Request, config: Config) -> bool:
-    """Whether the data set of a source is there, so that `builder` need not make it."""
+    """Whether the data set of a source exists, so that `builder` need not prepare it."""
     folder = pathlib.Path(config.data.folder)
     code_builder = _builder_from_code(request, config, folder)
     if code_builder is None:

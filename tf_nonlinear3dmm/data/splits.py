@@ -72,7 +72,7 @@ class Split:
         return self._arrays[feature]
 
     def prepare(self, features: Iterable[str]) -> None:
-        """Makes the files of several features in one pass over the records."""
+        """Writes the arrays of several features in one pass over the records."""
         missing = [f for f in features if f not in self._arrays and not self._open(f)]
         if missing:
             self._copy(missing)
@@ -132,7 +132,7 @@ class Source:
         split: `Split`.
         layout: what `schema.training` returns.
         labels: "truth" or "teacher"; a data set without teacher labels gives its own.
-        face: `FaceModel`. Vertices that are not stored are made of the coefficients of its bases,
+        face: `FaceModel`. Vertices that are not stored are computed from coefficients of its bases,
             where the data set has them: stored, those of 300W-LP would fill 78 GB.
     """
 
@@ -201,7 +201,7 @@ class Source:
         return teacher if labels == "teacher" and teacher in self.split else name
 
     def _is_stored(self, name):
-        """Whether the feature is there; one of another shape will do where no record claims it."""
+        """Whether the feature is stored; its shape only matters where a record has the label."""
         shape, _ = self.layout[name]
         stored = self._from[name]
         stored_shape = self.split[stored].shape[1:] if stored in self.split else None

@@ -1,4 +1,4 @@
-"""What a trained model can express, as pictures in the paper's manner."""
+"""What a trained model can express, as figures in the style of the paper."""
 
 from collections.abc import Mapping, Sequence
 

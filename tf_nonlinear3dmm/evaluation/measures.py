@@ -52,7 +52,7 @@ class Measures:
             labels: see `errors`.
             landmarks: method -> `[B, 68, 2]` pixels.
             projection: `[B, 2, 4]` whose pose the first control takes, if there is one.
-            vertices: method -> `[B, V, 3]`, of the methods that give some.
+            vertices: method -> `[B, V, 3]`, of the methods that predict them.
         """
         values, best_pose = errors.landmarks(face, labels, landmarks, projection)
         self.add(errors.yaw(labels, best_pose) | values)

@@ -64,7 +64,7 @@ def values_of(variables: Sequence[tf.Variable]) -> dict[str, np.ndarray]:
 
 
 def assign(variables: Sequence[tf.Variable], arrays: Mapping[str, np.ndarray], what: str) -> None:
-    """Puts arrays from `values_of` back; raises `LoadError` where they do not fit."""
+    """Assigns arrays from `values_of`; raises `LoadError` where they do not fit."""
     if len(arrays) != len(variables):
         raise LoadError(f"{what} has {len(arrays)} arrays, this model needs {len(variables)}")
     for i, variable in enumerate(variables):

@@ -1,4 +1,4 @@
-"""What ends a run before its time, and how a training program then ends: a line and an exit code.
+"""What ends a run early, and how a training program then exits: with a line and an exit code.
 
 0 done or stopped on request; 2 something asked for is wrong, nothing was changed; 3 a loss that is
 not finite; 4 a file could not be written; 5 another worker is gone; 130 interrupted outside the

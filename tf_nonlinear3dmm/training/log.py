@@ -41,7 +41,7 @@ class Means:
             self.sums[name] = (total + value, count + 1)
 
     def reset(self) -> dict[str, float]:
-        """Returns the means, and starts anew."""
+        """Returns the means, and clears the sums."""
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
         return means
@@ -95,7 +95,7 @@ class Files:
                 tf.summary.histogram(name, values)
 
     def sync(self) -> None:
-        """Puts everything on the disk; comes before each checkpoint."""
+        """Flushes everything to the disk, before each checkpoint."""
         with writing(self.tensorboard):
             self._board.flush()
         with writing(self.metrics):
@@ -103,7 +103,7 @@ class Files:
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """What counts was synced; an error here would hide the one that ended the run."""
+        """Closes the files; ignores errors, which would hide the one that ended the run."""
         with contextlib.suppress(OSError, tf.errors.OpError):
             self._board.close()
         with contextlib.suppress(OSError):

@@ -42,12 +42,12 @@ class Validation:
         )
 
     def score(self, stage: str) -> tuple[dict[str, float], float]:
-        """(dict of means over the split, one number to choose by: lower is better).
+        """(dict of means over the split, the score that selects weights: lower is better).
 
         nme: percent of the landmarks' box; vertices: millimetres over the skin after rigid
-        alignment; albedo, image: mean L1 over the face. The number is nme + vertices, or image
+        alignment; albedo, image: mean L1 over the face. The score is nme + vertices, or image
         where the split has no labels. In a stage that trains the decoders alone, vertices and
-        albedo are decoded from the labels' codes; the number is vertices + 100 albedo.
+        albedo are decoded from the labels' codes; the score is vertices + 100 albedo.
 
         Args:
             stage: its name.

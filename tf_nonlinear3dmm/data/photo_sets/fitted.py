@@ -116,7 +116,7 @@ class Fitted:
         name: str,
         **points: np.ndarray | None,
     ) -> dict[str, np.ndarray]:
-        """What a stored example knows.
+        """The features of a stored example.
 
         Args:
             image: `[H, W, 3]` uint8.

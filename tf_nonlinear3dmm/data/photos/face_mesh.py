@@ -49,7 +49,7 @@ def fit(photo: Photo, detection: Detection) -> MeshPoints:
 
 
 def look(photo: Photo, centre: np.ndarray, side: float, angle: float) -> MeshPoints:
-    """The `MeshPoints` that the network sees in one square.
+    """The `MeshPoints` that the network predicts in one square.
 
     Args:
         photo: `detector.Photo`.

@@ -6,10 +6,10 @@ import PIL.Image
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data.photos import detector, face_mesh, faces
 
-CERTAIN = 11.0  # score of a face's points from which the photo is not searched turned, too
-DOUBTFUL = 0.0  # score below which the detector must be surer: `DOUBTFUL_CERTAINTY`
+CERTAIN = 11.0  # score of a face's points from which no turned copy of the photo is searched
+DOUBTFUL = 0.0  # score below which the detector must be more certain: `DOUBTFUL_CERTAINTY`
 DOUBTFUL_CERTAINTY = 0.62
-UPRIGHT = 0.1  # what it is worth that most photos are upright
+UPRIGHT = 0.1  # added to the preference of an upright face, as most photos are upright
 
 
 def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[faces.PhotoFace]:
@@ -75,7 +75,7 @@ def _certainty(face):
 
 
 def _preference(face):
-    """What decides between two looks at one face."""
+    """By which of two overlapping detections one is chosen."""
     return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
 
 

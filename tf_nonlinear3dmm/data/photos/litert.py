@@ -22,7 +22,7 @@ _LOCK = threading.Lock()  # an interpreter serves one thread at a time
 
 
 def run(name: str, image: np.ndarray) -> list[np.ndarray]:
-    """What a network says of one image.
+    """The outputs of a network for one image.
 
     Args:
         name: `SHORT_RANGE`, `FULL_RANGE` or `MESH`.
