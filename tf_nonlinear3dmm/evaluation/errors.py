@@ -129,7 +129,7 @@ def appearance(model: Nonlinear3DMM, result: Reconstruction, labels: Labels) -> 
             model.uv_layout, gain * albedo, true
         )
     if "illumination" in labels and model.config.lighting:
-        error = metrics.light_error(result.illumination, labels["illumination"])
+        error = metrics.light_error(np.asarray(result.illumination), labels["illumination"])
         errors[LIGHT, MODEL] = error
     return errors
 

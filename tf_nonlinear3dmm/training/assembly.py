@@ -20,7 +20,9 @@ CHUNK = 256  # labels that are read at once
 
 
 def assemble(
-    config: Config, strategy: tf.distribute.Strategy, bases: dict[str, np.ndarray] | None = None
+    config: Config,
+    strategy: tf.distribute.Strategy,
+    bases: dict[str, dict[str, np.ndarray]] | None = None,
 ) -> tuple[dict[str, data.Batches], step.Updates, Validation]:
     """(batches, `Updates`, `Validation`) of a `Config`; data sets are prepared first.
 

@@ -38,7 +38,7 @@ def train(
     config: configs.Config,
     folder: str | os.PathLike,
     strategy_name: str = "one_device",
-    bases: dict[str, np.ndarray] | None = None,
+    bases: dict[str, dict[str, np.ndarray]] | None = None,
 ) -> Outcome:
     """Trains `config` in `folder`, from the start or from the last checkpoint there.
 
