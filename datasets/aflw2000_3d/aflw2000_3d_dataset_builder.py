@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 import pathlib
 import re
 from typing import Any
@@ -14,6 +13,7 @@ from etils import epath
 
 from tf_nonlinear3dmm.configs import Config as RunConfig
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
@@ -105,12 +105,12 @@ def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def find_images(folder: str | os.PathLike) -> pathlib.Path:
+def find_images(folder: Path) -> pathlib.Path:
     """The zip or folder of the images: `folder` itself, or in it under one of its usual names."""
     return archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
 
 
-def find_extras(folder: str | os.PathLike) -> dict[str, pathlib.Path]:
+def find_extras(folder: Path) -> dict[str, pathlib.Path]:
     """Name -> path of the optional arrays: beside the images, or in their folder."""
     images = find_images(folder)
     places = [images, images.resolve().parent]
@@ -118,7 +118,7 @@ def find_extras(folder: str | os.PathLike) -> dict[str, pathlib.Path]:
     return {name: path for name, path in paths.items() if path}
 
 
-def read_extras(folder: str | os.PathLike, count: int) -> dict[str, np.ndarray]:
+def read_extras(folder: Path, count: int) -> dict[str, np.ndarray]:
     """The optional arrays; their rows are the 2,000 images by file name, of which `count` are here.
 
     Raises:

@@ -4,13 +4,13 @@ Images, landmarks and poses belong together. The parameters of shape, texture an
 of a likely size that belong to nobody.
 """
 
-import os
 import pathlib
 
 import numpy as np
 import scipy.io
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import augment, crop, mat_labels
 from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
 from tf_nonlinear3dmm.data.builders.w300_lp.w300_lp_dataset_builder import SUBSETS
@@ -22,9 +22,7 @@ NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_tr
 AFLW_POINTS = [17, 19, 21, 22, 24, 26, 36, 37, 39, 42, 44, 45, 2, 31, 30, 35, 14, 48, 62, 54, 8]
 
 
-def write_300w_lp(
-    folder: str | os.PathLike, photographs: int = 8, image_size: int = 224, seed: int = 0
-) -> None:
+def write_300w_lp(folder: Path, photographs: int = 8, image_size: int = 224, seed: int = 0) -> None:
     """Writes `folder`/300W_LP: every photograph with its turned and mirrored copies.
 
     Args:
@@ -78,9 +76,7 @@ def write_record(
     _write(root / f"{subset}_Flip" / f"{name}.mat", mirrored | {"pt2d": first.T.astype(float)})
 
 
-def write_aflw2000_3d(
-    folder: str | os.PathLike, images: int = 8, image_size: int = 224, seed: int = 0
-) -> None:
+def write_aflw2000_3d(folder: Path, images: int = 8, image_size: int = 224, seed: int = 0) -> None:
     """Writes `folder`/AFLW2000 with that many images; arguments as for `write_300w_lp`."""
     root = pathlib.Path(folder) / "AFLW2000"
     faces = _faces("test", images, image_size, seed)

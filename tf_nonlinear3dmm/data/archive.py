@@ -10,6 +10,7 @@ import pathlib
 import zipfile
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 
 IMAGE_BYTES = 64 * 2**20
 CHUNK = 2**22
@@ -26,7 +27,7 @@ class Tree:
     A file is found by its name in any case and form of Unicode, the exact one first.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = pathlib.Path(os.path.expanduser(path))
         self.refused = []
         self._zip = None
@@ -103,7 +104,7 @@ class Tree:
             ) from None
 
 
-def find(folder: str | os.PathLike, *names: str) -> pathlib.Path:
+def find(folder: Path, *names: str) -> pathlib.Path:
     """The first of `names`, in any case, that is in `folder`; `folder` itself where none is."""
     folder = pathlib.Path(os.path.expanduser(folder))
     paths = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
@@ -111,13 +112,13 @@ def find(folder: str | os.PathLike, *names: str) -> pathlib.Path:
     return next((paths[key] for key in keys if key in paths), folder)
 
 
-def find_file(name: str, *folders: str | os.PathLike) -> pathlib.Path | None:
+def find_file(name: str, *folders: Path) -> pathlib.Path | None:
     """The file of this name, in any case, in the first of `folders` that has one, or None."""
     paths = (find(folder, name) for folder in folders if pathlib.Path(folder).is_dir())
     return next((path for path in paths if path.is_file()), None)
 
 
-def differs(path: str | os.PathLike, size: int, sha256: str) -> str:
+def differs(path: Path, size: int, sha256: str) -> str:
     """How a file differs from the published one: a line for the user, or "" where it does not.
 
     The size is compared first; the hash, which reads the whole file, only where the size agrees.

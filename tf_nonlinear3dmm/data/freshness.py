@@ -10,11 +10,12 @@ import os
 import pathlib
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 
 FILE = "source.json"
 
 
-def fingerprint(path: str | os.PathLike | None, face_model: str | os.PathLike) -> dict[str, str]:
+def fingerprint(path: Path | None, face_model: Path) -> dict[str, str]:
     """What a data set is made from, as a dict of name -> digest; what is not there is left out.
 
     Args:
@@ -25,12 +26,12 @@ def fingerprint(path: str | os.PathLike | None, face_model: str | os.PathLike) -
     return {name: _digest(pathlib.Path(p)) for name, p in paths.items() if p and os.path.exists(p)}
 
 
-def keep(folder: str | os.PathLike, digests: dict[str, str]) -> None:
+def keep(folder: Path, digests: dict[str, str]) -> None:
     """Writes the fingerprint beside the data set in `folder`."""
     (pathlib.Path(folder) / FILE).write_text(json.dumps(digests, indent=1) + "\n")
 
 
-def changes(folder: str | os.PathLike, digests: dict[str, str]) -> list[str]:
+def changes(folder: Path, digests: dict[str, str]) -> list[str]:
     """Names of what differs from the fingerprint of the data set in `folder`.
 
     Files that were removed since then, or data from before there were fingerprints, do not count.

@@ -4,7 +4,6 @@ Regression of labelled faces on their standardised attributes tells the effect o
 with the others held fixed; the direction is the step that the decoder turns into that effect.
 """
 
-import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 BATCH = 32
@@ -194,7 +194,7 @@ def fit(
     return directions
 
 
-def save(path: str | os.PathLike, directions: Sequence[Direction]) -> None:
+def save(path: Path, directions: Sequence[Direction]) -> None:
     """Writes directions to an .npz file; `load` reads them again."""
     arrays: dict[str, Any] = {
         f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)
@@ -204,7 +204,7 @@ def save(path: str | os.PathLike, directions: Sequence[Direction]) -> None:
         np.savez_compressed(file, words=words, **arrays)
 
 
-def load(path: str | os.PathLike) -> list[Direction]:
+def load(path: Path) -> list[Direction]:
     """The directions of a file that `save` wrote: list of `Direction`."""
     with np.load(path, allow_pickle=False) as arrays:
         return [

@@ -1,7 +1,6 @@
 """Weights and a test set -> report.md, report.json and figures in a folder."""
 
 import json
-import os
 import pathlib
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ import numpy as np
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import (
     document,
     errors,
@@ -28,11 +28,11 @@ SHOWN = 4  # faces in each panel
 
 
 def evaluate(
-    run: str | os.PathLike | None = None,
+    run: Path | None = None,
     source: str | None = None,
     split: str | None = None,
     faces: int | None = None,
-    out: str | os.PathLike | None = None,
+    out: Path | None = None,
     batch_size: int = 32,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What is evaluated on what: opens the weights and the test set."""
 
 import dataclasses
-import os
 import pathlib
 from typing import NamedTuple
 
 from tf_nonlinear3dmm import configs, data, training, weights
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 GENERATED, PHOTOS = "synthetic_faces", "photo_folder"
@@ -43,10 +43,10 @@ class Subject(NamedTuple):
 
 
 def open_subject(
-    run: str | os.PathLike | None = None,
+    run: Path | None = None,
     source: str | None = None,
     split: str | None = None,
-    out: str | os.PathLike | None = None,
+    out: Path | None = None,
 ) -> Subject:
     """Finds and opens what `report.evaluate` asks for, with the same arguments.
 

@@ -40,7 +40,7 @@ def assemble(
     try:
         face = FaceModel.load(config.model.face_model)
         data.prepare(config)
-        all_batches, statistics = data.open_training(config, face)
+        all_batches, (mean, std) = data.open_training(config, face)
         split = data.open_first(config, "validation")
         with strategy.scope():
             features = _perceptual_features(stages)
@@ -48,9 +48,9 @@ def assemble(
         raise RunError(str(error)) from error
     with strategy.scope():
         keras.utils.set_random_seed(config.train.seed)  # whatever drew numbers before
-        model = Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
+        model = Nonlinear3DMM(config.model, mean, std, face=face, **(bases or {}))
         adversary = _adversary(config, stages)
-    constants = losses.constants(face, model.uv_layout, statistics[1], config.model.image_size)
+    constants = losses.constants(face, model.uv_layout, std, config.model.image_size)
     updates = step.Updates(
         strategy,
         model,

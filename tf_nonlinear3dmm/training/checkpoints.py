@@ -3,7 +3,6 @@
 A checkpoint does not depend on the strategy that wrote it.
 """
 
-import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.array_files import LoadError
+from tf_nonlinear3dmm.core.types import Path
 
 
 class Checkpoints:
@@ -23,7 +23,7 @@ class Checkpoints:
         keep: how many of the last ones stay.
     """
 
-    def __init__(self, folder: str | os.PathLike, keep: int) -> None:
+    def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = pathlib.Path(folder), max(1, keep)
 
     def steps(self) -> list[int]:

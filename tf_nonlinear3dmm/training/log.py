@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from tf_nonlinear3dmm.core.array_files import writing
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.rendering import visualize
 
 SHOWN = ("loss", "encoder_loss", "nme", "landmarks", "shape", "reconstruction")
@@ -58,7 +59,7 @@ class Files:
         array_files.SaveError: from every method, where a file cannot be written.
     """
 
-    def __init__(self, folder: str | os.PathLike, step: int) -> None:
+    def __init__(self, folder: Path, step: int) -> None:
         self.folder = pathlib.Path(folder)
         self.metrics, self.tensorboard = (self.folder / n for n in ("metrics.jsonl", "tensorboard"))
         with writing(self.tensorboard):
@@ -110,7 +111,7 @@ class Files:
             self._file.close()
 
 
-def read(path: str | os.PathLike) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a metrics.jsonl, as dicts."""
     lines = []
     for line in pathlib.Path(path).read_text().splitlines():

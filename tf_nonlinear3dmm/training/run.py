@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from tf_nonlinear3dmm import configs, weights
 from tf_nonlinear3dmm.core import array_files, locks
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
 from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 def train(
     config: configs.Config,
-    folder: str | os.PathLike,
+    folder: Path,
     strategy_name: str = "one_device",
     bases: dict[str, dict[str, np.ndarray]] | None = None,
 ) -> Outcome:
@@ -115,7 +115,7 @@ def finished(config: configs.Config, folder: pathlib.Path) -> bool:
     return bool(steps) and steps[-1] >= config.total_steps
 
 
-def load(folder: str | os.PathLike) -> tuple[Nonlinear3DMM, configs.Config]:
+def load(folder: Path) -> tuple[Nonlinear3DMM, configs.Config]:
     """(model with the best averaged weights, `Config`) of a run."""
     folder = pathlib.Path(folder)
     try:

@@ -1,12 +1,12 @@
 """What the tfds builders of photographs share: opening their files, and writing examples."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import archive
 from tf_nonlinear3dmm.data.photo_sets import layout, reading
 
@@ -30,7 +30,7 @@ class PhotoSetBuilder(  # type: ignore[call-arg]  # tfds has no annotations
         )
 
     def open_tree(
-        self, path: str | os.PathLike, size: int | None = None, sha256: str = ""
+        self, path: Path, size: int | None = None, sha256: str = ""
     ) -> tuple[archive.Tree, reading.Skipped]:
         """Opens a folder or zip; warns where a file is not the published one of `size` bytes."""
         if size and (note := archive.differs(path, size, sha256)):

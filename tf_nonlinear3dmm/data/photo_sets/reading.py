@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import archive, photos
 
 VALIDATION = 20
@@ -91,7 +92,7 @@ class Skipped:
         LOG.log(logging.WARNING if self.reasons else logging.INFO, line)
 
 
-def named(name: str | os.PathLike, error: Exception) -> str:
+def named(name: Path, error: Exception) -> str:
     """An error as a line that gives the name of a file, or of one beside it (another ending)."""
     message, stem = str(error), posixpath.splitext(str(name))[0]
     if str(name) in message or message.startswith((f"{stem}.", f"{stem}:")):

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 
 LANDMARK_SUFFIXES = (".pts", ".json")
@@ -65,7 +66,7 @@ def read_face(contents: bytes, name: str) -> faces.PhotoFace:
     return faces.of_box(box)
 
 
-def own_face(path: str | os.PathLike) -> faces.PhotoFace | None:
+def own_face(path: Path) -> faces.PhotoFace | None:
     """The `faces.PhotoFace` of the file beside the photo at `path`, None where there is none."""
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)
