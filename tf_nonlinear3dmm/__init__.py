@@ -10,6 +10,13 @@ These are the public names; everything else may change.
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tf_nonlinear3dmm.configs import preset
+    from tf_nonlinear3dmm.face import FaceModel
+    from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
+    from tf_nonlinear3dmm.serving import load
 
 __version__ = "0.1.0"
 
@@ -32,7 +39,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if _HOMES[name] in ("fitting", "model", "serving"):  # which is told before anything needs Keras
@@ -40,5 +47,5 @@ def __getattr__(name):
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

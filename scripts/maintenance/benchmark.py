@@ -59,7 +59,7 @@ def main() -> None:
             growth.write(flags.plot, tables)
 
 
-def progress(line):
+def progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

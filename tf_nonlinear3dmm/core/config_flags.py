@@ -55,7 +55,9 @@ def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.
         if options.config and options.preset:
             raise ValueError("give --preset or --config, not both")
         if options.config:
-            base = configs.from_dict(json.loads(pathlib.Path(options.config).read_text()))
+            base: configs.Config = configs.from_dict(
+                json.loads(pathlib.Path(options.config).read_text())
+            )
         else:
             base = configs.preset(options.preset or "small")
         values = configs.to_dict(base)

@@ -1,12 +1,17 @@
 """Reading .npz files without surprises: every error names the file, the key and what it must be."""
 
+import pathlib
 import zipfile
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
+
+from tf_nonlinear3dmm.core.types import Path
 
 
-def read(path):
+def read(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz as a dict; objects are refused, never unpickled.
 
     Raises:
@@ -16,7 +21,7 @@ def read(path):
         raise ValueError(f"{path}: not an .npz file")
     arrays = {}
     try:
-        with open(path, "rb") as source, np.load(source, allow_pickle=False) as file:
+        with pathlib.Path(path).open("rb") as source, np.load(source, allow_pickle=False) as file:
             for key in file.files:
                 arrays[key] = _array(file, key, path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -39,7 +44,7 @@ def _array(file, key, path):
     return value
 
 
-def require(arrays, key, path):
+def require(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
     """`arrays[key]`, or an error that lists what is there."""
     if key not in arrays:
         have = ", ".join(sorted(arrays)) or "nothing"
@@ -47,7 +52,7 @@ def require(arrays, key, path):
     return arrays[key]
 
 
-def positive(arrays, key, path):
+def positive(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> float:
     """One positive finite number."""
     value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.item()) < np.inf:
@@ -55,7 +60,7 @@ def positive(arrays, key, path):
     return float(value.item())
 
 
-def text(arrays, key, path):
+def text(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> str:
     """One string."""
     value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind != "U":
@@ -63,7 +68,16 @@ def text(arrays, key, path):
     return str(value.item())
 
 
-def array(arrays, key, path, shape, dtype, sizes, low=None, high=None):
+def array(
+    arrays: Mapping[str, np.ndarray],
+    key: str,
+    path: Path,
+    shape: str,
+    dtype: npt.DTypeLike,
+    sizes: dict[str, int],
+    low: float | None = None,
+    high: float | None = None,
+) -> np.ndarray:
     """`arrays[key]` as `dtype`, if it has the wanted shape and only finite values.
 
     Args:

