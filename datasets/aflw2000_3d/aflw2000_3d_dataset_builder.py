@@ -146,14 +146,13 @@ def make_example(
     """The stored example of a record; `extras` holds its rows of the optional arrays."""
     name = record.split("/")[-1]
     image = photo_sets.read_photo(tree, record)
-    own = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
-    parameters = photo_sets.read_parameters(tree, record, own)
+    sizes = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
+    parameters = photo_sets.read_parameters(tree, record, sizes)
     landmarks = parameters["pt3d_68"][:2].T - 1
     reannotated = extras[REANNOTATED].T - 1 if REANNOTATED in extras else None
-    points = {"landmarks_reannotated": reannotated}
-    labels = fitted.labels(image, parameters, landmarks, record, **points)
+    labels = fitted.labels(image, parameters, landmarks, record, landmarks_reannotated=reannotated)
     angles_deg = np.degrees(np.abs(parameters["Pose_Para"][:3]))
-    own = {key.lower(): value for key, value in parameters.items()}
+    own: dict[str, Any] = {key.lower(): value for key, value in parameters.items()}
     own["has_landmarks_reannotated"] = reannotated is not None
     if reannotated is None:
         own["landmarks_reannotated"] = np.zeros([68, 2], np.float32)

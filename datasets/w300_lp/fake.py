@@ -105,7 +105,7 @@ def parameters(
 ) -> dict[str, np.ndarray]:
     """The arrays of a record's .mat for a projection `[2, 4]` of a face, `units` mm a unit."""
     pose = mat_labels.pose(projection, SIDE, units)
-    pose = pose._replace(z=np.float64(-100.0))
+    pose = pose._replace(z=np.asarray(-100.0))
     if shape_para is None:
         shape_para = random.normal(0, 3e5, 199) / np.arange(1, 200)
     if exp_para is None:  # MATLAB stores whole numbers as bytes

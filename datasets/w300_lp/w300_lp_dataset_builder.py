@@ -62,7 +62,7 @@ class Builder(photo_sets.PhotoSetBuilder):
 
         copies = {source_image(record): record for record in records}
         held_out = photo_sets.held_out({*copies}, lambda image: make(copies[image]))
-        splits: dict[str, list[str]] = {"train": [], "validation": []}
+        splits = {"train": [], "validation": []}
         for record in records:
             in_validation = source_image(record) in held_out
             splits["validation" if in_validation else "train"].append(record)
@@ -107,7 +107,7 @@ def make_example(tree: archive.Tree, record: str, fitted: photo_sets.Fitted) -> 
     parameters = photo_sets.read_parameters(tree, record, {"pt2d": (2, 68)})
     landmarks = read_landmarks(tree, record, image.shape[1])
     labels = fitted.labels(image, parameters, landmarks, record)
-    own = {key.lower(): value for key, value in parameters.items()}
+    own: dict[str, Any] = {key.lower(): value for key, value in parameters.items()}
     own["subset"] = name.split("/")[0]
     return photo_sets.example(name, source_image(record), **labels) | own
 
@@ -121,8 +121,8 @@ def read_landmarks(tree: archive.Tree, record: str, width: int) -> np.ndarray:
     flipped = subset.endswith("_Flip")
     original = name.replace("_Flip", "") if flipped else name
     path = "/".join([*prefix, "landmarks", subset.removesuffix("_Flip"), f"{original}_pts.mat"])
-    points = photo_sets.read(tree, path, mat_labels.MAT_BYTES)
-    points = mat_labels.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
+    contents = photo_sets.read(tree, path, mat_labels.MAT_BYTES)
+    points = mat_labels.read_mat(contents, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
     if flipped:
         points = points[augment.LANDMARK_MIRROR] * [-1, 1] + [width - 1, 0]
     return points.astype("float32")
