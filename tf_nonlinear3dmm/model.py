@@ -139,7 +139,7 @@ class Nonlinear3DMM(keras.Model):
         """
         return self._graph(self.crops(images))
 
-    def crops(self, images):
+    def crops(self, images: npt.ArrayLike) -> tf.Tensor:
         """What `call` takes, `[B, S, S, 3]` floats in [0, 1], of what `reconstruct` takes."""
         images = tf.convert_to_tensor(images)
         shapes.check(images=(images, "B N N 3"))
@@ -238,7 +238,7 @@ class Nonlinear3DMM(keras.Model):
         """
         return self.decode(self.encode(images, training=training), training, draw)
 
-    def decode(self, codes, training=False, draw=True):
+    def decode(self, codes: Codes, training: bool = False, draw: bool = True) -> Reconstruction:
         """The `Reconstruction` of `encoder.Codes`; `training` and `draw` as in `call`."""
         shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
