@@ -378,6 +378,8 @@ def to_dict(config):
 
 def from_dict(values, kind=Config):
     """The inverse of `to_dict`; an unknown name raises `ValueError` with the nearest one."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{kind.__name__} must be a dict of its fields, got {values!r:.60}")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     arguments = {}
@@ -388,10 +390,24 @@ def from_dict(values, kind=Config):
             raise ValueError(f"`{name}` is not a field of {kind.__name__}{hint}")
         if dataclasses.is_dataclass(hints[name]):
             value = from_dict(value, hints[name])
-        elif isinstance(value, list):
-            value = tuple(value)
+        else:
+            value = tuple(value) if isinstance(value, list) else value
+            _check_type(name, value, hints[name])
         arguments[name] = value
     return kind(**arguments)
+
+
+def _check_type(name, value, kind):
+    """Raises `ValueError` where `value` is not of the type that a field is declared with."""
+    if kind in (int, float, bool, str):
+        wanted = {float: (int, float)}.get(kind, kind)
+        sound, what = isinstance(value, wanted), kind.__name__
+        sound = sound and isinstance(value, bool) == (kind is bool)
+    else:
+        sound = isinstance(value, tuple) and [type(part) for part in value] == [int, int]
+        what = "two of int"
+    if not sound:
+        raise ValueError(f"`{name}` must be {what}, got {value!r:.60}")
 
 
 def tiny():

@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import pathlib
+import stat
 import tempfile
 import unicodedata
 
@@ -37,6 +38,21 @@ def walk(folder):
         inside = pathlib.Path(place).relative_to(folder)
         names += [(inside / file).as_posix() for file in files]
     return sorted(name for name in names if not is_junk(name)), errors
+
+
+def read(path, limit):
+    """The bytes of a file.
+
+    Raises:
+        ValueError: it is larger than `limit` bytes, or is a pipe or device, which need not end.
+        OSError: it cannot be read.
+    """
+    state = os.stat(path)
+    if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+        raise ValueError(f"{path}: is no file but a pipe, socket or device")
+    if state.st_size > limit:
+        raise ValueError(f"{path}: at most {limit} bytes are expected, got {state.st_size}")
+    return pathlib.Path(path).read_bytes()
 
 
 def glob(folder, pattern):

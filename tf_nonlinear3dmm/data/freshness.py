@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 
-from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core import array_files, filenames, json_files
 
 FILE = "source.json"
 
@@ -27,7 +27,7 @@ def fingerprint(path, face_model):
 
 def keep(folder, digests):
     """Writes the fingerprint beside the data set in `folder`."""
-    (pathlib.Path(folder) / FILE).write_text(json.dumps(digests, indent=1) + "\n")
+    array_files.write_text(pathlib.Path(folder) / FILE, json.dumps(digests, indent=1) + "\n")
 
 
 def changes(folder, digests):
@@ -36,7 +36,7 @@ def changes(folder, digests):
     Files that were removed since then, or data from before there were fingerprints, do not count.
     """
     try:
-        kept = json.loads((pathlib.Path(folder) / FILE).read_text())
+        kept = json_files.loads((pathlib.Path(folder) / FILE).read_text())
     except (OSError, ValueError):
         return []
     return [name for name in digests if kept.get(name, digests[name]) != digests[name]]

@@ -7,6 +7,8 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm import serving
+from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.serving import overview, portraits
 
 FILE, OVERVIEW = "samples.jpg", "overview.jpg"
@@ -22,15 +24,19 @@ def read_samples(folder=None):
     path = next((f / FILE for f in folders if (f / FILE).is_file()), None)
     if path is None:
         return {}
-    sheet = np.asarray(PIL.Image.open(path).convert("RGB"))
-    crops = np.split(sheet, sheet.shape[1] // sheet.shape[0], axis=1)
+    sheet = photos.read(path)
+    size = len(sheet)
+    if sheet.shape[1] % size:
+        raise ValueError(f"{path}: samples are squares side by side, got {sheet.shape[:2]} pixels")
+    crops = np.split(sheet, sheet.shape[1] // size, axis=1)
     return dict(zip(NAMES, crops, strict=False))
 
 
 def write_samples(folder, crops):
     """Writes up to eight crops `[S, S, 3]` uint8 that `read_samples` reads."""
     sheet = np.concatenate(crops[: len(NAMES)], axis=1)
-    PIL.Image.fromarray(sheet).save(pathlib.Path(folder) / FILE, quality=92)
+    with array_files.replacing(pathlib.Path(folder) / FILE) as file:
+        PIL.Image.fromarray(sheet).save(file, "JPEG", quality=92)
 
 
 def write_overview(folder, crops, model, width=1500):
@@ -39,4 +45,5 @@ def write_overview(folder, crops, model, width=1500):
     picture = PIL.Image.fromarray(overview.draw(faces, model))
     height = round(picture.height * width / picture.width)
     picture = picture.resize((width, height), PIL.Image.Resampling.LANCZOS)
-    picture.save(pathlib.Path(folder) / OVERVIEW, quality=90)
+    with array_files.replacing(pathlib.Path(folder) / OVERVIEW) as file:
+        picture.save(file, "JPEG", quality=90)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 
 BATCH = 32
 GROUPS = {
@@ -181,14 +181,17 @@ def save(path, directions):
     """Writes directions to an .npz file; `load` reads them again."""
     arrays = {f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)}
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
-    with open(path, "wb") as file:
+    with array_files.replacing(path) as file:
         np.savez_compressed(file, words=words, **arrays)
 
 
 def load(path):
-    """The directions of a file that `save` wrote: list of `Direction`."""
-    with np.load(path, allow_pickle=False) as arrays:
+    """The directions of a file that `save` wrote: list of `Direction`; `ValueError` of another."""
+    arrays = array_files.arrays(path)
+    try:
         return [
-            Direction(*map(str, words), arrays[f"step_{i}"])
+            Direction(*map(str, words), np.float32(arrays[f"step_{i}"]))
             for i, words in enumerate(arrays["words"])
         ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a file of directions: {error}") from None

@@ -1,9 +1,12 @@
 """Reconstructions as pictures: panels of faces, landmarks, bare meshes, as uint8 RGB arrays."""
 
+import pathlib
+
 import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer
 
 COLUMNS = ("input", "render", "landmarks", "albedo", "shading", "mesh")
@@ -17,7 +20,9 @@ FINE = 2  # geometry is drawn at this many times the size, then averaged: no ste
 
 def save(path, image):
     """Writes a uint8 `[H, W, 3]` picture; the name's ending says the format."""
-    Image.fromarray(image).save(path)
+    with array_files.replacing(path) as file:
+        ending = pathlib.Path(path).suffix.lower()
+        Image.fromarray(image).save(file, Image.registered_extensions()[ending])
 
 
 def to_uint8(image):

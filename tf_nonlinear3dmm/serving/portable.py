@@ -7,10 +7,11 @@ sizes are free. Names of inputs and outputs as in `saved_model`, images as float
     decode    shape_code, albedo_code -> vertices, albedo
 """
 
-import pathlib
 import tempfile
 
 import tensorflow as tf
+
+from tf_nonlinear3dmm.core import array_files
 
 
 def functions(model):
@@ -58,4 +59,5 @@ def litert(model, path):
             temporary, signature_keys=[*signatures]
         )
         content = converter.convert()
-    pathlib.Path(path).write_bytes(content)
+    with array_files.replacing(path) as file:
+        file.write(content)

@@ -4,6 +4,7 @@ import json
 import shutil
 
 from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.core import array_files
 
 
 def train(study, name, config, start=None, arrays=None):
@@ -28,10 +29,12 @@ def train(study, name, config, start=None, arrays=None):
 def fork(source, folder, config):
     """Makes a run of `config` that resumes where the run in `source` stands."""
     part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(source / "checkpoints", part / "checkpoints")
-    if (source / "metrics.jsonl").exists():
-        shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
-    (part / "config.json").write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    with array_files.writing(folder):
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source / "checkpoints", part / "checkpoints")
+        if (source / "metrics.jsonl").exists():
+            shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
+        text = json.dumps(configs.to_dict(config), indent=2) + "\n"
+        array_files.write_text(part / "config.json", text)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)

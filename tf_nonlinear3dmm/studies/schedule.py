@@ -16,6 +16,7 @@ from typing import NamedTuple
 import keras
 
 from tf_nonlinear3dmm import training
+from tf_nonlinear3dmm.core import command_line, json_files
 
 
 class Part(NamedTuple):
@@ -63,7 +64,10 @@ def write_report(study, parts, write, say=print):
 def records(study):
     """Part -> dict of `seconds` so far, `done`, and `error` where it failed."""
     path = study.file("parts.json")
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        return json_files.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise training.RunError(f"{path} cannot be read: {error}") from None
 
 
 def check(study):
@@ -74,7 +78,7 @@ def check(study):
     fields["config"]["data"].pop("folder")
     wanted, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")
     if not path.exists():
-        path.write_text(wanted)
+        study.write_text(path.name, wanted)
     elif path.read_text() != wanted:
         raise training.RunError(
             f"{path} is of a study of another configuration; give another --out"
@@ -107,7 +111,8 @@ def _do(study, part):
     try:
         record = {"done": part.work() is not False}
     except Exception as error:  # the parts after it need not fail too
-        traceback.print_exc()
+        if not command_line.is_expected(error):
+            traceback.print_exc()
         record = {"done": False, "error": f"{type(error).__name__}: {error}"}
     record = {"seconds": round(before + time.monotonic() - started, 1), **record}
     study.write_json("parts.json", records(study) | {part.name: record})

@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from collections.abc import Callable
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.face import FaceModel
 
 
@@ -77,10 +77,11 @@ class Study:
 
     def write_json(self, name, value):
         """Writes a result so that it is never half a file."""
-        path = self.file(name)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value, indent=2) + "\n")
-        os.replace(part, path)
+        self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_text(self, name, text):
+        """Likewise, a text."""
+        array_files.write_text(self.file(name), text)
 
 
 def full(folder, scans, place, **changes):

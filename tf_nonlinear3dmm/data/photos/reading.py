@@ -2,12 +2,13 @@
 
 import io
 import os
-import pathlib
 import warnings
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+
+from tf_nonlinear3dmm.core import filenames
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".tif", ".tiff")  # not read
@@ -35,10 +36,7 @@ def read(source, name=None):
     """
     name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        path = pathlib.Path(os.path.expanduser(source))
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{name}: at most {LARGEST_FILE} bytes, got {path.stat().st_size}")
-        source = path.read_bytes()
+        source = filenames.read(os.path.expanduser(source), LARGEST_FILE)
     if not source:
         raise ValueError(f"{name}: the file is empty")
     try:

@@ -1,15 +1,14 @@
 """The rasterizer's growth curves as a picture."""
 
-import PIL.Image
-
 from tf_nonlinear3dmm.evaluation import plots
 from tf_nonlinear3dmm.maintenance.benchmark import rasterizer
+from tf_nonlinear3dmm.rendering import visualize
 
 
 def write(path, tables):
     """Writes the curves of the rasterizer's `Table`, which is one of `tables`, as a PNG."""
     (table,) = (table for table in tables if table.title == rasterizer.TITLE)
-    PIL.Image.fromarray(draw(table)).save(path)
+    visualize.save(path, draw(table))
 
 
 def draw(table):

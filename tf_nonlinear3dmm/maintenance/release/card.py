@@ -8,7 +8,7 @@ import shlex
 from PIL import Image
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import config_flags
+from tf_nonlinear3dmm.core import array_files, config_flags
 from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 
@@ -52,7 +52,8 @@ def write(folder, run, config, report, size, rounding, note=""):
     config = dataclasses.replace(config, data=data)  # where the data lay is nobody's business
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
     card = folder / FILE
-    card.write_text(document.to_markdown(_blocks(config, report, size, rounding, note, express)))
+    blocks = _blocks(config, report, size, rounding, note, express)
+    array_files.write_text(card, document.to_markdown(blocks))
     paths = [card]
     for figure, name in {**PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
         paths.append(folder / name)

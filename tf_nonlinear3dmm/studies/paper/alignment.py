@@ -4,7 +4,6 @@ The predictions are kept as arrays, so that tables and figures are made without 
 again.
 """
 
-import os
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, training
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.evaluation import measures
 from tf_nonlinear3dmm.studies.paper import baseline_training
@@ -38,11 +38,8 @@ def predict(study, method, run=None, split=None, name="test"):
         predicted, seconds = _run(baseline_training.load_threeddfa(study), study, split)
     else:
         predicted, seconds = _run(training.load(study.run(run))[0], study, split)
-    target = path(study, method, name)
-    whole = target.with_suffix(".part")
-    with open(whole, "wb") as file:
+    with array_files.replacing(path(study, method, name)) as file:
         np.savez(file, seconds=seconds / len(split.rows), **predicted)
-    os.replace(whole, target)
 
 
 def path(study, method, name="test"):

@@ -8,6 +8,7 @@ subpopulations. `wild`: textures as photos show them, with what is out of sight 
 import numpy as np
 
 from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
 
@@ -57,5 +58,5 @@ def read(study, name):
 
 
 def _save(study, name, basis):
-    with open(study.file(f"bases/{name}.npz"), "wb") as file:
+    with array_files.replacing(study.file(f"bases/{name}.npz")) as file:
         np.savez(file, **basis._asdict())

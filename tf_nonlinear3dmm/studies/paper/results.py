@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+from tf_nonlinear3dmm.core import array_files
+
 
 def keep(study, part, rows):
     """Keeps errors of a part.
@@ -39,7 +41,8 @@ def table(study, kind, models):
 def keep_maps(study, model, size, maps):
     """Keeps the maps `[N, Hu, Wu, C]` in [0, 1] that a model of a code size makes of some faces."""
     path = study.file(f"results/maps/{model}/{size:04d}.npy")
-    np.save(path, np.clip(maps, 0, 1).astype(np.float16))
+    with array_files.replacing(path) as file:
+        np.save(file, np.clip(maps, 0, 1).astype(np.float16))
 
 
 def maps(study, models):
