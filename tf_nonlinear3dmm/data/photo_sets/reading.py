@@ -28,7 +28,12 @@ def read_photo(tree, stem):
 
 def number(text):
     """A fixed number in [0, 2^63) for a string."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return (
+        int.from_bytes(
+            hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).digest(), "big"
+        )
+        >> 1
+    )
 
 
 def held_out(identities, make):
