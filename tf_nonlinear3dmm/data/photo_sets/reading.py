@@ -28,12 +28,8 @@ def read_photo(tree, stem):
 
 def number(text):
     """A fixed number in [0, 2^63) for a string."""
-    return (
-        int.from_bytes(
-            hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).digest(), "big"
-        )
-        >> 1
-    )
+    contents = text.encode(errors="surrogateescape")  # a file's name need not be Unicode
+    return int.from_bytes(hashlib.blake2b(contents, digest_size=8).digest(), "big") >> 1
 
 
 def held_out(identities, make):
