@@ -22,9 +22,15 @@ def check_choice(name, value, choices):
     raise ValueError(f"`{name}` must be one of {offer}; {hint}got {value!r}.")
 
 
+LARGEST = 2**31 - 1  # of whole numbers, which TensorFlow counts in 32 bits
+
+
 def check_number(name, value, low, high):
     """Raises `ValueError` where `value` is not a finite number from `low` to `high`."""
-    number = isinstance(value, numbers.Real) and math.isfinite(value)
+    whole = isinstance(value, numbers.Integral)
+    number = whole or (isinstance(value, numbers.Real) and math.isfinite(value))
+    if whole and value > LARGEST:
+        high = min(high, LARGEST)
     if not number or not low <= value <= high:
         raise ValueError(f"`{name}` must be a number {span(low, high)}, got {value!r}.")
 
