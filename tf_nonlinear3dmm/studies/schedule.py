@@ -65,9 +65,12 @@ def records(study):
     """Part -> dict of `seconds` so far, `done`, and `error` where it failed."""
     path = study.file("parts.json")
     try:
-        return json_files.loads(path.read_text()) if path.exists() else {}
+        kept = json_files.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
         raise training.RunError(f"{path} cannot be read: {error}") from None
+    if not isinstance(kept, dict) or not all(isinstance(part, dict) for part in kept.values()):
+        raise training.RunError(f"{path} cannot be read: no records of parts")
+    return kept
 
 
 def check(study):
