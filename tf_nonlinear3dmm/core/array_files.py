@@ -53,7 +53,7 @@ def replacing(path):
             with open(path, "wb") as file:
                 yield file
             return
-        part = path.with_suffix(".part")
+        part = path.with_name(f".{path.name}.part")  # nobody has a file of that name
         try:
             with open(part, "wb") as file:
                 yield file
