@@ -20,9 +20,11 @@ FINE = 2  # geometry is drawn at this many times the size, then averaged: no ste
 
 def save(path, image):
     """Writes a uint8 `[H, W, 3]` picture; the name's ending says the format."""
+    kinds, ending = Image.registered_extensions(), pathlib.Path(path).suffix.lower()
+    if ending not in kinds:
+        raise ValueError(f"{path}: must end as pictures do, such as .png, got `{ending}`")
     with array_files.replacing(path) as file:
-        ending = pathlib.Path(path).suffix.lower()
-        Image.fromarray(image).save(file, Image.registered_extensions()[ending])
+        Image.fromarray(image).save(file, kinds[ending])
 
 
 def to_uint8(image):
