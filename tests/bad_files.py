@@ -63,8 +63,9 @@ def write(folder, weights):
     for name, text in CONFIGS.items():
         (folder / f"config-{name}.json").write_text(text)
     for name, text in {"cut": "{", "list": "[1]"}.items():
-        (folder / f"study-{name}").mkdir()
-        (folder / f"study-{name}" / "parts.json").write_text(text)
+        for task in ("ablate", "reproduce"):
+            (folder / task / name).mkdir(parents=True)
+            (folder / task / name / "parts.json").write_text(text)
     (folder / "results" / "1").mkdir(parents=True)
     for name in ("report.md", "model.npz", "weights.npz", "1/saved_model.pb"):
         (folder / "results" / name).write_bytes(b"what lay here before")

@@ -129,8 +129,8 @@ STUDIES = [
     for out, code, said in (
         ("text.txt", 4, "text.txt"),
         (LONG, 4, "File name too long"),
-        ("study-cut", 2, "study-cut/parts.json cannot be read"),
-        ("study-list", 2, "study-list/parts.json cannot be read"),
+        (f"{task}/cut", 2, f"{task}/cut/parts.json cannot be read"),
+        (f"{task}/list", 2, f"{task}/list/parts.json cannot be read"),
     )
 ]
 STUDIES += [
