@@ -51,7 +51,10 @@ def _numbers(path, dtype):
     size = np.dtype(dtype).itemsize
     if len(data) == 0 or len(data) % size:
         raise ValueError(f"{path}: must be {dtype} numbers, got {len(data)} bytes")
-    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<"))
+    values = np.frombuffer(data, np.dtype(dtype).newbyteorder("<"))
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path}: must hold finite numbers")
+    return values
 
 
 def _basis(path, folder):
