@@ -116,5 +116,5 @@ def _constancy(path, row, column):
         raise ValueError(f"{path}: must be pairs, got {len(pairs)} numbers")
     mask = np.zeros([257, 257])
     mask[tuple(pairs.reshape(-1, 2).T)] = 1
-    texel = np.clip(np.round(np.stack([row, column])).astype(int), 0, 256)
+    texel = np.clip(np.round(np.stack([row, column])), 0, 256).astype(int)
     return mask[texel[0], texel[1]]
