@@ -24,9 +24,10 @@ results: $(READY)  ## the paper's experiments; the same command resumes (QUICK=1
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-check: $(READY)  ## before each commit: style and the fast tests
+check: $(READY)  ## before each commit: style, types and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy tf_nonlinear3dmm
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 docs: $(READY)  ## the pages and the API reference, as site/index.html
@@ -37,4 +38,4 @@ face: $(READY)  ## rebuild the embedded face from its CC0 source and compare
 	$(BIN)/python scripts/maintenance/build_detector.py --check
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache site
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache site

@@ -17,6 +17,7 @@ class WithoutTests(build_py):
     """Leaves out the tests, which lie beside the builders."""
 
     def find_package_modules(self, package, package_dir):
+        """The modules of a package, without tests and their conftest."""
         modules = super().find_package_modules(package, package_dir)
         return [m for m in modules if m[1] != "conftest" and not m[1].endswith("_test")]
 

@@ -1,4 +1,4 @@
-"""What each part of the method does: python scripts/ablate.py --help"""
+"""What each part of the method does: `python scripts/ablate.py --help`."""
 
 from tf_nonlinear3dmm.cli import ablate
 

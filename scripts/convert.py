@@ -1,4 +1,4 @@
-"""Someone else's face model as one .npz: python scripts/convert.py --help"""
+"""Someone else's face model as one .npz: `python scripts/convert.py --help`."""
 
 from tf_nonlinear3dmm.cli import convert
 

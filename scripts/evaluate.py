@@ -1,4 +1,4 @@
-"""Trained weights measured on a test set: python scripts/evaluate.py --help"""
+"""Trained weights measured on a test set: `python scripts/evaluate.py --help`."""
 
 from tf_nonlinear3dmm.cli import evaluate
 

@@ -1,4 +1,4 @@
-"""The page: photo to face, 3D view, sliders: python scripts/explore.py --help"""
+"""The page: photo to face, 3D view, sliders: `python scripts/explore.py --help`."""
 
 from tf_nonlinear3dmm.cli import explore
 

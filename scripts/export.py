@@ -1,4 +1,4 @@
-"""A trained model for servers and devices: python scripts/export.py --help"""
+"""A trained model for servers and devices: `python scripts/export.py --help`."""
 
 from tf_nonlinear3dmm.cli import export
 

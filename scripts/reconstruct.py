@@ -1,4 +1,4 @@
-"""Photos to 3D faces: python scripts/reconstruct.py --help"""
+"""Photos to 3D faces: `python scripts/reconstruct.py --help`."""
 
 from tf_nonlinear3dmm.cli import reconstruct
 

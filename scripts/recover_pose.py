@@ -1,4 +1,4 @@
-"""Cameras found again from images: python scripts/recover_pose.py --help"""
+"""Cameras found again from images: `python scripts/recover_pose.py --help`."""
 
 from tf_nonlinear3dmm.cli import recover_pose
 

@@ -1,4 +1,4 @@
-"""The paper's experiments: python scripts/reproduce.py --help"""
+"""The paper's experiments: `python scripts/reproduce.py --help`."""
 
 from tf_nonlinear3dmm.cli import reproduce
 

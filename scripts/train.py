@@ -1,4 +1,4 @@
-"""Data, training, evaluation and export in one command: python scripts/train.py --help"""
+"""Data, training, evaluation and export in one command: `python scripts/train.py --help`."""
 
 from tf_nonlinear3dmm.cli import train
 

@@ -5,6 +5,7 @@
 INPUTS holds `signature/input` arrays; OUTPUTS gets `signature/output`, and `ops`, the graph's ops.
 """
 
+import pathlib
 import sys
 
 sys.modules["tf_nonlinear3dmm"] = None  # importing it now fails
@@ -22,8 +23,8 @@ except ImportError:
 else:
     sys.exit("the package can be imported")
 
-with open(f"{folder}/saved_model.pb", "rb") as file:
-    graph = saved_model_pb2.SavedModel.FromString(file.read()).meta_graphs[0].graph_def
+content = pathlib.Path(folder, "saved_model.pb").read_bytes()
+graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
 functions = graph.library.function
 nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
 ops = {node.op for node in nodes} - {function.signature.name for function in functions}

@@ -71,10 +71,10 @@ WRITERS = {  # file -> what writes it: function of its folder, a face and a mode
     "report.json": lambda at, face, model: report._write(at, {}, "", {}),
     "study.json": lambda at, face, model: schedule.check(small(at)),
     "parts.json": lambda at, face, model: small(at).write_json("parts.json", {}),
-    "figures/a.png": lambda at, face, model: pictures.keep(small(at), "a", PICTURE),
+    "figures/a.png": lambda at, face, model: pictures.save(small(at), "a", PICTURE),
     "bases/a.npz": lambda at, face, model: linear_models._save(small(at), "a", BASIS),
-    "results/a.json": lambda at, face, model: results.keep(small(at), "a", {}),
-    "results/maps/a/0004.npy": lambda at, face, model: results.keep_maps(
+    "results/a.json": lambda at, face, model: results.save(small(at), "a", {}),
+    "results/maps/a/0004.npy": lambda at, face, model: results.save_maps(
         small(at), "a", 4, np.zeros([1, 2, 2, 3])
     ),
 }
@@ -114,7 +114,7 @@ def test_a_fork_of_a_run_is_whole_or_absent(tmp_path, monkeypatch):
 def test_space_for_records_is_there_before_they_are_copied(tmp_path, monkeypatch):
     """A memory-mapped file on a full disk would end the process when its pages are written."""
     splits._create(tmp_path / "a.npy", np.zeros([1000], np.float32), 100)
-    assert os.stat(tmp_path / "a.npy").st_blocks * 512 >= 400_000
+    assert (tmp_path / "a.npy").stat().st_blocks * 512 >= 400_000
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left"):
         splits._create(tmp_path / "b.npy", np.zeros([1000], np.float32), 100)

@@ -249,7 +249,6 @@ def test_a_person_opens_the_page_moves_a_slider_and_downloads(tab, tmp_path):
     tab.wait_for_timeout(300)
     after = canvas.screenshot(), tab.locator("#overlay").get_attribute("src")
     assert before[0] != after[0] and before[1] != after[1]
-    print(f"a slider: {tab.evaluate('document.body.dataset.milliseconds')} ms")
     box = canvas.bounding_box()
     tab.mouse.move(box["x"] + 150, box["y"] + 200)
     tab.mouse.down()

@@ -68,7 +68,7 @@ def test_a_direction_does_what_the_labels_say(run, folder):
     found = {d.name: d for d in labelled.directions_of(folder)}
     assert [*found] == ["shape_age", "albedo_age"]
     model, config = training.load(run)
-    split = data.open_split(labelled.request_of(config), config, "train")
+    split = data.open_first(config, "train")
     [batch] = data.in_order(split, 32, 22, ["attributes"])
     middle = np.mean(model.encode(batch["image"]).albedo_code, axis=0, keepdims=True)
     step = found["albedo_age"].step
@@ -88,7 +88,7 @@ def test_samples_come_back(folder):
 def test_the_card_has_command_config_curves_and_report(run, folder):
     card = (folder / "README.md").read_text()
     assert "In no time." in card and str(run) not in card
-    assert "    python scripts/train.py --preset tiny --data.sources fake_faces\n" in card
+    assert "    nonlinear3dmm train --preset tiny --data.sources fake_faces\n" in card
     config = configs.from_dict(json.loads(card.split("```json\n")[1].split("```")[0]))
     assert config.model == training.load(run)[1].model
     report = json.loads((run / "report.json").read_text())
@@ -131,9 +131,9 @@ def test_what_is_not_finished_is_not_shipped(run, tmp_path, monkeypatch):
         release.ship(tmp_path, CROPS, tmp_path / "out")
     for name in ("config.json", "weights.npz"):
         (tmp_path / name).write_bytes((run / name).read_bytes())
-    with pytest.raises(release.ShipError, match="has no report: python scripts/evaluate.py"):
+    with pytest.raises(release.ShipError, match="has no report: nonlinear3dmm evaluate"):
         release.ship(tmp_path, CROPS, tmp_path / "out")
-    monkeypatch.setattr("tf_nonlinear3dmm.maintenance.release.making.LARGEST", 1000)
+    monkeypatch.setattr("tf_nonlinear3dmm.maintenance.release.shipping.LARGEST", 1000)
     with pytest.raises(release.ShipError, match="are larger than"):
         release.ship(run, CROPS, tmp_path / "out")
     assert not [*tmp_path.glob("out/weights.npz")]
@@ -177,4 +177,4 @@ def test_what_comes_with_the_package_is_whole():
     crops = np.stack([tf.image.resize(c, [size, size], antialias=True) for c in found.values()])
     result = model.reconstruct(crops.astype(np.float32) / 255)
     assert np.std(result.vertices, axis=0).max() * model.face.units > 1  # mm: people differ
-    assert "python scripts/train.py" in (serving.SHIPPED / "README.md").read_text()
+    assert "nonlinear3dmm train" in (serving.SHIPPED / "README.md").read_text()

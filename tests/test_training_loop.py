@@ -136,7 +136,7 @@ def test_a_run_killed_at_any_step_has_the_lines_of_the_unbroken_run(whole, tmp_p
 
         with pytest.raises(Killed):
             run(tmp_path, kill)
-        with open(tmp_path / "metrics.jsonl", "a") as file:
+        with (tmp_path / "metrics.jsonl").open("a") as file:
             file.write('{"step": 99, "kind": "trai')  # cut off while writing
     assert run(tmp_path).step == 13
     for name in ("metrics.jsonl", "weights.npz"):

@@ -10,9 +10,10 @@ import difflib
 import math
 import numbers
 import typing
+from collections.abc import Mapping
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: typing.Any, choices: typing.Collection[str]) -> None:
     """Raises `ValueError`, with the nearest choice, where `value` is not one of `choices`."""
     if value in choices:
         return
@@ -25,7 +26,7 @@ def check_choice(name, value, choices):
 LARGEST = 2**31 - 1  # of whole numbers, which TensorFlow counts in 32 bits
 
 
-def check_number(name, value, low, high):
+def check_number(name: str, value: typing.Any, low: float, high: float) -> None:
     """Raises `ValueError` where `value` is not a finite number from `low` to `high`."""
     whole = isinstance(value, numbers.Integral)
     number = whole or (isinstance(value, numbers.Real) and math.isfinite(value))
@@ -35,12 +36,12 @@ def check_number(name, value, low, high):
         raise ValueError(f"`{name}` must be a number {span(low, high)}, got {value!r}.")
 
 
-def span(low, high):
+def span(low: float, high: float) -> str:
     """A range in words."""
     return f"at least {low}" if high == math.inf else f"from {low} to {high}"
 
 
-def check_range(config, low, high, *names):
+def check_range(config: typing.Any, low: float, high: float, *names: str) -> None:
     """`check_number` of the fields `names` of `config`."""
     for name in names:
         check_number(name, getattr(config, name), low, high)
@@ -175,10 +176,11 @@ TERMS = {
 }
 
 
-def only(**weights):
-    """A `LossConfig` of the given weights alone."""
+def only(**weights: float) -> LossConfig:
+    """A `LossConfig` of these weights; all others are 0."""
     terms = [field.name for field in dataclasses.fields(LossConfig) if field.type is float]
-    return LossConfig(**(dict.fromkeys(terms, 0.0) | weights))
+    every: dict[str, typing.Any] = dict.fromkeys(terms, 0.0) | weights
+    return LossConfig(**every)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -287,7 +289,7 @@ AUGMENTED = DataConfig(
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """The loop.
+    """The training loop.
 
     Attributes:
         batch_size: examples of one step, over all replicas.
@@ -328,13 +330,13 @@ FINETUNE_LOSS = LossConfig(
 )
 DECODERS_LOSS = only(shape=1000.0, albedo=10.0)
 ENCODER_LOSS = only(
-    projection=1.0, reprojection=2.0, shape_code=100.0, albedo_code=50.0, texture=2.0
+    projection=1.0, reprojection=8.0, shape_code=60.0, albedo_code=50.0, texture=2.0
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """All a run depends on.
+    """Everything a run depends on.
 
     Stages come in this order; one of 0 steps is left out. The paper has the last two: `pretrain`
     with labels, `finetune` through images. Where labels come from 3D, `decoders` and then
@@ -360,16 +362,16 @@ class Config:
                     "the linear part of the decoders gives: `linear_part` must be True."
                 )
 
-    def stages(self):
+    def stages(self) -> list[tuple[str, StageConfig]]:
         """[(name, `StageConfig`)] in the order of training."""
         return [(name, getattr(self, name)) for name in STAGES]
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> int:
         """Optimizer steps of all stages together."""
         return sum(stage.steps for _, stage in self.stages())
 
-    def batch_size(self, stage):
+    def batch_size(self, stage: StageConfig) -> int:
         """Examples of one step of a `StageConfig`, over all replicas."""
         return stage.batch_size or self.train.batch_size
 
@@ -377,12 +379,12 @@ class Config:
 STAGES = ("decoders", "encoder", "pretrain", "finetune")
 
 
-def to_dict(config):
+def to_dict(config: Config) -> dict[str, typing.Any]:
     """A `Config` as plain dicts, for JSON."""
     return dataclasses.asdict(config)
 
 
-def from_dict(values, kind=Config):
+def from_dict(values: Mapping[str, typing.Any], kind: typing.Any = Config) -> typing.Any:
     """The inverse of `to_dict`; an unknown name raises `ValueError` with the nearest one."""
     if not isinstance(values, dict):
         raise ValueError(f"{kind.__name__} must be a dict of its fields, got {values!r:.60}")
@@ -416,7 +418,7 @@ def _check_type(name, value, kind):
         raise ValueError(f"`{name}` must be {what}, got {value!r:.60}")
 
 
-def tiny():
+def tiny() -> Config:
     """For tests: every part at its smallest, seconds on one CPU core; learns nothing useful.
 
     Command: `python scripts/train.py --preset tiny`.
@@ -434,7 +436,7 @@ def tiny():
     )
 
 
-def small():
+def small() -> Config:
     """The default, made for two CPU cores: 112-px images, UV 96 x 112, 8 M weights.
 
     Command: `python scripts/train.py`, 25 minutes on 2 cores with data and evaluation.
@@ -479,7 +481,7 @@ def small():
     )
 
 
-def small_paper():
+def small_paper() -> Config:
     """`small` in the paper's order: pretraining with labels, then finetuning through images.
 
     Command: `python scripts/train.py --preset small_paper`, 22 minutes on 2 cores with data and
@@ -492,7 +494,7 @@ def small_paper():
     light share what an image leaves open between them (`tone`); the shape is smoother, whose noise
     made normals worse than the mean face's; and neighbours may differ more, since beards went.
     """
-    changes = dict(projection=5.0, shape=50.0, tone=3.0, smoothness=10_000.0)
+    changes: dict[str, typing.Any] = dict(projection=5.0, shape=50.0, tone=3.0, smoothness=10_000.0)
     pretrain = LossConfig(**changes, texture=3.0)
     finetune = dataclasses.replace(FINETUNE_LOSS, **changes, local_constancy=1.0)
     return Config(
@@ -504,7 +506,7 @@ def small_paper():
     )
 
 
-def paper():
+def paper() -> Config:
     """The networks of TPAMI 2019: 224-px images, UV 192 x 224, 13.1 M weights.
 
     Command: `python scripts/train.py --preset paper`. For GPUs; not trained to the end here. The
@@ -528,9 +530,11 @@ def paper():
     )
 
 
-def cvpr18():
-    """The model of CVPR 2018 at full size: `paper` with a texture in place of albedo and light, a
-    multilayer perceptron for shape, UV 128 x 128, and an adversarial loss when finetuning.
+def cvpr18() -> Config:
+    """The model of CVPR 2018 at full size.
+
+    It is `paper` with a texture in place of albedo and light, a multilayer perceptron for shape,
+    UV 128 x 128, and an adversarial loss when finetuning.
 
     Command: `python scripts/train.py --preset cvpr18`. For GPUs; not trained to the end here. The
     input is 224 px (the published size is uncertain), the adversarial weight is our choice.
@@ -538,9 +542,10 @@ def cvpr18():
     return _without_light(paper(), "cvpr18")
 
 
-def cvpr18_small():
-    """The model of CVPR 2018 for two CPU cores: `small_paper` changed as `cvpr18` changes
-    `paper`.
+def cvpr18_small() -> Config:
+    """The model of CVPR 2018 for two CPU cores.
+
+    It is `small_paper`, changed as `cvpr18` changes `paper`.
 
     Command: `python scripts/train.py --preset cvpr18_small`. Not trained to the end here.
     """
@@ -574,7 +579,7 @@ def _without_light(config, name):
 PRESETS = {f.__name__: f for f in (tiny, small, small_paper, paper, cvpr18, cvpr18_small)}
 
 
-def preset(name):
+def preset(name: str) -> Config:
     """The `Config` of a preset's name; a wrong name raises `ValueError` with the nearest."""
     check_choice("preset", name, tuple(PRESETS))
     return PRESETS[name]()

@@ -14,13 +14,18 @@ Three terms of the paper's code do not compute what they mean to (`configs.DEFEC
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import replicas, shapes
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.model import Reconstruction
 from tf_nonlinear3dmm.rendering import camera
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled closer
 PAIRS = 20  # of skin texels per image
@@ -30,7 +35,7 @@ DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at th
 
 
 class Constants(NamedTuple):
-    """What the terms need to know of a model; made once by `constants`.
+    """What the terms need to know about a model; computed once by `constants`.
 
     Attributes:
         projection_std: `[8]` of the model.
@@ -51,8 +56,10 @@ class Constants(NamedTuple):
     image_size: int
 
 
-def constants(face, layout, projection_std, image_size):
-    """`Constants` of a `FaceModel`, its `UVLayout`, the model's `[8]` statistic."""
+def constants(
+    face: FaceModel, layout: UVLayout, projection_std: tf.Tensor, image_size: int
+) -> Constants:
+    """The `Constants` of a `FaceModel`, its `UVLayout` and the model's `[8]` statistic."""
     coverage = (layout.texel_triangle >= 0).astype(np.float32)
     skin = np.asarray(face.regions["constancy"], np.float32)[layout.texel_vertices]
     skin = np.sum(skin * layout.texel_weights, axis=-1) * coverage
@@ -67,7 +74,9 @@ def constants(face, layout, projection_std, image_size):
     )
 
 
-def projection(predicted, label, std, mask):
+def projection(
+    predicted: tf.Tensor, label: tf.Tensor, std: tf.Tensor, mask: tf.Tensor
+) -> tf.Tensor:
     """Half the mean squared error of the whitened camera.
 
     Args:
@@ -80,7 +89,9 @@ def projection(predicted, label, std, mask):
     return 0.5 * replicas.masked_mean(tf.reduce_mean(tf.square(error), axis=-1), mask)
 
 
-def reprojection(predicted, label, vertices, image_size, mask):
+def reprojection(
+    predicted: tf.Tensor, label: tf.Tensor, vertices: tf.Tensor, image_size: int, mask: tf.Tensor
+) -> tf.Tensor:
     """Mean distance of vertices under two cameras, in pixels of a 224-px image, over 10.
 
     A pose error counts by what it moves, whether it is one of rotation, scale or place.
@@ -99,7 +110,7 @@ def reprojection(predicted, label, vertices, image_size, mask):
     return replicas.masked_mean(tf.reduce_mean(tf.sqrt(squares + 1e-4), axis=-1), mask) / 10
 
 
-def shape(vertices, label, units, mask):
+def shape(vertices: tf.Tensor, label: tf.Tensor, units: float, mask: tf.Tensor) -> tf.Tensor:
     """Half the mean squared error of coordinates `[B, V, 3]`, in units of 10 mm.
 
     Args:
@@ -112,7 +123,9 @@ def shape(vertices, label, units, mask):
     return 0.5 * replicas.masked_mean(tf.reduce_mean(tf.square(error), axis=[1, 2]), mask)
 
 
-def albedo(predicted, label, coverage, mask):
+def albedo(
+    predicted: tf.Tensor, label: tf.Tensor, coverage: np.ndarray, mask: tf.Tensor
+) -> tf.Tensor:
     """Mean L1 colour distance of albedo maps `[B, Hu, Wu, 3]` over the face.
 
     Args:
@@ -123,8 +136,8 @@ def albedo(predicted, label, coverage, mask):
     return _colour_distance(predicted, label, _where(mask, coverage[np.newaxis]))
 
 
-def code(predicted, label, weights, mask):
-    """Half the mean squared distance of what two codes decode to, in a decoder's linear part.
+def code(predicted: tf.Tensor, label: tf.Tensor, weights: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Half the mean squared distance of what two codes decode to in a decoder's linear part.
 
     Args:
         predicted, label: `[B, K]`.
@@ -137,12 +150,14 @@ def code(predicted, label, weights, mask):
     )
 
 
-def texture(predicted, label, mask):
+def texture(predicted: tf.Tensor, label: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """Mean L1 colour distance of textures `[B, Hu, Wu, 3]` over `mask` `[B, Hu, Wu, 1]`."""
     return _colour_distance(predicted, label, mask)
 
 
-def reconstruction(image, label, mask, form="fixed"):
+def reconstruction(
+    image: tf.Tensor, label: tf.Tensor, mask: tf.Tensor, form: str = "fixed"
+) -> tf.Tensor:
     """Mean L1 colour distance of images `[B, H, W, 3]` over `mask` `[B, H, W, 1]`.
 
     Where the mask is soft at outlines its gradient moves them. A mean over the mask alone would
@@ -158,7 +173,9 @@ def reconstruction(image, label, mask, form="fixed"):
     return distance / 3 if form == "released" else distance
 
 
-def landmarks(predicted, label, mask, image_size):
+def landmarks(
+    predicted: tf.Tensor, label: tf.Tensor, mask: tf.Tensor, image_size: int
+) -> tf.Tensor:
     """Mean squared distance of points, in pixels of a 224-px image, over 100.
 
     Args:
@@ -171,14 +188,14 @@ def landmarks(predicted, label, mask, image_size):
     return replicas.masked_mean(tf.reduce_sum(tf.square(scaled), axis=-1), mask) / 100
 
 
-def symmetry(albedo_map):
+def symmetry(albedo_map: tf.Tensor) -> tf.Tensor:
     """Mean L1 distance of `[B, Hu, Wu, 3]` to its mirror image, never below `FLOOR`."""
     shapes.check(albedo_map=(albedo_map, "B Hu Wu 3"))
     planes = _planes(albedo_map)
     return tf.reduce_mean(tf.maximum(2 * tf.abs(planes - tf.reverse(planes, [3])), FLOOR))
 
 
-def constancy(albedo_map, skin_texels, seed):
+def constancy(albedo_map: tf.Tensor, skin_texels: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
     """Mean L1 distance of random pairs of skin texels, never below `FLOOR`.
 
     Args:
@@ -199,7 +216,9 @@ def constancy(albedo_map, skin_texels, seed):
     return tf.reduce_mean(tf.maximum(2 * tf.abs(colours[:, :, 0] - colours[:, :, 1]), FLOOR))
 
 
-def local_constancy(albedo_map, label, mask, form="fixed"):
+def local_constancy(
+    albedo_map: tf.Tensor, label: tf.Tensor, mask: tf.Tensor, form: str = "fixed"
+) -> tf.Tensor:
     """Neighbouring texels have the same albedo where the label has the same chromaticity.
 
     The sum of w |A_p - A_q|^0.8 over the sum of w, for pairs in rows plus pairs in columns, with
@@ -226,7 +245,7 @@ def local_constancy(albedo_map, label, mask, form="fixed"):
     return sum_of_means
 
 
-def smoothness(shape_map, units):
+def smoothness(shape_map: tf.Tensor, units: float) -> tf.Tensor:
     """Half the mean squared distance of a texel to the mean of its four neighbours, inside.
 
     In units of 10 mm and of the texels of a 192 x 224 map: a finer map has smaller differences.
@@ -244,7 +263,7 @@ def smoothness(shape_map, units):
     return 0.5 * tf.reduce_mean(tf.square(scale * (around / 4 - _cut(rows, _ROWS, 1, 1))))
 
 
-def white_shading(shading, coverage, form="fixed"):
+def white_shading(shading: tf.Tensor, coverage: np.ndarray, form: str = "fixed") -> tf.Tensor:
     """Half the mean over RGB of (mean shading of the face - 0.99)^2: the light is white.
 
     Args:
@@ -257,7 +276,7 @@ def white_shading(shading, coverage, form="fixed"):
     return 0.5 * tf.reduce_mean(tf.square(mean - WHITE))
 
 
-def tone(shading, albedo_map, skin_texels):
+def tone(shading: tf.Tensor, albedo_map: tf.Tensor, skin_texels: np.ndarray) -> tf.Tensor:
     """Half the variance, over the batch, of skin colours and of the light on them.
 
     An image does not tell dark skin from dim light: of all splits this prefers the one in which
@@ -281,17 +300,19 @@ def tone(shading, albedo_map, skin_texels):
     return 0.5 * (variance(shading) + variance(2 * albedo_map))
 
 
-def adversarial(fake_logits):
-    """What the model pays when the discriminator sees that its pictures are drawn."""
+def adversarial(fake_logits: tf.Tensor) -> tf.Tensor:
+    """The loss of the model where the discriminator tells its renderings from photos."""
     return 0.5 * tf.reduce_mean(tf.square(fake_logits - 1))
 
 
-def discrimination(real_logits, fake_logits, history_logits, seed):
-    """What the discriminator pays: photos are 1 (with noise of 0.1), drawn pictures 0.
+def discrimination(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, history_logits: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """The loss of the discriminator: photos are 1 (with noise of 0.1), renderings are 0.
 
     Args:
-        real_logits, fake_logits, history_logits: `[B, H, W, 1]`; `history_logits` of pictures that
-            the model drew earlier.
+        real_logits, fake_logits, history_logits: `[B, H, W, 1]`; `history_logits` of renderings
+            by earlier states of the model.
         seed: `[2]` int, of the noise.
     """
     batch = tf.shape(real_logits)[0]
@@ -304,7 +325,9 @@ def discrimination(real_logits, fake_logits, history_logits, seed):
     return (2 * real + fake + 0.5 * tf.reduce_mean(tf.square(history_logits))) / 4
 
 
-def perceptual(features, label_features, scales):
+def perceptual(
+    features: Sequence[tf.Tensor], label_features: Sequence[tf.Tensor], scales: Sequence[float]
+) -> tf.Tensor:
     """Half the mean squared distance of features, a mean over layers.
 
     Args:
@@ -318,12 +341,20 @@ def perceptual(features, label_features, scales):
     return tf.reduce_mean(tf.stack(terms))
 
 
-def needs_image(config):
-    """Whether a `LossConfig` weighs a term that looks at the drawn image."""
+def needs_image(config: configs.LossConfig) -> bool:
+    """Whether a `LossConfig` weighs a term that looks at the rendered image."""
     return any(getattr(config, term) for term in DRAWN)
 
 
-def total(config, reconstructed, batch, constants, seed, critic=None, features=None):
+def total(
+    config: configs.LossConfig,
+    reconstructed: Reconstruction,
+    batch: Mapping[str, Any],
+    constants: Constants,
+    seed: tf.Tensor,
+    critic: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    features: Callable[[tf.Tensor], tuple[list[tf.Tensor], Sequence[float]]] | None = None,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
     """The weighted sum of the terms.
 
     Args:
@@ -355,8 +386,8 @@ def total(config, reconstructed, batch, constants, seed, critic=None, features=N
     return tf.reduce_sum(tf.stack(weighted)) if weighted else tf.zeros([]), terms
 
 
-def blend(reconstructed, batch):
-    """The drawn face over the photo: what critics and feature networks compare with the photo.
+def blend(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:
+    """The rendered face over the photo: what critics and feature networks compare with the photo.
 
     They do not move outlines: a face that shrinks to nothing leaves the photo as it is.
     """
@@ -364,14 +395,14 @@ def blend(reconstructed, batch):
     return reconstructed.image * coverage + batch["image"] * (1 - coverage)
 
 
-def visible(reconstructed, batch):
+def visible(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:
     """`[B, H, W, 1]`, how much of a pixel the drawn face covers, as far as the label knows."""
     occluded = _where(batch["has_face_mask"], 1 - batch["face_mask"])
     return reconstructed.mask * (1 - occluded)
 
 
 def _terms(config, reconstructed, batch, constants, seed, critic, features):
-    """Name -> function of nothing, for every term."""
+    """Name -> function without arguments, for every term."""
 
     def has(label):
         shown = reconstructed.projection
@@ -461,7 +492,7 @@ def _colour_distance(predicted, label, mask):
 
 
 def _outlines(image, label, mask):
-    """0, with the gradient for `mask` that `reconstruction` tells of."""
+    """0, with the gradient with respect to `mask` that `reconstruction` describes."""
     kept = tf.stop_gradient(mask)
     distance = tf.stop_gradient(2 * tf.reduce_mean(tf.abs(image - label), axis=-1, keepdims=True))
     sums = (tf.reduce_sum(x, axis=[1, 2, 3], keepdims=True) for x in (kept * distance, kept))
@@ -479,13 +510,13 @@ def _planes(maps):
 
 
 def _cut(planes, axis, first, last):
-    """Without so many at the start and the end of an axis; the gradient of slices is slower."""
+    """Drops `first` and `last` entries of an axis; slices have a slower gradient."""
     size = planes.shape[axis] or tf.shape(planes)[axis]
     return tf.split(planes, [first, size - first - last, last], axis)[1]
 
 
 def _step(planes, axis):
-    """Each minus the next along an axis."""
+    """Differences of neighbours along an axis."""
     return _cut(planes, axis, 0, 1) - _cut(planes, axis, 1, 0)
 
 

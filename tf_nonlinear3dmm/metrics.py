@@ -5,15 +5,20 @@ units of their face model, angles are degrees; nothing here averages over faces.
 """
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)  # of the 68 landmarks
 
 
-def nme(predicted, landmarks, valid=None):
-    """Normalised mean error: mean point distance over the size of the true box.
+def nme(
+    predicted: npt.ArrayLike, landmarks: npt.ArrayLike, valid: npt.ArrayLike | None = None
+) -> tf.Tensor:
+    """Normalised mean error: mean distance of points over the size of the ground-truth box.
 
     Args:
         predicted: `[B, K, 2]` points in pixels.
@@ -38,8 +43,13 @@ def nme(predicted, landmarks, valid=None):
     return 100 * mean / tf.sqrt(tf.reduce_prod(high - low, axis=-1))
 
 
-def kabsch(source, target, weights=None, scaled=False):
-    """The rotation and translation that lay points best on others.
+def kabsch(
+    source: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    scaled: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rotation and translation that align points with others best (Kabsch).
 
     Args:
         source: `[B, V, 3]` or `[V, 3]` points to move.
@@ -68,8 +78,10 @@ def kabsch(source, target, weights=None, scaled=False):
     return rotation, target_mean - np.einsum("bij,bj->bi", rotation, source_mean)
 
 
-def vertex_error(predicted, vertices, weights=None):
-    """Distance of each vertex to the true one after rigid alignment.
+def vertex_error(
+    predicted: npt.ArrayLike, vertices: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each vertex to its ground truth after rigid alignment.
 
     Args:
         predicted: `[B, V, 3]`, or `[V, 3]` for one face against all.
@@ -84,13 +96,15 @@ def vertex_error(predicted, vertices, weights=None):
     return np.linalg.norm(moved - vertices, axis=-1), rotation
 
 
-def skin_weights(face):
+def skin_weights(face: FaceModel) -> np.ndarray:
     """`[V]`, how much each vertex of a `FaceModel` counts in means over the skin; sums to 1."""
     skin = face.regions["skin"]
     return skin / skin.sum()
 
 
-def skin_error(face, predicted, vertices):
+def skin_error(
+    face: FaceModel, predicted: npt.ArrayLike, vertices: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`vertex_error` in millimetres after rigid alignment of the skin, and its mean over the skin.
 
     Args:
@@ -104,20 +118,21 @@ def skin_error(face, predicted, vertices):
     return distance @ skin_weights(face) * face.units, distance * face.units, rotation
 
 
-def eye_distance(vertices, landmark_ids):
+def eye_distance(vertices: npt.ArrayLike, landmark_ids: np.ndarray) -> np.ndarray:
     """`[B, V, 3]` vertices -> `[B]` distance of the centroids of the two eyes' six landmarks."""
     points = np.asarray(vertices)[:, landmark_ids]
     between = points[:, LEFT_EYE].mean(axis=1) - points[:, RIGHT_EYE].mean(axis=1)
     return np.linalg.norm(between, axis=-1)
 
 
-def normal_angle(predicted, normals):
+def normal_angle(predicted: npt.ArrayLike, normals: npt.ArrayLike) -> np.ndarray:
     """Unit normals `[..., 3]` -> `[...]` angles between them in degrees."""
+    predicted, normals = np.asarray(predicted), np.asarray(normals)
     cross = np.linalg.norm(np.cross(predicted, normals), axis=-1)
-    return np.degrees(np.arctan2(cross, np.sum(np.asarray(predicted) * normals, axis=-1)))
+    return np.degrees(np.arctan2(cross, np.sum(predicted * normals, axis=-1)))
 
 
-def masked_l1(predicted, true, mask):
+def masked_l1(predicted: npt.ArrayLike, true: npt.ArrayLike, mask: npt.ArrayLike) -> np.ndarray:
     """Mean absolute difference of colours over a mask.
 
     Args:
@@ -127,51 +142,58 @@ def masked_l1(predicted, true, mask):
     Returns:
         `[B]` in the colours' unit; NaN for a face whose mask is empty.
     """
-    distance = np.abs(np.asarray(predicted, np.float64) - true).mean(axis=-1, keepdims=True)
+    predicted, true = np.asarray(predicted, np.float64), np.asarray(true)
+    distance = np.abs(predicted - true).mean(axis=-1, keepdims=True)
     mask = np.broadcast_to(np.asarray(mask, np.float64), distance.shape)
     total = mask.sum(axis=(1, 2, 3))
     mean = (mask * distance).sum(axis=(1, 2, 3)) / np.where(total > 0, total, 1)
     return np.where(total > 0, mean, np.nan)
 
 
-def covered(layout):
+def covered(layout: UVLayout) -> np.ndarray:
     """`[1, Hu, Wu, 1]` bool: the texels that a `UVLayout` covers."""
     return (np.asarray(layout.texel_triangle) >= 0)[np.newaxis, ..., np.newaxis]
 
 
-def albedo_error(layout, predicted, true):
+def albedo_error(layout: UVLayout, predicted: npt.ArrayLike, true: npt.ArrayLike) -> np.ndarray:
     """`masked_l1` of albedo maps `[B, Hu, Wu, 3]` over the texels that are `covered`."""
     return masked_l1(predicted, true, covered(layout))
 
 
-def best_gain(predicted, true, mask):
+def best_gain(predicted: npt.ArrayLike, true: npt.ArrayLike, mask: npt.ArrayLike) -> np.ndarray:
     """`[B, 1, 1, C]`: per face and channel, the factor that brings `predicted` nearest to `true`.
 
     Image = albedo x light, so a brighter albedo under a darker light is the same picture: albedos
     are compared after this factor too.
     """
     predicted, true = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
+    mask = np.asarray(mask)
     top = (mask * predicted * true).sum(axis=(1, 2), keepdims=True)
     bottom = (mask * predicted**2).sum(axis=(1, 2), keepdims=True)
     return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), 1)
 
 
-def light_error(predicted, illumination):
+def light_error(predicted: npt.ArrayLike, illumination: npt.ArrayLike) -> np.ndarray:
     """`[B, 9, 3]` coefficients -> `[B]`: relative distance after the best factor per face.
 
     The sine of the angle between the two as vectors: 0 the same light up to its strength, 1
     nothing in common.
     """
-    predicted = np.asarray(predicted, np.float64).reshape(len(predicted), -1)
-    illumination = np.asarray(illumination, np.float64).reshape(len(illumination), -1)
+    predicted = np.asarray(predicted, np.float64).reshape(np.shape(predicted)[0], -1)
+    illumination = np.asarray(illumination, np.float64).reshape(np.shape(illumination)[0], -1)
     along = np.sum(predicted * illumination, axis=-1)
     lengths = np.linalg.norm(predicted, axis=-1) * np.linalg.norm(illumination, axis=-1)
     cosine = np.where(lengths > 0, along / np.where(lengths > 0, lengths, 1), 0)
     return np.sqrt(np.maximum(1 - cosine**2, 0))
 
 
-def best_pose(points, landmarks, valid=None, iterations=100):
-    """The scaled orthographic camera of least squared distance: the second control.
+def best_pose(
+    points: npt.ArrayLike,
+    landmarks: npt.ArrayLike,
+    valid: npt.ArrayLike | None = None,
+    iterations: int = 100,
+) -> np.ndarray:
+    """The scaled orthographic camera that fits landmarks best in least squares: the second control.
 
     Depth that an image lacks is filled in from the fit so far, then the fit is a rotation between
     points in space; each round lowers the squared distance.

@@ -8,21 +8,25 @@ Encoder, decoders and renderer can each be called alone.
 """
 
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
-from tf_nonlinear3dmm.networks.encoder import Encoder
+from tf_nonlinear3dmm.networks.encoder import Codes, Encoder
 from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
 
 
 class Reconstruction(NamedTuple):
-    """All that the model says about `B` images; None what it was not asked for.
+    """Everything the model infers from `B` images; what was not asked for is None.
 
     Attributes:
         projection: `[B, 2, 4]`, face units to pixels.
@@ -58,7 +62,7 @@ class Reconstruction(NamedTuple):
 
 
 class LabelCodes(NamedTuple):
-    """What the decoders' linear parts make of the labels of `B` examples.
+    """The labels of `B` examples as codes of the decoders' linear parts.
 
     Attributes:
         shape_code: `[B, Ks]`.
@@ -101,13 +105,13 @@ class Nonlinear3DMM(keras.Model):
     @keras_state.inside_ours
     def __init__(
         self,
-        config,
-        projection_mean,
-        projection_std,
-        face=None,
-        linear_shape=None,
-        linear_albedo=None,
-    ):
+        config: configs.ModelConfig,
+        projection_mean: npt.ArrayLike,
+        projection_std: npt.ArrayLike,
+        face: FaceModel | None = None,
+        linear_shape: Mapping[str, np.ndarray] | None = None,
+        linear_albedo: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         super().__init__(name="nonlinear_3dmm")
         self.config = config
         self.face = FaceModel.load(config.face_model) if face is None else face
@@ -119,7 +123,7 @@ class Nonlinear3DMM(keras.Model):
         self.albedo_decoder = decoders.albedo_decoder(config, **(linear_albedo or {}))
         self.built = True
 
-    def reconstruct(self, images):
+    def reconstruct(self, images: npt.ArrayLike) -> Reconstruction:
         """Reconstructs face crops as they come from a file; `call` is for batches of training.
 
         Args:
@@ -133,6 +137,10 @@ class Nonlinear3DMM(keras.Model):
         Raises:
             ValueError: another shape, type or range.
         """
+        return self._graph(self.crops(images))
+
+    def crops(self, images: npt.ArrayLike) -> tf.Tensor:
+        """What `call` takes, `[B, S, S, 3]` floats in [0, 1], of what `reconstruct` takes."""
         try:
             images = tf.convert_to_tensor(images)
         except (ValueError, TypeError) as error:
@@ -152,7 +160,7 @@ class Nonlinear3DMM(keras.Model):
         images = tf.cast(images, tf.float32)
         if images.shape[1] != size:
             images = tf.image.resize(images, [size, size], antialias=True)
-        return self._graph(images)
+        return images
 
     @functools.cached_property
     def _graph(self):
@@ -160,11 +168,13 @@ class Nonlinear3DMM(keras.Model):
         signature = [tf.TensorSpec([None, size, size, 3])]
         return tf.function(lambda images: self(images, training=False), input_signature=signature)
 
-    def encode(self, images, training=False):
+    def encode(self, images: tf.Tensor, training: bool = False) -> Codes:
         """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""
         return self.encoder(images, training=training)
 
-    def decode_shape(self, shape_code, training=False):
+    def decode_shape(
+        self, shape_code: tf.Tensor, training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """The geometry of `shape_code` `[B, Ks]`.
 
         Returns:
@@ -173,15 +183,15 @@ class Nonlinear3DMM(keras.Model):
         """
         return self.shape_decoder(shape_code, training=training)
 
-    def decode_albedo(self, albedo_code, training=False):
+    def decode_albedo(self, albedo_code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
         return self.albedo_decoder(albedo_code, training=training)
 
-    def offset_maps(self, vertices):
+    def offset_maps(self, vertices: tf.Tensor) -> tf.Tensor:
         """The shape maps `[B, Hu, Wu, 3]` of vertices `[B, V, 3]`."""
         return uv_layout.to_texels(vertices - self.face.mean_vertices, self.uv_layout)
 
-    def label_codes(self, vertices, albedo_map):
+    def label_codes(self, vertices: tf.Tensor, albedo_map: tf.Tensor) -> LabelCodes:
         """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`; needs `linear_part`."""
         return LabelCodes(
             shape_code=self.shape_decoder.encode(self.offset_maps(vertices)),
@@ -190,14 +200,23 @@ class Nonlinear3DMM(keras.Model):
             albedo_weights=4 * self.albedo_decoder.code_weights(),
         )
 
-    def decode_labels(self, vertices, albedo_map, training=False):
-        """The `Reconstruction` of shape and albedo that the `label_codes` of labels decode to."""
+    def decode_labels(
+        self, vertices: tf.Tensor, albedo_map: tf.Tensor, training: bool = False
+    ) -> Reconstruction:
+        """What the `label_codes` of labels decode to: a `Reconstruction` of shape and albedo."""
         codes = self.label_codes(vertices, albedo_map)
         shape_map, decoded = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
         return Reconstruction(shape_map=shape_map, vertices=decoded, albedo_map=albedo_map)
 
-    def render(self, vertices, albedo_map, projection, illumination, image_size=None):
+    def render(
+        self,
+        vertices: tf.Tensor,
+        albedo_map: tf.Tensor,
+        projection: tf.Tensor,
+        illumination: tf.Tensor | None,
+        image_size: Size | None = None,
+    ) -> renderer.Rendering:
         """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""
         size = self.config.image_size
         image_size = (size, size) if image_size is None else image_size
@@ -211,7 +230,7 @@ class Nonlinear3DMM(keras.Model):
             self.config.silhouette_gradient,
         )
 
-    def call(self, images, training=False, draw=True):
+    def call(self, images: tf.Tensor, training: bool = False, draw: bool = True) -> Reconstruction:
         """Reconstructs `images`.
 
         Args:
@@ -222,7 +241,10 @@ class Nonlinear3DMM(keras.Model):
         Returns:
             `Reconstruction`.
         """
-        codes = self.encode(images, training=training)
+        return self.decode(self.encode(images, training=training), training, draw)
+
+    def decode(self, codes: Codes, training: bool = False, draw: bool = True) -> Reconstruction:
+        """The `Reconstruction` of `encoder.Codes`; `training` and `draw` as in `call`."""
         shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
         size = self.config.image_size
@@ -244,7 +266,7 @@ class Nonlinear3DMM(keras.Model):
             **rendering._asdict(),
         )
 
-    def landmarks(self, image_points):
+    def landmarks(self, image_points: tf.Tensor) -> tf.Tensor:
         """The landmarks `[B, 68, 2]` among `image_points` `[B, V, 3]`; (0, 0) where lacking."""
         exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
         points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)

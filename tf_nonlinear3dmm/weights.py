@@ -14,18 +14,21 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, json_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 SHIPPED = pathlib.Path(__file__).parent / "assets" / "trained"
 FILE = "weights.npz"
 
 
-def load(path=None):
+def load(path: Path | None = None) -> Nonlinear3DMM:
     """A trained model.
 
     Args:
@@ -54,7 +57,9 @@ def load(path=None):
     )
 
 
-def save(path, model, state=None, exact=False):
+def save(
+    path: Path, model: Nonlinear3DMM, state: Mapping[str, Any] | None = None, exact: bool = False
+) -> None:
     """Writes the weights of `model`, whole or not at all; `load` reads them back.
 
     Args:
@@ -74,7 +79,7 @@ def save(path, model, state=None, exact=False):
     array_files.write(path, arrays, state or {}, compress=not exact)
 
 
-def copy(path, model):
+def copy(path: Path, model: Nonlinear3DMM) -> None:
     """Gives `model` the weights of `path`, see `load`, but for the statistics of its cameras.
 
     Raises:

@@ -4,16 +4,20 @@ import dataclasses
 import logging
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tf_nonlinear3dmm.configs import Config as RunConfig
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, photo_sets, photos
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
 
 IMAGE_NAME = re.compile(rf"^(.*/|)([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I)
+HOMEPAGE = "http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm"
 ZIP_SIZE = 87_413_900
 ZIP_SHA256 = "252bc35274d65ff27b6e573aa96c2f4c116ad88452cc984fb882258c0ed6e2d8"
 COUNT = 2000
@@ -30,7 +34,7 @@ class Config(photo_sets.Config):
     extreme_angles: bool = True
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(photo_sets.PhotoSetBuilder):
     """Crops of AFLW2000-3D with landmarks, pose and every fitted parameter."""
 
     pkg_dir_path = epath.Path(__file__).parent
@@ -64,57 +68,30 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             tf.bool, doc="an angle of the fit is beyond 99 degrees: left out by head-pose papers"
         )
         textured = photo_sets.Fitted(self.builder_config).exact
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                photo_sets.features(self.builder_config, textured) | own
-            ),
-            homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
-            disable_shuffling=True,
-            metadata=tfds.core.MetadataDict(skipped=[]),
-        )
+        return self.photo_set_info(own, textured, homepage=HOMEPAGE, disable_shuffling=True)
 
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
         path = find_images(folder)
-        if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            LOG.warning("Not the published file, using it all the same: %s", note)
-        tree = archive.Tree(path)
-        skipped = photo_sets.Skipped(self.builder_config.strict)
-        for name, reason in tree.refused:
-            skipped.add(f"{name}: {reason}")
+        tree, skipped = self.open_tree(path, ZIP_SIZE, ZIP_SHA256)
         records = find_records(tree, skipped)
         if not records:
             raise ValueError(f"{path}: there is no photo")
-        return {
-            "test": self._generate_examples(
-                tree, records, read_extras(folder, len(records)), skipped
-            )
-        }
-
-    def _generate_examples(self, tree, records, extras, skipped):
+        rows = {record: row for row, record in enumerate(records)}
+        extras = read_extras(folder, len(records))
         fitted = photo_sets.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
-        rows = {record: row for row, record in enumerate(records)}
-
         def make(record):
             own = {name: array[rows[record]] for name, array in extras.items()}
-            return make_example(tree, record, own, fitted)
+            example = make_example(tree, record, own, fitted)
+            excluded = example["extreme_angle"] and not keep_extreme
+            return [] if excluded else [(rows[record], example)]
 
-        count = 0
-        for record, example in photo_sets.each(records, make, skipped):
-            if keep_extreme or not example["extreme_angle"]:
-                self.progress("test", count)
-                count += 1
-                yield rows[record], example
-        self.info.metadata["skipped"] = skipped.reasons
-        skipped.report(tree.path, count)
-
-    def progress(self, split, index):
-        """Called before each record is written; `data` listens here."""
+        return {"test": self._generate_examples("test", tree, records, make, skipped)}
 
 
-def find_records(tree, skipped):
+def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     """The images of a tree without endings, sorted by file name; one that comes twice is bad."""
     by_key = {}
     for name in tree.names:
@@ -128,12 +105,12 @@ def find_records(tree, skipped):
     return [by_key[key] for key in sorted(by_key)]
 
 
-def find_images(folder):
+def find_images(folder: Path) -> pathlib.Path:
     """The zip or folder of the images: `folder` itself, or in it under one of its usual names."""
     return archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
 
 
-def find_extras(folder):
+def find_extras(folder: Path) -> dict[str, pathlib.Path]:
     """Name -> path of the optional arrays: beside the images, or in their folder."""
     images = find_images(folder)
     places = [images, images.resolve().parent]
@@ -141,7 +118,7 @@ def find_extras(folder):
     return {name: path for name, path in paths.items() if path}
 
 
-def read_extras(folder, count):
+def read_extras(folder: Path, count: int) -> dict[str, np.ndarray]:
     """The optional arrays; their rows are the 2,000 images by file name, of which `count` are here.
 
     Raises:
@@ -163,18 +140,19 @@ def read_extras(folder, count):
     return extras
 
 
-def make_example(tree, record, extras, fitted):
+def make_example(
+    tree: archive.Tree, record: str, extras: dict[str, np.ndarray], fitted: photo_sets.Fitted
+) -> dict[str, Any]:
     """The stored example of a record; `extras` holds its rows of the optional arrays."""
     name = record.split("/")[-1]
     image = photo_sets.read_photo(tree, record)
-    own = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
-    parameters = photo_sets.read_parameters(tree, record, own)
+    sizes = {"pt2d": (2, 21), "pt3d_68": (3, 68)}
+    parameters = photo_sets.read_parameters(tree, record, sizes)
     landmarks = parameters["pt3d_68"][:2].T - 1
     reannotated = extras[REANNOTATED].T - 1 if REANNOTATED in extras else None
-    points = {"landmarks_reannotated": reannotated}
-    labels = fitted.labels(image, parameters, landmarks, record, **points)
+    labels = fitted.labels(image, parameters, landmarks, record, landmarks_reannotated=reannotated)
     angles_deg = np.degrees(np.abs(parameters["Pose_Para"][:3]))
-    own = {key.lower(): value for key, value in parameters.items()}
+    own: dict[str, Any] = {key.lower(): value for key, value in parameters.items()}
     own["has_landmarks_reannotated"] = reannotated is not None
     if reannotated is None:
         own["landmarks_reannotated"] = np.zeros([68, 2], np.float32)
@@ -183,7 +161,7 @@ def make_example(tree, record, extras, fitted):
     return photo_sets.example(name, name, **labels) | own
 
 
-def configure(request, config):
+def configure(request: Request, config: RunConfig) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`.
 
     With the optional arrays it has another name, so that they are read when they come later.

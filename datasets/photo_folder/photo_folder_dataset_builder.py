@@ -2,13 +2,16 @@
 
 import dataclasses
 import posixpath
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tf_nonlinear3dmm.data import archive, photo_sets, photos
+from tf_nonlinear3dmm.configs import Config as RunConfig
+from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
+from tf_nonlinear3dmm.data.photos.faces import PhotoFace
 
 
 @dataclasses.dataclass(eq=False)
@@ -18,7 +21,7 @@ class Config(photo_sets.Config):
     all_faces: bool = False
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(photo_sets.PhotoSetBuilder):
     """Crops of the user's photographs; landmarks where a file beside the photograph gives them."""
 
     pkg_dir_path = epath.Path(__file__).parent
@@ -54,46 +57,28 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "others' mean in their place and `has_landmarks` is False",
             ),
         }
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(photo_sets.features(self.builder_config) | own),
-            metadata=tfds.core.MetadataDict(skipped=[]),
-        )
+        return self.photo_set_info(own)
 
     def _split_generators(self, dl_manager):
-        tree = archive.Tree(self.builder_config.source(dl_manager))
-        skipped = photo_sets.Skipped(self.builder_config.strict)
-        for name, reason in tree.refused:
-            skipped.add(f"{name}: {reason}")
+        tree, skipped = self.open_tree(self.builder_config.source(dl_manager))
         images = [name for name in tree.names if name.lower().endswith(photos.SUFFIXES)]
         if not images:
             raise ValueError(f"{tree.path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
-        held_out = photo_sets.held_out(
-            {*images}, lambda name: make_examples(tree, name, self.builder_config)
-        )
+
+        def make(name):
+            examples = make_examples(tree, name, self.builder_config)
+            return [(example["name"], example) for example in examples]
+
+        held_out = photo_sets.held_out({*images}, make)
         splits = {"train": [n for n in images if n not in held_out], "validation": sorted(held_out)}
         return {
-            split: self._generate_examples(split, tree, names, skipped)
+            split: self._generate_examples(split, tree, names, make, skipped)
             for split, names in splits.items()
             if names
         }
 
-    def _generate_examples(self, split, tree, names, skipped):
-        count = 0
-        for _, examples in photo_sets.each(
-            names, lambda name: make_examples(tree, name, self.builder_config), skipped
-        ):
-            for example in examples:
-                self.progress(split, count)
-                count += 1
-                yield example["name"], example
-        self.info.metadata["skipped"] = skipped.reasons
-        skipped.report(tree.path, count)
 
-    def progress(self, split, index):
-        """Called before each record is written; `data` listens here."""
-
-
-def make_examples(tree, name, config):
+def make_examples(tree: archive.Tree, name: str, config: Config) -> list[dict[str, Any]]:
     """The stored examples of a photograph, a list: its largest face, or all."""
     image = photos.read(tree.read(name), name)
     stem = posixpath.splitext(name)[0]
@@ -112,7 +97,9 @@ def make_examples(tree, name, config):
     ]
 
 
-def labelled(image, name, landmarks, file, config):
+def labelled(
+    image: np.ndarray, name: str, landmarks: np.ndarray, file: str, config: Config
+) -> dict[str, Any]:
     """The stored example of a photograph whose landmarks `[68, 2]` come from `file`."""
     visible = np.isfinite(landmarks).all(axis=1)
     landmarks = np.where(visible[:, np.newaxis], landmarks, landmarks[visible].mean(axis=0))
@@ -123,7 +110,7 @@ def labelled(image, name, landmarks, file, config):
     return photo_sets.example(name, name, **labels) | own
 
 
-def unlabelled(image, name, face, config):
+def unlabelled(image: np.ndarray, name: str, face: PhotoFace, config: Config) -> dict[str, Any]:
     """The stored example of a `faces.PhotoFace` in a photograph."""
     labels = photo_sets.cut(photos.upright(image, face), config.image_size, face.square)
     own = {"box": face.box.astype(np.float32), "confidence": face.confidence}
@@ -131,6 +118,6 @@ def unlabelled(image, name, face, config):
     return photo_sets.example(name, name, **labels) | own
 
 
-def configure(request, config):
+def configure(request: Request, config: RunConfig) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`."""
     return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

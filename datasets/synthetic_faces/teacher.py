@@ -1,15 +1,17 @@
-"""A linear model of 200 scans, made as the usual one was, and the labels it gives.
+"""A linear model of 200 scans, built as the usual one was, and the labels it gives.
 
 The people scanned are alike (European, young, shaven), as in the real model; the population is not.
 Fits of this model are the weak supervision from which the nonlinear model starts.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera
@@ -25,8 +27,8 @@ class Fit(NamedTuple):
 
     Attributes:
         vertices: `[B, V, 3]` of the model.
-        rotation: `[B, 3, 3]`, scaled, and translation `[B, 3]` that carry the fit to the face.
-        translation: see `rotation`.
+        rotation: `[B, 3, 3]`, scaled; with `translation` it moves the fit onto the face.
+        translation: `[B, 3]`.
     """
 
     vertices: np.ndarray
@@ -34,17 +36,19 @@ class Fit(NamedTuple):
     translation: np.ndarray
 
 
-def scan_200(uv_size, modes=160, level=0):
+def scan_200(uv_size: Size, modes: int = 160, level: int = 0) -> tuple[linear.Basis, linear.Basis]:
     """Shape and texture `linear.Basis` of the embedded face's 200 scans; see the two below."""
     scanned = population.MakeHumanPeople(level, tuple(uv_size))
     return scan_shapes(scanned, modes), scan_textures(scanned)
 
 
-def scan_shapes(scanned, modes=160):
+def scan_shapes(
+    scanned: population.MakeHumanPeople | population.LinearPeople, modes: int = 160
+) -> linear.Basis:
     """The `linear.Basis` of 200 neutral scans and of 20 of these people with 20 expressions.
 
     Args:
-        scanned: `population.MakeHumanPeople` or `population.LinearPeople`.
+        scanned: the people to scan.
         modes: how many of the modes of largest variance to keep, of scans and expressions together.
     """
     scans = scanned.neutral([scanned.subject(random) for random in _streams(0, SCANS)])
@@ -55,7 +59,7 @@ def scan_shapes(scanned, modes=160):
     return linear.combine(identity, expression, modes)
 
 
-def scan_textures(scanned):
+def scan_textures(scanned: population.MakeHumanPeople | population.LinearPeople) -> linear.Basis:
     """The `linear.Basis` of the albedo maps of the same people: 40 modes."""
     subjects = [scanned.subject(random, painted=True) for random in _streams(0, SCANS)]
     maps = np.stack([subject.albedo.reshape(*scanned.size, 3) for subject in subjects])
@@ -72,7 +76,7 @@ def _basis(samples, count, mean):
     return linear.Basis(*(part.astype(np.float32) for part in basis))
 
 
-def fit(vertices, model, units, rounds=2):
+def fit(vertices: np.ndarray, model: linear.Basis, units: float, rounds: int = 2) -> Fit:
     """Fits a linear model to faces: similarity alignment, then ridge regression.
 
     Args:
@@ -94,7 +98,9 @@ def fit(vertices, model, units, rounds=2):
     return Fit(fitted.astype(vertices.dtype), rotation, translation)
 
 
-def project(fit, projection, random, image_size):
+def project(
+    fit: Fit, projection: np.ndarray, random: Sequence[np.random.Generator], image_size: int
+) -> np.ndarray:
     """The projections `[B, 2, 4]` of fits: those of the faces, with the errors of a real fit.
 
     Args:
@@ -113,4 +119,5 @@ def project(fit, projection, random, image_size):
     angles = np.stack([yaw, pitch, roll], axis=1) + np.radians(ANGLE_NOISE_DEG) * noise[:, :3]
     scale = scale * (1 + SCALE_NOISE * noise[:, 3])
     place = place + image_size * SHIFT_NOISE * noise[:, 4:]
-    return camera.compose(*angles.astype(np.float32).T, scale, place.astype(np.float32)).numpy()
+    yaw, pitch, roll = angles.astype(np.float32).T
+    return camera.compose(yaw, pitch, roll, scale, place.astype(np.float32)).numpy()

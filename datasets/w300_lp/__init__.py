@@ -1,0 +1,1 @@
+"""300W-LP: README.md says how to get it."""

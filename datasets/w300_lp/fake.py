@@ -10,6 +10,7 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import augment, crop, mat_labels
 from tf_nonlinear3dmm.data.builders.synthetic_faces import contexts, generator
 from tf_nonlinear3dmm.data.builders.w300_lp.w300_lp_dataset_builder import SUBSETS
@@ -21,7 +22,7 @@ NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_tr
 AFLW_POINTS = [17, 19, 21, 22, 24, 26, 36, 37, 39, 42, 44, 45, 2, 31, 30, 35, 14, 48, 62, 54, 8]
 
 
-def write_300w_lp(folder, photographs=8, image_size=224, seed=0):
+def write_300w_lp(folder: Path, photographs: int = 8, image_size: int = 224, seed: int = 0) -> None:
     """Writes `folder`/300W_LP: every photograph with its turned and mirrored copies.
 
     Args:
@@ -42,7 +43,15 @@ def write_300w_lp(folder, photographs=8, image_size=224, seed=0):
             write_record(root, subset, f"{name}_{k}", image, points_3d[:, :2], record, first)
 
 
-def write_record(root, subset, name, image, landmarks, record, first=None):
+def write_record(
+    root: pathlib.Path,
+    subset: str,
+    name: str,
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    record: dict[str, np.ndarray],
+    first: np.ndarray | None = None,
+) -> None:
     """Writes one image of 300W-LP, its landmarks and its mirrored copy.
 
     Args:
@@ -67,7 +76,7 @@ def write_record(root, subset, name, image, landmarks, record, first=None):
     _write(root / f"{subset}_Flip" / f"{name}.mat", mirrored | {"pt2d": first.T.astype(float)})
 
 
-def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
+def write_aflw2000_3d(folder: Path, images: int = 8, image_size: int = 224, seed: int = 0) -> None:
     """Writes `folder`/AFLW2000 with that many images; arguments as for `write_300w_lp`."""
     root = pathlib.Path(folder) / "AFLW2000"
     faces = _faces("test", images, image_size, seed)
@@ -87,10 +96,16 @@ def write_aflw2000_3d(folder, images=8, image_size=224, seed=0):
         _write(root / f"{name}.mat", record)
 
 
-def parameters(projection, random, units=100, shape_para=None, exp_para=None):
+def parameters(
+    projection: np.ndarray,
+    random: np.random.Generator,
+    units: float = 100,
+    shape_para: np.ndarray | None = None,
+    exp_para: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
     """The arrays of a record's .mat for a projection `[2, 4]` of a face, `units` mm a unit."""
     pose = mat_labels.pose(projection, SIDE, units)
-    pose = pose._replace(z=np.float64(-100.0))
+    pose = pose._replace(z=np.asarray(-100.0))
     if shape_para is None:
         shape_para = random.normal(0, 3e5, 199) / np.arange(1, 200)
     if exp_para is None:  # MATLAB stores whole numbers as bytes

@@ -2,24 +2,28 @@
 
 import logging
 import re
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from etils import epath
 
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.data import archive, augment, mat_labels, photo_sets, photos
+from tf_nonlinear3dmm.data import Request, archive, augment, mat_labels, photo_sets, photos
 
 SUBSETS = [f"{name}{flip}" for flip in ("", "_Flip") for name in ("AFW", "HELEN", "IBUG", "LFPW")]
 IMAGE_NAME = re.compile(
     rf"^(.*/|)({'|'.join(SUBSETS)})/([^/]+)({'|'.join(map(re.escape, photos.SUFFIXES))})$", re.I
 )
+HOMEPAGE = "http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm"
 ZIP_SIZE = 2_828_125_606
 ZIP_SHA256 = "250c366c417ad48f72522b629ff83dbb2b2a57945803ad4a530a696bb6b13ee7"
 LOG = logging.getLogger(__name__)
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(photo_sets.PhotoSetBuilder):
     """Crops of 300W-LP with landmarks, pose and every fitted parameter."""
 
     pkg_dir_path = epath.Path(__file__).parent
@@ -41,58 +45,35 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         own["subset"] = tfds.features.ClassLabel(names=SUBSETS)
         textured = photo_sets.Fitted(self.builder_config).exact
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                photo_sets.features(self.builder_config, textured) | own
-            ),
-            homepage="http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm",
-            metadata=tfds.core.MetadataDict(skipped=[]),
-        )
+        return self.photo_set_info(own, textured, homepage=HOMEPAGE)
 
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
         path = archive.find(folder, "300W_LP.zip", "300W-LP.zip", "300W_LP")
         LOG.info("Comparing %s with the published file", path)
-        if note := archive.differs(path, ZIP_SIZE, ZIP_SHA256):
-            LOG.warning("Not the published file, using it all the same: %s", note)
-        tree = archive.Tree(path)
-        skipped = photo_sets.Skipped(self.builder_config.strict)
-        for name, reason in tree.refused:
-            skipped.add(f"{name}: {reason}")
+        tree, skipped = self.open_tree(path, ZIP_SIZE, ZIP_SHA256)
         records = find_records(tree, skipped)
         if not records:
             raise ValueError(f"{path}: no photo in folders {', '.join(SUBSETS)}")
-        copies = {source_image(record): record for record in records}
         fitted = photo_sets.Fitted(self.builder_config)
-        held_out = photo_sets.held_out(
-            {*copies}, lambda image: make_example(tree, copies[image], fitted)
-        )
+
+        def make(record):
+            return [(record, make_example(tree, record, fitted))]
+
+        copies = {source_image(record): record for record in records}
+        held_out = photo_sets.held_out({*copies}, lambda image: make(copies[image]))
         splits = {"train": [], "validation": []}
         for record in records:
-            held = source_image(record) in held_out
-            splits["validation" if held else "train"].append(record)
+            in_validation = source_image(record) in held_out
+            splits["validation" if in_validation else "train"].append(record)
         return {
-            split: self._generate_examples(split, tree, inside, fitted, skipped)
+            split: self._generate_examples(split, tree, inside, make, skipped)
             for split, inside in splits.items()
             if inside
         }
 
-    def _generate_examples(self, split, tree, records, fitted, skipped):
-        count = 0
-        for record, example in photo_sets.each(
-            records, lambda record: make_example(tree, record, fitted), skipped
-        ):
-            self.progress(split, count)
-            count += 1
-            yield record, example
-        self.info.metadata["skipped"] = skipped.reasons
-        skipped.report(tree.path, count)
 
-    def progress(self, split, index):
-        """Called before each record is written; `data` listens here."""
-
-
-def find_records(tree, skipped):
+def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     """Names `<prefix><SUBSET>/<NAME>` of the images in a tree; a name that comes twice is bad."""
     by_key = {}
     for name in tree.names:
@@ -107,31 +88,31 @@ def find_records(tree, skipped):
     return sorted(by_key.values())
 
 
-def subset_of(folder):
+def subset_of(folder: str) -> str:
     """The one of `SUBSETS` that a folder's name is in any case."""
     return next(subset for subset in SUBSETS if subset.lower() == folder.lower())
 
 
-def source_image(record):
+def source_image(record: str) -> str:
     """The photograph that a record was made from: the same for mirrored and turned copies."""
     subset, name = record.split("/")[-2:]
     name = name.replace("_Flip", "")
     return f"{subset.removesuffix('_Flip')}/{re.sub(r'_[0-9]+$', '', name)}"
 
 
-def make_example(tree, record, fitted):
+def make_example(tree: archive.Tree, record: str, fitted: photo_sets.Fitted) -> dict[str, Any]:
     """The stored example of a record."""
     name = "/".join(record.split("/")[-2:])
     image = photo_sets.read_photo(tree, record)
     parameters = photo_sets.read_parameters(tree, record, {"pt2d": (2, 68)})
     landmarks = read_landmarks(tree, record, image.shape[1])
     labels = fitted.labels(image, parameters, landmarks, record)
-    own = {key.lower(): value for key, value in parameters.items()}
+    own: dict[str, Any] = {key.lower(): value for key, value in parameters.items()}
     own["subset"] = name.split("/")[0]
     return photo_sets.example(name, source_image(record), **labels) | own
 
 
-def read_landmarks(tree, record, width):
+def read_landmarks(tree: archive.Tree, record: str, width: int) -> np.ndarray:
     """`[68, 2]` pixels: the model's landmarks from landmarks/, mirrored for a mirrored copy.
 
     Never `pt2d`: turned copies carry that of the photograph before it was turned.
@@ -140,13 +121,13 @@ def read_landmarks(tree, record, width):
     flipped = subset.endswith("_Flip")
     original = name.replace("_Flip", "") if flipped else name
     path = "/".join([*prefix, "landmarks", subset.removesuffix("_Flip"), f"{original}_pts.mat"])
-    points = photo_sets.read(tree, path, mat_labels.MAT_BYTES)
-    points = mat_labels.read_mat(points, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
+    contents = photo_sets.read(tree, path, mat_labels.MAT_BYTES)
+    points = mat_labels.read_mat(contents, path, {"pts_3d": (68, 2)})["pts_3d"] - 1
     if flipped:
         points = points[augment.LANDMARK_MIRROR] * [-1, 1] + [width - 1, 0]
     return points.astype("float32")
 
 
-def configure(request, config):
+def configure(request: Request, config: Config) -> photo_sets.Config:
     """The builder configuration for a `data.Request` of a run's `Config`."""
     return photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)

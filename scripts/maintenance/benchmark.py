@@ -60,7 +60,7 @@ def main() -> None:
             growth.write(flags.plot, tables)
 
 
-def progress(line):
+def progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 

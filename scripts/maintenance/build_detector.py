@@ -4,6 +4,7 @@ python scripts/maintenance/build_detector.py           # download, write the ass
 python scripts/maintenance/build_detector.py --check   # download, compare with the assets
 """
 
+import argparse
 import pathlib
 import sys
 import tempfile
@@ -23,17 +24,17 @@ def main() -> None:
         build(flags)
 
 
-def build(flags):
+def build(flags: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         files = mediapipe_wheel.read(flags.wheel or mediapipe_wheel.download(folder))
     if not flags.check:
         mediapipe_wheel.write(files, flags.output)
         print(f"{flags.output}: {sum(map(len, files.values())) / 1e6:.2f} MB")
         return
-    other = mediapipe_wheel.differences(files, flags.output)
-    for name in other:
+    different = mediapipe_wheel.differences(files, flags.output)
+    for name in different:
         print(f"{flags.output / name}: differs from the wheel's, or is missing", file=sys.stderr)
-    if other:
+    if different:
         sys.exit(1)
     print(f"{flags.output}: all {len(files)} files are the wheel's")
 

@@ -1,4 +1,4 @@
-"""Builds the embedded face, its skins and its hair from CC0 sources, or compares with rebuilt ones.
+"""Builds the embedded face, its skins and hair from CC0 sources, or compares them with the assets.
 
 python scripts/maintenance/build_face_model.py           # download, build, write the assets
 python scripts/maintenance/build_face_model.py --check   # download, build, compare with the assets
@@ -7,6 +7,9 @@ python scripts/maintenance/build_face_model.py --check   # download, build, comp
 import pathlib
 import sys
 import tempfile
+from collections.abc import Callable
+
+import numpy as np
 
 from tf_nonlinear3dmm import face
 from tf_nonlinear3dmm.core import command_line
@@ -28,20 +31,20 @@ def main() -> None:
         finish = compare if flags.check else write
         same = finish(flags.output, assemble.build(wheel), assemble.differences)
         same &= finish(flags.hair_output, hair.build(package, wheel), assemble.differences)
-        # The skins lie in the UV map of the face in the package: written before, if it changed.
+        # The skins use the UV map of the packaged face, which is written above if it changed.
         same &= finish(flags.skins_output, skins.build(wheel, package), skins.differences)
     if not same:
         sys.exit(1)
 
 
-def write(path, arrays, differences):
+def write(path: pathlib.Path, arrays: dict[str, np.ndarray], differences: Callable) -> bool:
     del differences
     assemble.write(path, arrays)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
     return True
 
 
-def compare(path, arrays, differences):
+def compare(path: pathlib.Path, arrays: dict[str, np.ndarray], differences: Callable) -> bool:
     lines = differences(path, arrays)
     for line in lines:
         print(f"{path.name}: {line}", file=sys.stderr)

@@ -45,7 +45,7 @@ def main() -> None:
     sys.exit(0 if all(same.values()) and done == options.kills else 1)
 
 
-def train(folder, flags):
+def train(folder: pathlib.Path, flags: list[str]) -> tuple[int, float]:
     """Trains without a break; returns the number of steps and the seconds of one."""
     process = start(folder, flags)
     wait(process, folder, 1)
@@ -56,11 +56,11 @@ def train(folder, flags):
     return steps, (ended - began) / steps
 
 
-def start(folder, flags):
+def start(folder: pathlib.Path, flags: list[str]) -> subprocess.Popen:
     return subprocess.Popen([*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL)
 
 
-def kill(folder, flags, step, seconds):
+def kill(folder: pathlib.Path, flags: list[str], step: int, seconds: float) -> bool:
     """Starts the run, kills it so long after a step, or the next if past it; whether it ran."""
     step = max([step, *(done + 1 for done in checkpoints(folder))])
     process = start(folder, flags)
@@ -72,13 +72,13 @@ def kill(folder, flags, step, seconds):
     return running
 
 
-def wait(process, folder, step):
+def wait(process: subprocess.Popen, folder: pathlib.Path, step: int) -> None:
     """Until a step is saved, or the process has ended."""
     while process.poll() is None and step > max(checkpoints(folder), default=0):
         time.sleep(0.05)
 
 
-def checkpoints(folder):
+def checkpoints(folder: pathlib.Path) -> list[int]:
     return sorted(int(path.stem) for path in (folder / "checkpoints").glob("[0-9]*.npz"))
 
 

@@ -1,7 +1,7 @@
 """Writes a small 300W-LP and AFLW2000-3D tree in the exact on-disk layout, of synthetic faces.
 
 python scripts/maintenance/make_fake_300w_lp.py fake
-python scripts/train.py --preset tiny --data w300_lp:fake
+nonlinear3dmm train --preset tiny --data w300_lp:fake
 """
 
 import pathlib

@@ -4,12 +4,14 @@ python scripts/maintenance/measure_page.py
 python scripts/maintenance/measure_page.py --run runs/small --picture page.png
 """
 
+import argparse
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
+from typing import Any
 
 from tf_nonlinear3dmm.core import command_line
 
@@ -35,7 +37,7 @@ def main() -> None:
     command += ["--run", flags.run] if flags.run else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            addresses = (re.search(r"http://\S+", line) for line in server.stdout)
+            addresses = (re.search(r"http://\S+", line) for line in server.stdout or ())
             address = next((match[0] for match in addresses if match), None)
             if address is None:
                 parser.error("the page did not start")
@@ -47,7 +49,7 @@ def main() -> None:
             server.terminate()
 
 
-def measure(tab, address, flags):
+def measure(tab: Any, address: str, flags: argparse.Namespace) -> None:
     """Prints what a person waits for; the second visit finds the browser's own start done."""
     for visit in ("first", "second"):
         started = time.perf_counter()

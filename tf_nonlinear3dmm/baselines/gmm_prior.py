@@ -29,7 +29,7 @@ class MixtureBasis(NamedTuple):
     std: np.ndarray
 
 
-def fit_mixture(codes, components, seed=0):
+def fit_mixture(codes: np.ndarray, components: int, seed: int = 0) -> mixture.GaussianMixture:
     """The tied `GaussianMixture` of codes `[N, D]`: `components` means and one covariance."""
     codes = np.asarray(codes, np.float64)
     floor = 1e-6 * codes.var(axis=0).mean()
@@ -43,11 +43,13 @@ def fit_mixture(codes, components, seed=0):
     ).fit(codes)
 
 
-def learn(basis, codes, components, count, seed=0):
+def learn(
+    basis: linear.Basis, codes: np.ndarray, components: int, count: int, seed: int = 0
+) -> MixtureBasis:
     """The model of subpopulations of the faces that principal components were learned from.
 
-    The mixture is found among their codes; the shared covariance is then turned to its own
-    principal axes.
+    The mixture is fitted to their codes; the shared covariance is then turned to its own principal
+    axes.
 
     Args:
         basis: `linear.Basis` of principal components.
@@ -72,12 +74,14 @@ def learn(basis, codes, components, count, seed=0):
     )
 
 
-def truncate(model, count):
+def truncate(model: MixtureBasis, count: int) -> MixtureBasis:
     """The `count` modes of largest variance."""
     return model._replace(modes=model.modes[:count], std=model.std[:count])
 
 
-def project(model, samples, weights=None, ridge=0.0):
+def project(
+    model: MixtureBasis, samples: np.ndarray, weights: np.ndarray | None = None, ridge: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The most probable subpopulation of each sample, and the code in it.
 
     Args:
@@ -90,7 +94,7 @@ def project(model, samples, weights=None, ridge=0.0):
         (component `[N]` int, codes `[N, K]`, reconstructions `[N, ...]`).
     """
     samples = np.asarray(samples)
-    counted = 1.0 if weights is None else weights
+    weight = 1.0 if weights is None else weights
     best, lowest = np.zeros(len(samples), int), np.full(len(samples), np.inf)
     codes = np.zeros([len(samples), len(model.modes)], samples.dtype)
     faces = np.zeros_like(samples)
@@ -98,7 +102,7 @@ def project(model, samples, weights=None, ridge=0.0):
         basis = linear.Basis(mean, model.modes, model.std)
         its_codes = linear.project(basis, samples, weights, ridge)
         its_faces = linear.decode(basis, its_codes)
-        cost = np.sum((counted * (its_faces - samples) ** 2).reshape(len(samples), -1), axis=1)
+        cost = np.sum((weight * (its_faces - samples) ** 2).reshape(len(samples), -1), axis=1)
         prior = np.sum(its_codes**2, axis=1) - 2 * np.log(model.weights[component] + 1e-30)
         cost = cost + ridge * prior
         nearer = cost < lowest

@@ -12,8 +12,8 @@ from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import sampling
 
 
-def orientation_maps(images, bins=8):
-    """How strong the gradient is in each of `bins` directions around the circle.
+def orientation_maps(images: tf.Tensor, bins: int = 8) -> tf.Tensor:
+    """The strength of the gradient in each of `bins` directions around the circle.
 
     Args:
         images: `[B, H, W, 3]` in [0, 1].
@@ -27,13 +27,13 @@ def orientation_maps(images, bins=8):
     padded = tf.pad(gray, [[0, 0], [1, 1], [1, 1]], mode="SYMMETRIC")
     dx = (padded[:, 1:-1, 2:] - padded[:, 1:-1, :-2]) / 2
     dy = (padded[:, 2:, 1:-1] - padded[:, :-2, 1:-1]) / 2
-    place = tf.atan2(dy, dx) * (bins / (2 * math.pi))
-    apart = tf.abs(place[..., tf.newaxis] - tf.range(bins, dtype=place.dtype))
-    apart = tf.minimum(apart % bins, bins - apart % bins)  # around the circle
-    return tf.maximum(1 - apart, 0) * tf.sqrt(dx**2 + dy**2)[..., tf.newaxis]
+    direction = tf.atan2(dy, dx) * (bins / (2 * math.pi))
+    distance = tf.abs(direction[..., tf.newaxis] - tf.range(bins, dtype=direction.dtype))
+    distance = tf.minimum(distance % bins, bins - distance % bins)  # around the circle
+    return tf.maximum(1 - distance, 0) * tf.sqrt(dx**2 + dy**2)[..., tf.newaxis]
 
 
-def describe(maps, points, patch, cells=4):
+def describe(maps: tf.Tensor, points: tf.Tensor, patch: float, cells: int = 4) -> tf.Tensor:
     """Descriptors of square patches, as in SIFT: unit length, clipped at 0.2, unit length again.
 
     Args:
@@ -51,8 +51,8 @@ def describe(maps, points, patch, cells=4):
     offsets = (tf.range(cells, dtype=points.dtype) - (cells - 1) / 2) * cell
     grid = tf.reshape(tf.stack(tf.meshgrid(offsets, offsets), axis=-1), [1, 1, -1, 2])
     batch, count = tf.shape(points)[0], tf.shape(points)[1]
-    places = tf.reshape(points[:, :, tf.newaxis] + grid, [batch, -1, 2])
-    values = sampling.bilinear(blurred, places)
+    centres = tf.reshape(points[:, :, tf.newaxis] + grid, [batch, -1, 2])
+    values = sampling.bilinear(blurred, centres)
     values = tf.reshape(values, [batch, count, cells * cells * maps.shape[-1]])
     values = tf.math.l2_normalize(values, axis=-1, epsilon=1e-8)
     return tf.math.l2_normalize(tf.minimum(values, 0.2), axis=-1, epsilon=1e-8)
@@ -71,6 +71,5 @@ def _blur(maps, sigma):
         weights = tf.tile(tf.reshape(kernel, shape), [1, 1, channels, 1])
         pads = [[0, 0], [0, 0], [0, 0], [0, 0]]
         pads[axis] = [radius, radius]
-        near = tf.pad(maps, pads)
-        maps = tf.nn.depthwise_conv2d(near, weights, [1, 1, 1, 1], "VALID")
+        maps = tf.nn.depthwise_conv2d(tf.pad(maps, pads), weights, [1, 1, 1, 1], "VALID")
     return maps

@@ -11,7 +11,9 @@ import numpy as np
 from tf_nonlinear3dmm.networks import linear
 
 
-def learn(samples, masks, count, iterations=30, seed=0):
+def learn(
+    samples: np.ndarray, masks: np.ndarray, count: int, iterations: int = 30, seed: int = 0
+) -> linear.Basis:
     """Principal components of arrays with missing entries.
 
     Args:

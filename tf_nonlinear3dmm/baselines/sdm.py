@@ -6,6 +6,7 @@ moves all points by a learned linear function of them. Two-dimensional: no shape
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.baselines import gradients
 from tf_nonlinear3dmm.core import array_files, shapes
+from tf_nonlinear3dmm.core.types import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,12 @@ class Model(NamedTuple):
     settings: Settings
 
 
-def train(images, landmarks, settings=None, report=None):
+def train(
+    images: np.ndarray,
+    landmarks: np.ndarray,
+    settings: Settings | None = None,
+    report: Callable[[int, float], None] | None = None,
+) -> Model:
     """Learns the cascade; a stage keeps its features in memory, 35 kB for each starting point.
 
     Args:
@@ -82,7 +89,7 @@ def train(images, landmarks, settings=None, report=None):
     return Model(mean, np.stack(weights), settings)
 
 
-def predict(model, images):
+def predict(model: Model, images: np.ndarray) -> np.ndarray:
     """Landmarks `[N, K, 2]` in pixels of `images` `[N, S, S, 3]` (uint8, or floats in [0, 1])."""
     shapes.check(images=(images, "N S S 3"))
     points = np.repeat(model.mean[None, None], len(images), axis=0)
@@ -91,7 +98,7 @@ def predict(model, images):
     return points[:, 0] * images.shape[1]
 
 
-def save(model, path):
+def save(model: Model, path: Path) -> None:
     """Writes a `Model` as .npz."""
     settings = json.dumps(dataclasses.asdict(model.settings))
     weights = model.weights.astype(np.float16)
@@ -99,7 +106,7 @@ def save(model, path):
         np.savez_compressed(file, mean=model.mean, weights=weights, settings=settings)
 
 
-def load(path):
+def load(path: Path) -> Model:
     """Reads what `save` wrote; weights come back rounded to half precision."""
     arrays = array_files.arrays(path)
     settings = json.loads(str(arrays["settings"]))
@@ -133,10 +140,10 @@ def _batches(images, points, patch, settings, batch=64):
 def _features(pixels, points, patch, settings):
     count, starts, landmarks, _ = points.shape
     maps = gradients.orientation_maps(tf.constant(pixels), settings.bins)
-    places = tf.reshape(tf.constant(points, tf.float32), [count, starts * landmarks, 2])
-    described = gradients.describe(maps, places, patch, settings.cells)
-    described = tf.reshape(described, [count * starts, -1])
-    return tf.pad(described, [[0, 0], [0, 1]], constant_values=1.0)
+    centres = tf.reshape(tf.constant(points, tf.float32), [count, starts * landmarks, 2])
+    features = gradients.describe(maps, centres, patch, settings.cells)
+    features = tf.reshape(features, [count * starts, -1])
+    return tf.pad(features, [[0, 0], [0, 1]], constant_values=1.0)
 
 
 def _regress(batches, points, goal, settings):

@@ -16,14 +16,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
-from tf_nonlinear3dmm.networks import encoder
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.networks import encoder, linear
 from tf_nonlinear3dmm.networks.layers import BatchNorm, block, convolution
 from tf_nonlinear3dmm.rendering import camera, rasterizer
 
 
 class Fit(NamedTuple):
-    """What the cascade says about `B` images.
+    """What the cascade predicts for `B` images.
 
     Attributes:
         projection: `[B, 2, 4]`, face units to pixels.
@@ -51,7 +53,15 @@ class Cascade(keras.Model):
     """
 
     @keras_state.inside_ours
-    def __init__(self, config, basis, projection_mean, projection_std, face, iterations=3):
+    def __init__(
+        self,
+        config: ModelConfig,
+        basis: linear.Basis,
+        projection_mean: np.ndarray,
+        projection_std: np.ndarray,
+        face: FaceModel,
+        iterations: int = 3,
+    ) -> None:
         super().__init__(name="threeddfa")
         self.config, self.face = config, face
         self.mean = self._constant("mean", basis.mean)
@@ -72,7 +82,7 @@ class Cascade(keras.Model):
             name=name, shape=values.shape, initializer=lambda *_, **__: values, trainable=False
         )
 
-    def call(self, images, training=False, iterations=None):
+    def call(self, images: tf.Tensor, training: bool = False, iterations: int | None = None) -> Fit:
         """Fits `images` `[B, S, S, 3]` in [0, 1] with the first `iterations` networks: `Fit`."""
         parameters = self.fit(images, iterations)
         projection, vertices = self.decode(parameters)
@@ -80,7 +90,7 @@ class Cascade(keras.Model):
         landmarks = camera.project(points, projection)[..., :2]
         return Fit(projection, parameters[:, 8:], vertices, landmarks)
 
-    def fit(self, images, iterations=None):
+    def fit(self, images: tf.Tensor, iterations: int | None = None) -> tf.Tensor:
         """The parameters `[B, 8 + K]` after the first `iterations` networks, from zero."""
         size = str(self.config.image_size)
         shapes.check(images=(images, f"B {size} {size} 3"))
@@ -89,8 +99,8 @@ class Cascade(keras.Model):
             parameters += network(self.look(images, parameters), training=False)
         return parameters
 
-    def look(self, images, parameters):
-        """What a network sees: `[B, S, S, 6]`, image and PNCC in [-1, 1]."""
+    def look(self, images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        """A network's input: `[B, S, S, 6]`, image and PNCC in [-1, 1]."""
         projection, vertices = self.decode(parameters)
         size = self.config.image_size
         points = camera.project(vertices, projection)
@@ -101,13 +111,13 @@ class Cascade(keras.Model):
         code = rasterizer.interpolate(colours, self.face.triangles, fragments)
         return tf.stop_gradient(2 * tf.concat([images, code], axis=-1) - 1)
 
-    def decode(self, parameters):
+    def decode(self, parameters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Projection `[B, 2, 4]` and vertices `[B, V, 3]` of parameters `[B, 8 + K]`."""
         flat = self.projection_mean + self.projection_std * parameters[:, :8]
         vertices = self.mean + tf.tensordot(parameters[:, 8:], self.modes.value, 1)
         return tf.reshape(flat, [-1, 2, 4]), vertices
 
-    def encode(self, projection, vertices, ridge=1e-4):
+    def encode(self, projection: tf.Tensor, vertices: tf.Tensor, ridge: float = 1e-4) -> tf.Tensor:
         """The parameters nearest to labels: the inverse of `decode`.
 
         Args:
@@ -125,7 +135,7 @@ class Cascade(keras.Model):
         whitened = (flat - self.projection_mean) / self.projection_std
         return tf.concat([whitened, tf.transpose(codes)], axis=-1)
 
-    def reach(self, parameters):
+    def reach(self, parameters: tf.Tensor) -> tf.Tensor:
         """How far a unit of each parameter moves the mesh in the image: `[B, 8 + K]` pixels.
 
         The Frobenius norm over all vertices of the derivative at `parameters`. The image points are
@@ -135,12 +145,12 @@ class Cascade(keras.Model):
         ones = tf.ones_like(vertices[..., :1])
         columns = tf.norm(tf.concat([vertices, ones], axis=-1), axis=1)  # [B, 4]
         pose = tf.concat([columns, columns], axis=-1) * self.projection_std
-        spread = tf.einsum("kvc,kvd->kcd", self.modes, self.modes)
+        moments = tf.einsum("kvc,kvd->kcd", self.modes, self.modes)
         rows = projection[..., :3]
-        square = tf.einsum("brc,kcd,brd->bk", rows, spread, rows)
+        square = tf.einsum("brc,kcd,brd->bk", rows, moments, rows)
         return tf.concat([pose, tf.sqrt(tf.maximum(square, 0))], axis=-1)
 
-    def cost(self, updated, goal):
+    def cost(self, updated: tf.Tensor, goal: tf.Tensor) -> tf.Tensor:
         """The weighted parameter distance cost of parameters `[B, 8 + K]`, a scalar.
 
         A parameter's weight is the distance that its error alone moves the vertices, over the

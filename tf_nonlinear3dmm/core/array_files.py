@@ -9,11 +9,14 @@ import os
 import pathlib
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import json_files
+from tf_nonlinear3dmm.core.types import Path
 
 
 class SaveError(Exception):
@@ -24,21 +27,21 @@ class LoadError(Exception):
     """A file of arrays cannot be read, or is not of this run."""
 
 
-def write(path, arrays, state, compress=False):
+def write(path: Path, arrays: Mapping[str, Any], state: Any, compress: bool = False) -> None:
     """Writes a dict of arrays and a JSON-able `state` so that `path` is never half a file."""
     savez = np.savez_compressed if compress else np.savez
     with replacing(path) as file:
         savez(file, state=np.array(json.dumps(state)), **arrays)
 
 
-def write_text(path, text):
+def write_text(path: Path, text: str) -> None:
     """Writes a text so that `path` is never half a file."""
     with replacing(path) as file:
         file.write(text.encode())
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """A new binary file that takes the place of `path` once it is whole, or leaves it as it is.
 
     A link is followed; what is no file, such as /dev/null, is written to and not replaced.
@@ -49,17 +52,17 @@ def replacing(path):
     with writing(path):
         path = pathlib.Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
+        if os.path.exists(path) and not path.is_file():
+            with path.open("wb") as file:
                 yield file
             return
         part = path.with_name(f".{path.name}.part")  # nobody has a file of that name
         try:
-            with open(part, "wb") as file:
+            with part.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(part, path)
+            part.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -68,7 +71,7 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def writing(path, kind=SaveError):
+def writing(path: Path, kind: type[Exception] = SaveError) -> Iterator[None]:
     """Turns the errors of the system and of TensorFlow into one of a `kind` that names `path`."""
     try:
         yield
@@ -85,8 +88,8 @@ def _reason(error):
     return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", error.message).split(";")[-1].strip()
 
 
-def read(path):
-    """(arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
+def read(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Reads (arrays, state) of a checkpoint; raises `LoadError` where it is damaged."""
     try:
         values = arrays(path)
         return values, json_files.loads(values.pop("state").item())
@@ -94,14 +97,14 @@ def read(path):
         raise LoadError(f"checkpoint {path} cannot be read ({error})") from error
 
 
-def arrays(path):
+def arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz as a dict; objects are refused, never unpickled.
 
     Raises:
         ValueError: not an .npz, damaged, or an array of objects in it.
         OSError: the file cannot be opened.
     """
-    with open(path, "rb") as source:
+    with pathlib.Path(path).open("rb") as source:
         if not zipfile.is_zipfile(source):
             raise ValueError(f"{path}: not an .npz file")
         source.seek(0)
@@ -133,7 +136,7 @@ def _array(file, key, path):
     return value
 
 
-def sync_folder(folder):
+def sync_folder(folder: Path) -> None:
     """Makes a rename in `folder` survive a power cut, where the system opens folders."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows does not
         return

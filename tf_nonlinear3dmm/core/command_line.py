@@ -1,4 +1,4 @@
-"""The manners of a command: quiet imports, and one line with the nearest name for what is wrong."""
+"""What all commands share: quiet imports, and errors of one line that name the nearest flag."""
 
 import argparse
 import collections.abc
@@ -8,6 +8,7 @@ import importlib
 import logging
 import math
 import os
+import pathlib
 import re
 import shlex
 import sys
@@ -19,31 +20,33 @@ from tf_nonlinear3dmm import configs
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
-    def __init__(self, description: str | None = None, **options: Any):
+    def __init__(self, description: str | None = None, **options: Any) -> None:
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
-    def parse_known_args(self, args=None, namespace=None):
-        """As argparse; and expands ~, which a shell does not in --out=~/faces."""
+    def parse_known_args(  # type: ignore[override]
+        self, args: collections.abc.Sequence[str] | None = None, namespace: Any | None = None
+    ) -> tuple[Any, list[str]]:
+        """Parses as argparse does, with ~ expanded, which a shell does not do in --out=~/faces."""
         words = sys.argv[1:] if args is None else args
         home = os.path.expanduser("~")
         words = [re.sub(r"^(-[^=]*=)?~(?=/|$)", lambda m: (m[1] or "") + home, w) for w in words]
         return super().parse_known_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
+        """Ends the program with `message`; for an unknown flag, with the nearest one."""
         unknown = re.match(r"unrecognized arguments: (-[^\s=]*)", message)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
             near = _nearest(unknown[1], flags)
             message = f"there is no flag {unknown[1]}" + (f"; did you mean {near}?" if near else "")
-        print(f"{self.prog}: {message}", file=sys.stderr)
-        raise SystemExit(2)
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def number(
     kind: type, low: float, high: float = math.inf
 ) -> collections.abc.Callable[[str], float]:
-    """A type of flags: `kind`, int or float, from `low` to `high`; NaN and infinity are refused."""
+    """A type for flags: `kind`, int or float, from `low` to `high`; neither NaN nor infinity."""
 
     def parse(text):
         try:
@@ -78,7 +81,7 @@ def quiet_imports() -> collections.abc.Iterator[None]:
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with open(os.devnull, "w") as nowhere:
+        with pathlib.Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
@@ -88,7 +91,7 @@ def quiet_imports() -> collections.abc.Iterator[None]:
 
 
 def call(module: str, name: str, *arguments: Any) -> Any:
-    """What a function of a module returns, which a new process imports quietly first."""
+    """Calls a function of a module, which is imported quietly first where it is not yet."""
     if module not in sys.modules:
         with quiet_imports():
             importlib.import_module(module)
@@ -97,7 +100,7 @@ def call(module: str, name: str, *arguments: Any) -> Any:
 
 @contextlib.contextmanager
 def one_line(parser: argparse.ArgumentParser) -> collections.abc.Iterator[None]:
-    """Ends the program with one line and code 2 where what was asked for cannot be done.
+    """Ends the program with one line and exit code 2 where a request cannot be met.
 
     Those are errors of values, of files (TensorFlow's are of no common kind), of packages that are
     not installed and all that this package names itself. Any other is a fault of ours: it passes.

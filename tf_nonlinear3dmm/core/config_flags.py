@@ -54,7 +54,8 @@ def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.
         if options.config and options.preset:
             raise ValueError("give --preset or --config, not both")
         if options.config:
-            base = configs.from_dict(json_files.loads(pathlib.Path(options.config).read_text()))
+            text = pathlib.Path(options.config).read_text()
+            base: configs.Config = configs.from_dict(json_files.loads(text))
         else:
             base = configs.preset(options.preset or "small")
         values = configs.to_dict(base)

@@ -7,16 +7,19 @@ So gradients are added in pairs here, and the graph optimiser must not merge pai
 it make a square of `x**2` then: write `tf.square(x)`, which is several times as fast.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 
-def enable():
+def enable() -> None:
     """Keeps the graph optimiser from merging additions; call it before the first step is traced."""
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
 
 
-def gradients(loss, variables):
-    """The gradients of a scalar by Keras variables, 0 where it does not depend on one.
+def gradients(loss: tf.Tensor, variables: Sequence[Any]) -> list[tf.Tensor]:
+    """The gradients of a scalar with respect to Keras variables, 0 where it depends on none.
 
     Only inside a `tf.function`; inside `strategy.run`, those of this replica.
     """

@@ -1,4 +1,4 @@
-"""Names and folders as people have them: other cases, other forms of Unicode, files of no use."""
+"""Names of files as people have them: other cases, other Unicode forms, junk among them."""
 
 import fnmatch
 import os
@@ -7,22 +7,24 @@ import stat
 import tempfile
 import unicodedata
 
+from tf_nonlinear3dmm.core.types import Path
+
 # What file managers and synchronised folders leave; so do names that begin with a point.
 JUNK = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
 
-def key(name):
-    """Equal for names that some file system takes for one: case and Unicode's form do not count."""
+def key(name: Path) -> str:
+    """A key that is equal for names which a file system may take for one: case and Unicode form."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", str(name)).casefold())
 
 
-def is_junk(name):
+def is_junk(name: str) -> bool:
     """Whether a relative path, with forward slashes, is what a file manager made or hides."""
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
     return any(part.startswith(".") or part.casefold() in JUNK for part in parts)
 
 
-def walk(folder):
+def walk(folder: Path) -> tuple[list[str], list[OSError]]:
     """All files in a folder and those inside it, without junk.
 
     Returns:
@@ -40,28 +42,29 @@ def walk(folder):
     return sorted(name for name in names if not is_junk(name)), errors
 
 
-def read(path, limit):
+def read(path: Path, limit: int) -> bytes:
     """The bytes of a file.
 
     Raises:
         ValueError: it is larger than `limit` bytes, or is a pipe or device, which need not end.
         OSError: it cannot be read.
     """
-    state = os.stat(path)
+    path = pathlib.Path(path)
+    state = path.stat()
     if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
         raise ValueError(f"{path}: is no file but a pipe, socket or device")
     if state.st_size > limit:
         raise ValueError(f"{path}: at most {limit} bytes are expected, got {state.st_size}")
-    return pathlib.Path(path).read_bytes()
+    return path.read_bytes()
 
 
-def glob(folder, pattern):
+def glob(folder: Path, pattern: str) -> list[pathlib.Path]:
     """Sorted paths of the files in a folder whose names match, in any case, without junk."""
     paths = pathlib.Path(folder).iterdir()
     return sorted(p for p in paths if fnmatch.fnmatch(key(p.name), pattern) and not is_junk(p.name))
 
 
-def check_writable(folder):
-    """Makes `folder` where it does not exist; raises `OSError` where no file can be made in it."""
+def check_writable(folder: Path) -> None:
+    """Creates `folder` if there is none; raises `OSError` if no file can be created in it."""
     pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()

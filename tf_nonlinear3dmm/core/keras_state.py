@@ -1,4 +1,4 @@
-"""Keras as the networks need it, whatever the program around them has set for its own.
+"""Keras as the networks need it, whatever the surrounding program has configured.
 
 Keras' global state (dtype policy, float type, place of the channels, backend) decides what a new
 layer is. Networks of this package are float32 with the channels last, on TensorFlow.
@@ -7,6 +7,8 @@ layer is. Networks of this package are float32 with the channels last, on Tensor
 import contextlib
 import functools
 import inspect
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 try:
     import keras
@@ -22,9 +24,13 @@ if keras.config.backend() != "tensorflow":
     )
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
 @contextlib.contextmanager
-def ours():
-    """What makes a network runs in this `with` block; then the state is theirs again."""
+def ours() -> Iterator[None]:
+    """A `with` block under the state that networks are built in; the caller's is restored."""
     theirs = (
         keras.config.dtype_policy(),
         keras.config.floatx(),
@@ -37,7 +43,7 @@ def ours():
         _set(*theirs)
 
 
-def inside_ours(function):
+def inside_ours(function: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function, or a layer's `__init__`, that runs inside `ours`."""
 
     @functools.wraps(function)
@@ -45,7 +51,7 @@ def inside_ours(function):
         with ours():
             return function(*arguments, **named)
 
-    wrapped.__signature__ = inspect.signature(function)  # Keras reads it without unwrapping
+    wrapped.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # Keras does not unwrap
     return wrapped
 
 

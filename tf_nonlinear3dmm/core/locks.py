@@ -2,17 +2,20 @@
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
 
 import filelock
 
+from tf_nonlinear3dmm.core.types import Path
+
 
 class BusyError(Exception):
-    """Another process is in the folder."""
+    """Another process is using the folder."""
 
 
 @contextlib.contextmanager
-def alone(folder, wait=True):
-    """A `with` block in which no two processes are at once, for one folder.
+def alone(folder: Path, wait: bool = True) -> Iterator[None]:
+    """A `with` block that one process at a time can enter, for each folder.
 
     Args:
         folder: made where it does not exist.

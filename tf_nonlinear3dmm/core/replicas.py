@@ -4,16 +4,18 @@ Outside `strategy.run`, and on one device, every function is its plain counterpa
 hold equally many examples, in the order of the whole batch.
 """
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
 
-def context():
+def context() -> tf.distribute.ReplicaContext | None:
     """The replica context of a step that several devices share; None on one device."""
     replica = tf.distribute.get_replica_context()
     return replica if replica is not None and replica.num_replicas_in_sync > 1 else None
 
 
-def mean(value):
+def mean(value: tf.Tensor) -> tf.Tensor:
     """The mean of a tensor over the replicas. Its (first) gradient reaches every replica."""
     replica = context()
     if replica is None:
@@ -30,7 +32,7 @@ def mean(value):
     return run(value)
 
 
-def masked_mean(values, mask):
+def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """The mean of `values` where `mask` is 1; 0 where it is nowhere 1.
 
     Args:
@@ -42,7 +44,7 @@ def masked_mean(values, mask):
     return tf.math.divide_no_nan(tf.reduce_sum(values * mask), mean(tf.reduce_sum(mask)))
 
 
-def random(draw, shape):
+def random(draw: Callable[[Sequence[int]], tf.Tensor], shape: Sequence[int]) -> tf.Tensor:
     """This replica's part of random numbers that are drawn for the whole batch.
 
     Args:
@@ -57,7 +59,7 @@ def random(draw, shape):
     return numbers[first : first + shape[0]]
 
 
-def sum(values):
+def sum(values: list[tf.Tensor]) -> list[tf.Tensor]:
     """The sum over the replicas of each tensor of a list. No gradient passes."""
     replica = context()
     if replica is None:

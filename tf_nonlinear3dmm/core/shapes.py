@@ -6,15 +6,17 @@ A letter (or word) is a size that must agree wherever it appears; a number is th
 stands for any leading sizes. Unknown sizes of a graph match everything.
 """
 
+from typing import Any
 
-def check(**arguments):
-    """Raises `ValueError` where a static shape differs from what was asked.
+
+def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
+    """Raises `ValueError` where a static shape is not the expected one.
 
     Args:
         **arguments: name = (tensor or array, "sizes separated by spaces").
 
     Returns:
-        The sizes that were found, as a dict from letter to int or None.
+        The size that each letter stands for, or None where a graph does not know it.
     """
     sizes = {}
     for name, (value, wanted) in arguments.items():

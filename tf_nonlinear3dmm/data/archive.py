@@ -10,6 +10,7 @@ import pathlib
 import zipfile
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 
 IMAGE_BYTES = 64 * 2**20
 CHUNK = 2**22
@@ -20,13 +21,13 @@ class Tree:
 
     Attributes:
         path: of the folder or zip.
-        names: relative, with forward slashes, sorted; without what file managers leave.
+        names: relative, with forward slashes, sorted; without the files that file managers leave.
         refused: list of (name, reason), entries that are not in `names`.
 
     A file is found by its name in any case and form of Unicode, the exact one first.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = pathlib.Path(os.path.expanduser(path))
         self.refused = []
         self._zip = None
@@ -44,10 +45,10 @@ class Tree:
         self._alike = {filenames.key(name): name for name in reversed(self.names)}
         self._alike |= {name: name for name in self.names}
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return self.find(name) is not None
 
-    def find(self, stem, endings=("",)):
+    def find(self, stem: str, endings: tuple[str, ...] = ("",)) -> str | None:
         """The name in `names` of `stem` with the first of the endings that is there, or None."""
         for ending in endings:
             name = stem + ending
@@ -56,7 +57,7 @@ class Tree:
                 return entry
         return None
 
-    def read(self, name, limit=IMAGE_BYTES):
+    def read(self, name: str, limit: int = IMAGE_BYTES) -> bytes:
         """The bytes of a file.
 
         Raises:
@@ -100,21 +101,21 @@ class Tree:
             ) from None
 
 
-def find(folder, *names):
+def find(folder: Path, *names: str) -> pathlib.Path:
     """The first of `names`, in any case, that is in `folder`; `folder` itself where none is."""
     folder = pathlib.Path(os.path.expanduser(folder))
-    there = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
+    paths = {filenames.key(p.name): p for p in folder.iterdir()} if folder.is_dir() else {}
     keys = [filenames.key(name) for name in names]
-    return next((there[key] for key in keys if key in there), folder)
+    return next((paths[key] for key in keys if key in paths), folder)
 
 
-def find_file(name, *folders):
+def find_file(name: str, *folders: Path) -> pathlib.Path | None:
     """The file of this name, in any case, in the first of `folders` that has one, or None."""
     paths = (find(folder, name) for folder in folders if pathlib.Path(folder).is_dir())
     return next((path for path in paths if path.is_file()), None)
 
 
-def differs(path, size, sha256):
+def differs(path: Path, size: int, sha256: str) -> str:
     """How a file differs from the published one: a line for the user, or "" where it does not.
 
     The size is compared first; the hash, which reads the whole file, only where the size agrees.
@@ -125,7 +126,7 @@ def differs(path, size, sha256):
     if path.stat().st_size != size:
         return f"{path}: {size} bytes are published, got {path.stat().st_size}"
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != sha256:

@@ -12,7 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import DataConfig
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.data.random_stream import RandomStream
+from tf_nonlinear3dmm.face import FaceModel
 
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.
@@ -23,7 +26,7 @@ LANDMARK_MIRROR = np.array(
     np.int32,
 )
 REFLECTION, EDGE, BLACK = range(3)
-PICTURES = ("image", "face_mask", "texture", "texture_mask", "albedo")
+IMAGES = ("image", "face_mask", "texture", "texture_mask", "albedo")
 
 # Compiled, work on all pixels takes an eighth of the time. One function for each pass: what it
 # computes for a pixel, it computes again for every pixel that needs it.
@@ -36,7 +39,7 @@ class CropWindow(NamedTuple):
     Attributes:
         x, y: stored pixel that becomes the crop's centre.
         k: new pixels per stored pixel.
-        angle: radians that the picture turns anticlockwise.
+        angle: radians that the image turns anticlockwise.
         flip: bool, mirror the example afterwards.
         fill: what lies outside the stored image: `REFLECTION`, `EDGE` (its outermost colour) or
             `BLACK`.
@@ -50,7 +53,14 @@ class CropWindow(NamedTuple):
     fill: tf.Tensor
 
 
-def jittered(landmarks, known, stored, size, data, random):
+def jittered(
+    landmarks: tf.Tensor | None,
+    known: tf.Tensor,
+    stored: int,
+    size: int,
+    data: DataConfig,
+    random: RandomStream,
+) -> CropWindow:
     """Random crops around faces that are turned.
 
     A turned face has another box of landmarks, and the evaluation crop of a photograph lies around
@@ -106,7 +116,7 @@ def _turn(angle):
     return tf.stack([tf.stack([c, s], -1), tf.stack([-s, c], -1)], axis=1)
 
 
-def cut(batch, window, size):
+def cut(batch: dict[str, tf.Tensor], window: CropWindow, size: int) -> dict[str, tf.Tensor]:
     """Cuts image and face mask, and moves landmarks and projection with them.
 
     Args:
@@ -123,9 +133,9 @@ def cut(batch, window, size):
     layers = {name: batch[name] for name in ("image", "face_mask") if name in batch}
     if layers:
         corner, across, down, dark = _lookup(window, batch[next(iter(layers))].shape[1], size)
-        pictures = _resample([*layers.values()], corner, across, down, dark)
+        resampled = _resample([*layers.values()], corner, across, down, dark)
         channels = [layer.shape[-1] for layer in layers.values()]
-        moved |= zip(layers, tf.split(pictures, channels, axis=-1), strict=True)
+        moved |= zip(layers, tf.split(resampled, channels, axis=-1), strict=True)
     if "landmarks" in batch:
         moved["landmarks"] = move_points(batch["landmarks"], window, size)
     if "projection" in batch:
@@ -133,14 +143,14 @@ def cut(batch, window, size):
     return moved
 
 
-def move_points(points, window, size):
+def move_points(points: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """Points `[B, N, 2]` of the stored image in the crop."""
     centre = tf.stack([window.x, window.y], axis=-1)[:, tf.newaxis]
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
     return tf.matmul(points - centre, linear, transpose_b=True) + (size - 1) / 2
 
 
-def move_projection(projection, window, size):
+def move_projection(projection: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """The projection `[B, 2, 4]` into the crop."""
     place = move_points(projection[:, tf.newaxis, :, 3], window, size)
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
@@ -148,7 +158,9 @@ def move_projection(projection, window, size):
     return tf.concat([turned, tf.transpose(place, [0, 2, 1])], axis=-1)
 
 
-def mirror(batch, flip, face, size):
+def mirror(
+    batch: dict[str, tf.Tensor], flip: tf.Tensor, face: FaceModel, size: int
+) -> dict[str, tf.Tensor]:
     """Mirrors the examples that `flip` `[B]` names: what a camera sees of the mirrored person.
 
     Args:
@@ -163,14 +175,14 @@ def mirror(batch, flip, face, size):
         "vertices": lambda vertices: tf.gather(vertices, face.mirror, axis=1) * [-1.0, 1.0, 1.0],
     }
     mirrored = {name: move(batch[name]) for name, move in moves.items() if name in batch}
-    mirrored = {name: _where(flip, value, batch[name]) for name, value in mirrored.items()}
-    pictures = {name: batch[name] for name in PICTURES if name in batch}
-    return batch | mirrored | _mirror_pictures(pictures, flip)
+    mirrored = {name: _where_flipped(flip, value, batch[name]) for name, value in mirrored.items()}
+    images = {name: batch[name] for name in IMAGES if name in batch}
+    return batch | mirrored | _mirror_images(images, flip)
 
 
 @compiled
-def _mirror_pictures(pictures, flip):
-    return {name: _where(flip, tf.reverse(p, [2]), p) for name, p in pictures.items()}
+def _mirror_images(images, flip):
+    return {name: _where_flipped(flip, tf.reverse(p, [2]), p) for name, p in images.items()}
 
 
 def _mirror_points(points, size):
@@ -178,14 +190,14 @@ def _mirror_points(points, size):
     return tf.concat([size - 1.0 - x, y], axis=-1)
 
 
-def mirror_projection(projection, size):
+def mirror_projection(projection: tf.Tensor, size: int) -> tf.Tensor:
     """`[B, 2, 4]` that takes mirrored vertices to the mirrored image of `size` pixels."""
     across = projection[:, 0] * [1.0, -1.0, -1.0, -1.0] + [0.0, 0.0, 0.0, size - 1.0]
     down = projection[:, 1] * [-1.0, 1.0, 1.0, 1.0]
     return tf.stack([across, down], axis=1)
 
 
-def _where(flip, mirrored, value):
+def _where_flipped(flip, mirrored, value):
     return tf.where(tf.reshape(flip, [-1] + [1] * (len(value.shape) - 1)), mirrored, value)
 
 

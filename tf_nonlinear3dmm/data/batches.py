@@ -7,6 +7,7 @@ same global batch.
 """
 
 import functools
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,8 @@ import tensorflow as tf
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.data import augment, crop, degrade, schema
 from tf_nonlinear3dmm.data.random_stream import RandomStream
+from tf_nonlinear3dmm.data.splits import Source
+from tf_nonlinear3dmm.face import FaceModel
 
 PLACED = {"image", "face_mask", "landmarks", "projection"}  # these depend on how the crop is cut
 
@@ -27,13 +30,21 @@ class Batches:
         config: `Config`.
         face: `FaceModel`.
         features: names of what a batch has, beside flags; None: `schema.STANDARD`. What a batch
-            has not is neither read nor moved; the rest stays the same.
+            lacks is neither read nor moved; the rest stays the same.
         batch_size: examples of a step, over all replicas; None: that of `config.train`.
     """
 
-    def __init__(self, sources, weights, config, face, features=None, batch_size=None):
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        weights: Sequence[float],
+        config: configs.Config,
+        face: FaceModel,
+        features: Iterable[str] | None = None,
+        batch_size: int | None = None,
+    ) -> None:
         self.sources, self.weights, self.config, self.face = sources, weights, config, face
-        self.origin = _share(weights, batch_size or config.train.batch_size)
+        self.origin = _assign_slots(weights, batch_size or config.train.batch_size)
         self._permutation = functools.lru_cache(maxsize=2 * len(sources))(self._permute)
         self.features = [*(schema.STANDARD if features is None else features)]
         for name in self.features:
@@ -46,7 +57,7 @@ class Batches:
         for source in sources:
             source.prepare(self._stored)
 
-    def select(self, *features, batch_size=None):
+    def select(self, *features: str, batch_size: int | None = None) -> "Batches":
         """Batches of the same sources with other features, and of another size."""
         size = batch_size or len(self.origin)
         return Batches(self.sources, self.weights, self.config, self.face, features, size)
@@ -55,7 +66,7 @@ class Batches:
         random = np.random.default_rng([self.config.train.seed, i, epoch])
         return random.permutation(len(self.sources[i]))
 
-    def positions(self, step):
+    def positions(self, step: int) -> np.ndarray:
         """`[B]`: the position in its source (`origin`) of each example of a step."""
         positions = np.empty([len(self.origin)], np.int64)
         for i, source in enumerate(self.sources):
@@ -66,15 +77,15 @@ class Batches:
                 positions[slots[here]] = self._permutation(i, epoch)[ticks[here] % len(source)]
         return positions
 
-    def names(self, step):
+    def names(self, step: int) -> list[str]:
         """Record names of a step's examples."""
         positions = self.positions(step)
         return [self.sources[i].names([p])[0] for i, p in zip(self.origin, positions, strict=True)]
 
-    def read(self, step, slots=slice(None)):
+    def read(self, step: int, slots: slice = slice(None)) -> dict[str, np.ndarray]:
         """Stored examples of a step, numpy; `slots` selects from the global batch."""
         origin, positions = self.origin[slots], self.positions(step)[slots]
-        batch = {}
+        batch: dict[str, np.ndarray] = {}
         for i, source in enumerate(self.sources):
             here = origin == i
             for name, values in source.read(positions[here], self._stored).items():
@@ -84,7 +95,9 @@ class Batches:
                 whole[here] = values
         return batch
 
-    def augment(self, batch, step, slots):
+    def augment(
+        self, batch: dict[str, tf.Tensor], step: int | tf.Tensor, slots: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """Stored examples number `slots` of a step to what the network sees."""
         data, size = self.config.data, self.config.model.image_size
         random = RandomStream(len(self.origin), slots, self.config.train.seed, step)
@@ -104,7 +117,14 @@ class Batches:
         flags = [f"has_{name}" for name in schema.flagged(self.features)]
         return {name: batch[name] for name in [*self.features, *flags]}
 
-    def dataset(self, first_step, last_step, replicas=1, local_replicas=1, worker=0):
+    def dataset(
+        self,
+        first_step: int,
+        last_step: int,
+        replicas: int = 1,
+        local_replicas: int = 1,
+        worker: int = 0,
+    ) -> tf.data.Dataset:
         """tf.data of the batches of steps `first_step` to `last_step` - 1.
 
         With several replicas, an element is one replica's part of a batch: elements come step by
@@ -138,7 +158,7 @@ class Batches:
         return elements.map(load).map(prepare, num_parallel_calls=2).prefetch(2)
 
 
-def as_floats(batch):
+def as_floats(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """Bytes to float32 in [0, 1]; the rest as it is."""
     result = {}
     for name, value in batch.items():
@@ -148,7 +168,7 @@ def as_floats(batch):
     return result
 
 
-def _share(weights, batch_size):
+def _assign_slots(weights, batch_size):
     """`[batch_size]`: which source each slot takes, in proportion to `weights`, interleaved."""
     weights = np.asarray(weights, np.float64)
     ideal = weights / weights.sum() * batch_size

@@ -1,13 +1,22 @@
 """Mean and deviation of the cameras in training crops, by which the encoder's are whitened."""
 
 import statistics
+from collections.abc import Sequence
 
 import numpy as np
 
 from tf_nonlinear3dmm.data import augment, crop
+from tf_nonlinear3dmm.data.splits import Source
+from tf_nonlinear3dmm.face import FaceModel
 
 
-def of_projections(sources, image_size, mirror, face, rotation_deg=0.0):
+def of_projections(
+    sources: Sequence[Source],
+    image_size: int,
+    mirror: bool,
+    face: FaceModel,
+    rotation_deg: float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation `[8]` of the sources' projections in the evaluation crop.
 
     Row-major entries of `[2, 4]`; with `mirror`, of the projections and their mirror images;

@@ -8,11 +8,14 @@ resampled with a triangle filter as wide as a new pixel (no aliasing); outside t
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera
 
 MARGIN = 1.4
@@ -32,7 +35,7 @@ class Square(NamedTuple):
     side: tf.Tensor
 
 
-def square(landmarks, margin=MARGIN):
+def square(landmarks: tf.Tensor | np.ndarray, margin: float = MARGIN) -> Square:
     """The crop around points.
 
     Args:
@@ -48,24 +51,24 @@ def square(landmarks, margin=MARGIN):
     return around((low + high) / 2, margin * tf.reduce_max(high - low, axis=-1))
 
 
-def around(centre, side):
+def around(centre: tf.Tensor, side: tf.Tensor) -> Square:
     """The `Square` of a centre `[..., 2]` (x, y) and a side `[...]`, in pixels."""
     corner = centre - side[..., tf.newaxis] / 2 + 0.5
     return Square(corner[..., 0], corner[..., 1], side)
 
 
-def whole(side):
+def whole(side: float) -> Square:
     """The `Square` of scalars that is all of a square image."""
     return Square(*(tf.constant(float(k)) for k in (0, 0, side)))
 
 
-def grow(square, factor):
+def grow(square: Square, factor: float | tf.Tensor) -> Square:
     """The square with the same centre and `factor` times the side."""
     shift = square.side * (factor - 1) / 2
     return Square(square.x0 - shift, square.y0 - shift, square.side * factor)
 
 
-def jitter(square, scale, shift, seed):
+def jitter(square: Square, scale: float, shift: float, seed: Sequence[int] | tf.Tensor) -> Square:
     """Varies squares: side by up to +-`scale`, centre by up to +-`shift` of the side.
 
     Args:
@@ -82,17 +85,17 @@ def jitter(square, scale, shift, seed):
     return grow(moved, 1 + scale * draws[..., 2])
 
 
-def stored_size(image_size):
+def stored_size(image_size: int) -> int:
     """Pixels of the crop that data sets store for images of `image_size` pixels."""
     return int(image_size * STORED)
 
 
-def margin(image_size):
+def margin(image_size: int) -> int:
     """Pixels between the edges of a stored image and of its evaluation crop."""
     return (stored_size(image_size) - image_size) // 2
 
 
-def evaluation(batch, size):
+def evaluation(batch: dict[str, tf.Tensor], size: int) -> dict[str, tf.Tensor]:
     """The evaluation crop of stored examples: exactly their central `size` pixels.
 
     Args:
@@ -119,30 +122,30 @@ def evaluation(batch, size):
     return cut
 
 
-def points(points, square, size):
+def points(points: tf.Tensor, square: Square, size: int) -> tf.Tensor:
     """Points `[B, N, 2]` or `[B, N, 3]` in the crops `[B]` resampled to `size` pixels."""
     return camera.crop_points(points, square.x0, square.y0, size / square.side)
 
 
-def projection(projection, square, size):
+def projection(projection: tf.Tensor, square: Square, size: int) -> tf.Tensor:
     """The projections `[B, 2, 4]` into the crops `[B]` resampled to `size` pixels."""
     return camera.crop(projection, square.x0, square.y0, size / square.side)
 
 
-def typical_projections(face, size, count=512):
+def typical_projections(face: FaceModel, size: int, count: int = 512) -> tf.Tensor:
     """Projections `[count, 2, 4]` of the mean face at everyday poses, each in its own crop.
 
     Yaw, pitch and roll are normal with 30, 12 and 8 degrees. For photographs without any label.
     """
     deviations = tf.constant([[30.0], [12.0], [8.0]]) * (math.pi / 180)
     angles = tf.random.stateless_normal([3, count], [0, 0]) * deviations
-    turned = camera.compose(*tf.unstack(angles), tf.ones([count]), tf.zeros([count, 2]))
+    turned = camera.compose(angles[0], angles[1], angles[2], tf.ones([count]), tf.zeros([count, 2]))
     landmarks = face.mean_vertices[face.landmarks[face.landmarks >= 0]]
     landmarks = tf.repeat(landmarks[tf.newaxis], count, axis=0)
     return projection(turned, square(camera.project(landmarks, turned)[..., :2]), size)
 
 
-def image(image, square, size):
+def image(image: tf.Tensor | np.ndarray, square: Square, size: int) -> tf.Tensor:
     """Resamples one image.
 
     Args:
@@ -167,7 +170,7 @@ def image(image, square, size):
     return resampled[0]
 
 
-def jpeg(contents, square, size):
+def jpeg(contents: tf.Tensor, square: Square, size: int) -> tf.Tensor:
     """Decodes the part of a JPEG that a crop needs, and resamples it: fast, for `tf.data`.
 
     Args:

@@ -1,34 +1,37 @@
-"""What happens to a picture before and in the camera, as random changes of crops.
+"""What happens to an image before and in the camera, as random changes of crops.
 
-Pictures are `[B, S, S, 3]` in [0, 1]; sizes are fractions of S. `random` is a `RandomStream`.
+Images are `[B, S, S, 3]` in [0, 1]; sizes are fractions of S. `random` is a `RandomStream`.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import DataConfig
 from tf_nonlinear3dmm.data.augment import compiled
+from tf_nonlinear3dmm.data.random_stream import RandomStream
 
 GAMMA, GAIN, CONTRAST, BRIGHTNESS, GREY = 1.8, 1.25, 0.4, 0.2, 0.2
 PATCH = (0.05, 0.22)  # half sides
-WIDTH = (24 / 112, 90 / 112)  # of a picture of low resolution
+WIDTH = (24 / 112, 90 / 112)  # of an image of low resolution
 BLUR = (0.004, 0.02)  # standard deviation of the Gaussian
 MOTION = (0.03, 0.10)  # length of the line
 NOISE = (0.01, 0.08)  # standard deviation at white
-SPARE = 32  # pixels by which the noise of a step is wider than a picture
+SPARE = 32  # pixels by which the noise of a step is wider than an image
 LUMA = (0.299, 0.587, 0.114)
 
 
 class Patch(NamedTuple):
-    """Something in front of each picture, a rectangle or an ellipse.
+    """Something in front of each image, a rectangle or an ellipse.
 
     Attributes:
         shown: `[B]` bool; the rest are not covered.
         centre, half: `[B, 2]` (x, y) its place and half sides, fractions of S.
         angle: `[B]` radians.
         ellipse: `[B]` bool.
-        own: `[B]` bool, filled with the picture itself, upside down: skin and hair in the wrong
+        own: `[B]` bool, filled with the image itself, upside down: skin and hair in the wrong
             place, as hands are, without reading another example.
         colour: `[B, 3]` that fills it otherwise.
         roughness: `[B]` standard deviation of the noise on `colour`.
@@ -45,8 +48,13 @@ class Patch(NamedTuple):
 
 
 class Colour(NamedTuple):
-    """A change of each picture's colours: `gamma`, `contrast`, `brightness` `[B]`, `gain` `[B, 3]`,
-    and `grey` `[B]` bool."""
+    """A change of each image's colours.
+
+    Attributes:
+        gamma, contrast, brightness: `[B]`.
+        gain: `[B, 3]`.
+        grey: `[B]` bool.
+    """
 
     gamma: tf.Tensor
     gain: tf.Tensor
@@ -55,8 +63,8 @@ class Colour(NamedTuple):
     grey: tf.Tensor
 
 
-def random_patch(share, random):
-    """A `Patch` that is shown in this share of the pictures."""
+def random_patch(share: float, random: RandomStream) -> Patch:
+    """A `Patch` that is shown in this share of the images."""
     return Patch(
         shown=random.chosen(share),
         centre=random.uniform(0.1, 0.9, [2]),
@@ -69,9 +77,12 @@ def random_patch(share, random):
     )
 
 
-def random_colour(strength, random):
-    """A `Colour`; at strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between
-    1/1.25 and 1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey."""
+def random_colour(strength: float, random: RandomStream) -> Colour:
+    """A random `Colour`.
+
+    At strength 1 gamma lies between 1/1.8 and 1.8, the gain of each channel between 1/1.25 and
+    1.25, contrast changes by +-0.4, brightness by +-0.2, and a fifth turn grey.
+    """
     return Colour(
         gamma=GAMMA ** random.uniform(-strength, strength),
         gain=GAIN ** random.uniform(-strength, strength, [3]),
@@ -81,10 +92,10 @@ def random_colour(strength, random):
     )
 
 
-def cover(batch, patch, grain):
+def cover(batch: dict[str, tf.Tensor], patch: Patch, grain: tf.Tensor) -> dict[str, tf.Tensor]:
     """Puts a `Patch` in front of the image, and clears the face mask there.
 
-    Pictures without a face mask stay as they are: nothing would tell the losses of the patch.
+    Images without a face mask stay as they are: nothing would tell the losses of the patch.
     `grain` `[S, S, 3]` is noise of standard deviation 1.
     """
     shown = patch.shown & batch["has_face_mask"]
@@ -93,15 +104,17 @@ def cover(batch, patch, grain):
 
 
 @compiled
-def _cover(pictures, patch, grain):
-    paint = tf.clip_by_value(_each(patch.colour) + _each(patch.roughness) * grain, 0.0, 1.0)
+def _cover(images, patch, grain):
+    paint = tf.clip_by_value(
+        _per_image(patch.colour) + _per_image(patch.roughness) * grain, 0.0, 1.0
+    )
     fill = {
-        "image": lambda image: tf.where(_each(patch.own), tf.reverse(image, [1, 2]), paint),
+        "image": lambda image: tf.where(_per_image(patch.own), tf.reverse(image, [1, 2]), paint),
         "face_mask": tf.zeros_like,
     }
     covered = _inside(patch, grain.shape[0]) & patch.shown[:, tf.newaxis, tf.newaxis]
     covered = covered[..., tf.newaxis]
-    return {name: tf.where(covered, fill[name](old), old) for name, old in pictures.items()}
+    return {name: tf.where(covered, fill[name](old), old) for name, old in images.items()}
 
 
 def _inside(patch, size):
@@ -116,61 +129,61 @@ def _inside(patch, size):
     return tf.where(patch.ellipse[:, tf.newaxis, tf.newaxis], ellipse, rectangle)
 
 
-def recolour(batch, colour):
+def recolour(batch: dict[str, tf.Tensor], colour: Colour) -> dict[str, tf.Tensor]:
     """Changes the image by a `Colour`, and the texture `[B, Hu, Wu, 3]`, its colours, alike."""
     names = [name for name in ("image", "texture") if name in batch]
     return batch | _recolour({name: batch[name] for name in names}, colour)
 
 
 @compiled
-def _recolour(pictures, colour):
-    gamma, gain = _each(colour.gamma), _each(colour.gain)
+def _recolour(images, colour):
+    gamma, gain = _per_image(colour.gamma), _per_image(colour.gain)
 
-    def expose(picture):  # exp and log take a quarter of the time of pow
-        return gain * tf.exp(gamma * tf.math.log(tf.maximum(picture, 1e-4)))
+    def expose(image):  # exp and log take a quarter of the time of pow
+        return gain * tf.exp(gamma * tf.math.log(tf.maximum(image, 1e-4)))
 
-    mean = tf.reduce_mean(expose(pictures["image"]), axis=[1, 2], keepdims=True)
+    mean = tf.reduce_mean(expose(images["image"]), axis=[1, 2], keepdims=True)
 
-    def develop(picture):
-        picture = (expose(picture) - mean) * _each(colour.contrast) + mean
-        picture = tf.clip_by_value(picture + _each(colour.brightness), 0.0, 1.0)
-        luma = tf.reduce_sum(picture * LUMA, axis=-1, keepdims=True)
-        return tf.where(_each(colour.grey), luma, picture)
+    def develop(image):
+        image = (expose(image) - mean) * _per_image(colour.contrast) + mean
+        image = tf.clip_by_value(image + _per_image(colour.brightness), 0.0, 1.0)
+        luma = tf.reduce_sum(image * LUMA, axis=-1, keepdims=True)
+        return tf.where(_per_image(colour.grey), luma, image)
 
-    return {name: develop(picture) for name, picture in pictures.items()}
+    return {name: develop(image) for name, image in images.items()}
 
 
-def camera(image, data, grain, random):
+def camera(image: tf.Tensor, data: DataConfig, grain: tf.Tensor, random: RandomStream) -> tf.Tensor:
     """Blur, noise and low resolution, in the order in which a photograph gets them.
 
-    Each changes only the pictures that it chooses. `data` is a `DataConfig`, `grain` as in `noise`.
+    Each changes only the images that it chooses. `data` is a `DataConfig`, `grain` as in `noise`.
     """
     blurred, moved = (random.chosen(data.blur / 2) for _ in range(2))
     noisy, coarse = random.chosen(data.noise), random.chosen(data.low_resolution)
     size = image.shape[1]
     if data.blur:
         deviation = size * random.uniform(*BLUR)
-        image = _some(image, blurred, blur, deviation)
+        image = _where_chosen(image, blurred, blur, deviation)
         length, angle = size * random.uniform(*MOTION), random.uniform(0.0, math.pi)
-        image = _some(image, moved, motion, length, angle)
+        image = _where_chosen(image, moved, motion, length, angle)
     if data.noise:
         amount = random.uniform(*NOISE)
         place = tf.cast(random.uniform(0.0, SPARE, [2]), tf.int32)
-        image = _some(image, noisy, lambda *some: noise(*some, grain), amount, place)
+        image = _where_chosen(image, noisy, functools.partial(noise, grain=grain), amount, place)
     if data.low_resolution:
         low, high = (math.log(width * size) for width in WIDTH)
-        image = _some(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
+        image = _where_chosen(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
     return image
 
 
-def blur(image, deviation):
+def blur(image: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
     """Gaussian blur with `deviation` `[B]` pixels."""
     place = tf.range(image.shape[1], dtype=image.dtype)
     distance = (place - place[:, tf.newaxis]) / deviation[:, tf.newaxis, tf.newaxis]
-    return _separable(image, _rows(tf.exp(-0.5 * distance**2)))
+    return _separable(image, _normalised_rows(tf.exp(-0.5 * distance**2)))
 
 
-def motion(image, length, angle):
+def motion(image: tf.Tensor, length: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     """Blur along a line of `length` `[B]` pixels at `angle` `[B]` radians."""
     size, reach = image.shape[1], math.ceil(MOTION[1] * image.shape[1] / 2)
     place = tf.range(-reach, reach + 1, dtype=image.dtype)
@@ -180,7 +193,7 @@ def motion(image, length, angle):
     half = length[:, tf.newaxis, tf.newaxis] / 2
     kernel = tf.clip_by_value(half + 0.5 - along, 0.0, 1.0) * tf.nn.relu(1.0 - across)
     kernel /= tf.reduce_sum(kernel, axis=[1, 2], keepdims=True)
-    # One convolution per channel, each with its own kernel: the pictures become channels.
+    # One convolution per channel, each with its own kernel: the images become channels.
     margin = [reach, reach]
     image = tf.pad(image, [[0, 0], margin, margin, [0, 0]], "SYMMETRIC")
     layers = tf.transpose(image, [1, 2, 0, 3])
@@ -190,10 +203,10 @@ def motion(image, length, angle):
     return tf.transpose(tf.reshape(layers, [size, size, -1, 3]), [2, 0, 1, 3])
 
 
-def noise(image, amount, place, grain):
+def noise(image: tf.Tensor, amount: tf.Tensor, place: tf.Tensor, grain: tf.Tensor) -> tf.Tensor:
     """Adds noise whose variance is a quarter of `amount`^2 in black and all of it in white.
 
-    `amount` `[B]`; each picture takes the window of `grain` `[S + 32, S + 32, 3]`, standard normal,
+    `amount` `[B]`; each image takes the window of `grain` `[S + 32, S + 32, 3]`, standard normal,
     at `place` `[B, 2]`, since numbers of its own would cost more than all other changes together.
     """
     step = tf.range(image.shape[1])
@@ -201,11 +214,11 @@ def noise(image, amount, place, grain):
     x = (place[:, 1:] + step)[:, tf.newaxis]
     width = grain.shape[1]
     own = tf.gather(tf.reshape(grain, [-1, 3]), y * width + x)
-    own *= _each(amount) * tf.sqrt(0.25 + 0.75 * image)
+    own *= _per_image(amount) * tf.sqrt(0.25 + 0.75 * image)
     return tf.clip_by_value(image + own, 0.0, 1.0)
 
 
-def low_resolution(image, width):
+def low_resolution(image: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Resamples to `width` `[B]` pixels, rounded, and back, both with a triangle filter."""
     size = image.shape[1]
     width = tf.round(width)[:, tf.newaxis, tf.newaxis]
@@ -213,7 +226,7 @@ def low_resolution(image, width):
     coarse = tf.range(math.ceil(WIDTH[1] * size), dtype=image.dtype)
     at = (place + 0.5) * width / size - 0.5  # of fine pixels among the coarse ones, [B, 1, S]
     away = tf.abs(at - coarse[:, tf.newaxis])
-    down = _rows(tf.nn.relu(1.0 - away))
+    down = _normalised_rows(tf.nn.relu(1.0 - away))
     inside = tf.clip_by_value(at, 0.0, width - 1.0)
     up = tf.nn.relu(1.0 - tf.abs(inside - coarse[:, tf.newaxis]))
     return _separable(image, tf.matmul(up, down, transpose_a=True))
@@ -225,22 +238,22 @@ def _separable(image, matrix):
     return tf.einsum("bkj,bijc->bikc", matrix, image)
 
 
-def _rows(weights):
+def _normalised_rows(weights):
     """Weights whose rows sum to 1."""
     return tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=-1, keepdims=True))
 
 
-def _some(image, chosen, change, *settings):
-    """`change` of the chosen pictures with their rows of the settings; the rest as they are."""
+def _where_chosen(image, chosen, change, *settings):
+    """`change` of the chosen images with their rows of the settings; the rest as they are."""
     rows = tf.where(chosen)
 
     def changed():
-        some = (tf.gather_nd(values, rows) for values in (image, *settings))
-        return tf.tensor_scatter_nd_update(image, rows, change(*some))
+        chosen_rows = (tf.gather_nd(values, rows) for values in (image, *settings))
+        return tf.tensor_scatter_nd_update(image, rows, change(*chosen_rows))
 
     return tf.cond(tf.reduce_any(chosen), changed, lambda: image)
 
 
-def _each(values):
+def _per_image(values):
     """`[B]` or `[B, 3]` shaped to multiply `[B, S, S, 3]`."""
     return tf.reshape(values, [-1, 1, 1, values.shape[1] if len(values.shape) > 1 else 1])

@@ -1,14 +1,25 @@
 """Splits in their own order, cut exactly: what validation and evaluation read."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import batches, crop
+from tf_nonlinear3dmm.data.splits import Split
 
 OFF = "_off"  # ends the names of what is cut by a square that is off
 
 
-def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, seed=0):
+def in_order(
+    split: Split,
+    image_size: int,
+    batch_size: int,
+    features: Iterable[str] | None = None,
+    rows: Sequence[int] | np.ndarray | None = None,
+    off: float = 0.0,
+    seed: int = 0,
+) -> Iterator[dict[str, tf.Tensor]]:
     """Batches of a split in the order of its records, cut to the evaluation crop.
 
     Args:
@@ -16,9 +27,9 @@ def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, s
         image_size: side of the crop.
         batch_size: examples per batch; the last one may be smaller.
         features: names to read; all of the data set's by default. Image, face_mask, landmarks and
-            projection always come along; a face_mask that the data set lacks is 0.
+            projection are always read; a face_mask that the data set lacks is 0.
         rows: ids of records; all good ones by default.
-        off: where not 0, `image_off` and `landmarks_off` come too: of a crop whose centre and side
+        off: where not 0, `image_off` and `landmarks_off` are added: of a crop whose centre and side
             are off by up to this fraction of the side, in x, in y and in scale.
         seed: of how far they are off, with the record's id.
 
@@ -27,8 +38,8 @@ def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, s
         in pixels of the crop; names as bytes.
     """
     needed = {"image", "face_mask", "landmarks", "projection"}
-    wanted = needed | set(features or split.builder.info.features)
-    names = sorted(name for name in wanted if name in split or name not in needed)
+    asked = {*(features or split.builder.info.features)}
+    names = sorted(asked - needed | {name for name in needed if name in split})
     split.prepare(names)
     stored = crop.stored_size(image_size)
     rows = split.rows if rows is None else np.asarray(rows)
@@ -43,7 +54,7 @@ def in_order(split, image_size, batch_size, features=None, rows=None, off=0.0, s
         yield cut
 
 
-def off_squares(rows, stored, size, off, seed=0):
+def off_squares(rows: np.ndarray, stored: int, size: int, off: float, seed: int = 0) -> crop.Square:
     """`crop.Square` of `[B]` in stored images: the evaluation crops, each off by up to `off`.
 
     Args:

@@ -10,11 +10,12 @@ import os
 import pathlib
 
 from tf_nonlinear3dmm.core import array_files, filenames, json_files
+from tf_nonlinear3dmm.core.types import Path
 
 FILE = "source.json"
 
 
-def fingerprint(path, face_model):
+def fingerprint(path: Path | None, face_model: Path) -> dict[str, str]:
     """What a data set is made from, as a dict of name -> digest; what is not there is left out.
 
     Args:
@@ -25,21 +26,21 @@ def fingerprint(path, face_model):
     return {name: _digest(pathlib.Path(p)) for name, p in paths.items() if p and os.path.exists(p)}
 
 
-def keep(folder, digests):
+def keep(folder: Path, digests: dict[str, str]) -> None:
     """Writes the fingerprint beside the data set in `folder`."""
     array_files.write_text(pathlib.Path(folder) / FILE, json.dumps(digests, indent=1) + "\n")
 
 
-def changes(folder, digests):
+def changes(folder: Path, digests: dict[str, str]) -> list[str]:
     """Names of what differs from the fingerprint of the data set in `folder`.
 
     Files that were removed since then, or data from before there were fingerprints, do not count.
     """
     try:
-        kept = json_files.loads((pathlib.Path(folder) / FILE).read_text())
+        stored = json_files.loads((pathlib.Path(folder) / FILE).read_text())
     except (OSError, ValueError):
         return []
-    return [name for name in digests if kept.get(name, digests[name]) != digests[name]]
+    return [name for name in digests if stored.get(name, digests[name]) != digests[name]]
 
 
 def _digest(path):

@@ -6,12 +6,14 @@ leaves this module is in our frames: pixels from 0, y down, vertices in the unit
 """
 
 import io
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 import scipy.io
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.face import FaceModel
 
 SIZES = {
     "Pose_Para": 7,
@@ -46,7 +48,9 @@ class Pose(NamedTuple):
     scale: np.ndarray
 
 
-def read_mat(contents, name, sizes):
+def read_mat(
+    contents: bytes, name: str, sizes: Mapping[str, int | tuple[int | None, ...]]
+) -> dict[str, np.ndarray]:
     """Numeric arrays of a MATLAB 5 file.
 
     Args:
@@ -68,33 +72,35 @@ def read_mat(contents, name, sizes):
     except Exception as error:  # SciPy raises many kinds on damaged files
         raise ValueError(f"{name}: not a sound MATLAB 5 file: {error}") from None
     arrays = {}
-    for key, wanted in sizes.items():
+    for key, size in sizes.items():
         if key not in entries:
             raise ValueError(f"{name}: key `{key}` is missing")
         array = np.asarray(entries[key])
         if array.dtype.kind not in "fiub":
             raise ValueError(f"{name}: key `{key}` must hold numbers, got {array.dtype}")
-        if isinstance(wanted, int):
-            if array.size != wanted:
+        if isinstance(size, int):
+            if array.size != size:
                 raise ValueError(
-                    f"{name}: key `{key}` must hold {wanted} numbers, got shape {array.shape}"
+                    f"{name}: key `{key}` must hold {size} numbers, got shape {array.shape}"
                 )
-            array = array.reshape(wanted)
-        elif len(array.shape) != len(wanted) or any(
-            w not in (None, n) for w, n in zip(wanted, array.shape, strict=True)
+            array = array.reshape(size)
+        elif len(array.shape) != len(size) or any(
+            k not in (None, n) for k, n in zip(size, array.shape, strict=True)
         ):
-            raise ValueError(f"{name}: key `{key}` must have shape {wanted}, got {array.shape}")
+            raise ValueError(f"{name}: key `{key}` must have shape {size}, got {array.shape}")
         arrays[key] = array.astype(np.float32)
     return arrays
 
 
-def read_parameters(contents, name, sizes=None):
+def read_parameters(
+    contents: bytes, name: str, sizes: Mapping[str, int | tuple[int | None, ...]] | None = None
+) -> dict[str, np.ndarray]:
     """All parameters of a record, and the further keys of `sizes`; see `read_mat`.
 
     Raises:
         ValueError: as `read_mat`, and where a number is not finite or the pose is absurd.
     """
-    arrays = read_mat(contents, name, SIZES | (sizes or {}))
+    arrays = read_mat(contents, name, {**SIZES, **(sizes or {})})
     for key, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{name}: key `{key}` must hold finite numbers, got {array.ravel()}")
@@ -108,7 +114,7 @@ def read_parameters(contents, name, sizes=None):
     return arrays
 
 
-def rotation(pose):
+def rotation(pose: Pose) -> np.ndarray:
     """`[..., 3, 3]` of a `Pose`: face frame to camera frame, y up in both."""
     (cx, cy, cz), (sx, sy, sz) = (
         np.stack([f(a) for a in (pose.pitch, pose.yaw, pose.roll)]) for f in (np.cos, np.sin)
@@ -121,7 +127,7 @@ def rotation(pose):
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def projection(pose, height, units):
+def projection(pose: Pose, height: int, units: float) -> np.ndarray:
     """The projection `[..., 2, 4]` of a `Pose`.
 
     Args:
@@ -135,7 +141,7 @@ def projection(pose, height, units):
     return np.concatenate([rows, offset[..., np.newaxis]], axis=-1)
 
 
-def pose(projection, height, units):
+def pose(projection: np.ndarray, height: int, units: float) -> Pose:
     """The inverse of `projection`: yaw comes back in [-pi/2, pi/2] and z as 0.
 
     Args:
@@ -159,7 +165,7 @@ def pose(projection, height, units):
     )
 
 
-def has_bases(face):
+def has_bases(face: FaceModel) -> bool:
     """Whether a `FaceModel` is the one that Shape_Para and Exp_Para are coefficients of."""
     return (len(face.shape_basis), len(face.expression_basis)) == (
         SIZES["Shape_Para"],
@@ -167,7 +173,7 @@ def has_bases(face):
     )
 
 
-def vertices(shape_para, exp_para, face):
+def vertices(shape_para: np.ndarray, exp_para: np.ndarray, face: FaceModel) -> np.ndarray:
     """Vertices `[B, V, 3]` in face units from `[B, Ks]` and `[B, Ke]` coefficients."""
     shapes.check(
         shape_para=(shape_para, "B Ks"),
@@ -179,7 +185,7 @@ def vertices(shape_para, exp_para, face):
     return face.mean_vertices + offsets + np.tensordot(exp_para, face.expression_basis, 1)
 
 
-def coefficients(vertices, face):
+def coefficients(vertices: np.ndarray, face: FaceModel) -> tuple[np.ndarray, np.ndarray]:
     """The inverse of `vertices`, in least squares.
 
     Args:
@@ -201,8 +207,10 @@ def coefficients(vertices, face):
     return solved[:, : len(bases[0])], solved[:, len(bases[0]) :]
 
 
-def mean_face_projection(pose, landmarks, face):
-    """The projection of a face model that has not the record's bases.
+def mean_face_projection(
+    pose: Pose, landmarks: np.ndarray, face: FaceModel
+) -> tuple[np.ndarray, np.ndarray]:
+    """The projection of a face model that lacks the record's bases.
 
     The rotation is the record's; scale and place make the mean distance between the mean face's
     landmarks and the record's least, so that an open mouth hardly counts.

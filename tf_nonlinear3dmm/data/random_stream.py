@@ -1,5 +1,7 @@
 """Random numbers of a step's examples, the same however the batch is divided among replicas."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 PER_STEP = 64  # more calls than one step makes
@@ -14,24 +16,26 @@ class RandomStream:
         seed: integer; `step` may be a tensor. The same pair gives the same stream.
     """
 
-    def __init__(self, count, slots, seed, step):
+    def __init__(self, count: int, slots: tf.Tensor, seed: int, step: int | tf.Tensor) -> None:
         self._count, self._slots, self._seed = count, slots, seed
         self._first, self._calls = tf.cast(step, tf.int64) * PER_STEP, 0
 
-    def uniform(self, low=0.0, high=1.0, columns=()):
+    def uniform(
+        self, low: float = 0.0, high: float = 1.0, columns: Sequence[int] = ()
+    ) -> tf.Tensor:
         """`[B, *columns]` in [low, high)."""
         shape = [self._count, *columns]
-        return self._mine(tf.random.stateless_uniform(shape, self._next(), low, high))
+        return self._of_slots(tf.random.stateless_uniform(shape, self._next(), low, high))
 
-    def normal(self):
+    def normal(self) -> tf.Tensor:
         """`[B]`, standard normal."""
-        return self._mine(tf.random.stateless_normal([self._count], self._next()))
+        return self._of_slots(tf.random.stateless_normal([self._count], self._next()))
 
-    def chosen(self, share):
+    def chosen(self, share: float) -> tf.Tensor:
         """`[B]` bool, True for about this share."""
         return self.uniform() < share
 
-    def pattern(self, shape):
+    def pattern(self, shape: Sequence[int]) -> tf.Tensor:
         """Standard normal of any shape, one for all examples of the step."""
         return tf.random.stateless_normal(shape, self._next())
 
@@ -39,5 +43,5 @@ class RandomStream:
         self._calls += 1
         return tf.stack([tf.constant(self._seed, tf.int64), self._first + self._calls])
 
-    def _mine(self, values):
+    def _of_slots(self, values):
         return tf.gather(values, self._slots)

@@ -1,15 +1,18 @@
 """What a stored example is: the name, shape, dtype and frame of every feature, said once.
 
-A label that a data set has not is left out, and its flag `has_<label>` is False. Names that begin
+A label that a data set lacks is left out, and its flag `has_<label>` is False. Names that begin
 with `teacher_` are the same label as the fit of a linear 3DMM gives it.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.face import FaceModel
 
 
 class Feature(NamedTuple):
@@ -23,7 +26,7 @@ class Feature(NamedTuple):
         encoding: of an image in the records, or None.
     """
 
-    shape: tuple
+    shape: tuple[int | str, ...]
     dtype: type
     meaning: str
     encoding: str | None = None
@@ -60,29 +63,31 @@ OPTIONAL = ("albedo",)  # read by training only where it is asked for; has a fla
 STANDARD = ("image", "face_mask", "landmarks", "projection", "vertices", "texture", "texture_mask")
 
 
-def sizes(image_size, uv_size, **counts):
+def sizes(image_size: int, uv_size: tuple[int, int], **counts: int) -> dict[str, int]:
     """Letter -> number; `counts` gives V and A where features need them."""
     height, width = uv_size
     return {"S": image_size, "R": crop.stored_size(image_size), "Hu": height, "Wu": width, **counts}
 
 
-def shape(name, sizes):
+def shape(name: str, sizes: dict[str, int]) -> tuple[int, ...]:
     """Shape of a feature, a tuple of numbers."""
-    return tuple(sizes.get(size, size) for size in FEATURES[name].shape)
+    return tuple(sizes[n] if isinstance(n, str) else n for n in FEATURES[name].shape)
 
 
-def training(model, face):
+def training(model: ModelConfig, face: FaceModel) -> dict[str, tuple[tuple[int, ...], type]]:
     """Features that training reads: name -> (shape, dtype), of a `ModelConfig` and `FaceModel`."""
     numbers = sizes(model.image_size, model.uv_size, V=len(face.mean_vertices))
     return {name: (shape(name, numbers), FEATURES[name].dtype) for name in STANDARD + OPTIONAL}
 
 
-def tfds_features(names, sizes, prefix=""):
+def tfds_features(
+    names: Iterable[str], sizes: dict[str, int], prefix: str = ""
+) -> dict[str, tfds.features.FeatureConnector]:
     """Dict of tfds features, for a builder; `prefix` begins their names, such as `teacher_`."""
     return {prefix + name: _tfds_feature(name, sizes) for name in names}
 
 
-def flags():
+def flags() -> dict[str, tfds.features.FeatureConnector]:
     """Dict of the tfds features `has_<label>`."""
     return {
         f"has_{label}": tfds.features.Scalar(np.bool_, doc=f"whether `{label}` is known")
@@ -90,7 +95,7 @@ def flags():
     }
 
 
-def flagged(features):
+def flagged(features: Sequence[str]) -> list[str]:
     """Labels whose `has_<label>` a batch with these features has: the standard ones always."""
     return [*LABELS, *(name for name in OPTIONAL if name in features)]
 

@@ -12,12 +12,16 @@ import os
 import pathlib
 import shutil
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.core import filenames, locks
 from tf_nonlinear3dmm.data import batches, camera_statistics, freshness, schema, splits
+from tf_nonlinear3dmm.face import FaceModel
 
 BUILDERS = "tf_nonlinear3dmm.data.builders"
 
@@ -30,7 +34,7 @@ class Request(NamedTuple):
     path: str | None
 
 
-def requests(config):
+def requests(config: Config) -> tuple[list[Request], list[float]]:
     """The `Request`s of a `Config`, and their weights."""
     names = [name.strip() for name in config.data.sources.split(",") if name.strip()]
     try:
@@ -45,41 +49,43 @@ def requests(config):
     return [request(name, config.model.image_size) for name in names], weights
 
 
-def request(source, image_size):
+def request(source: str, image_size: int) -> Request:
     """The `Request` of one source: `name`, `name/config` or `name:PATH`."""
     name, _, path = source.strip().partition(":")
     name, _, config = name.partition("/")
     return Request(name, config or f"s{image_size}", os.path.expanduser(path) or None)
 
 
-def prepare(config, say=print):
-    """Generates or converts every data set of a run that is not there yet, telling how far it is.
+def prepare(config: Config, say: Callable[[str], None] = print) -> None:
+    """Generates or converts every data set of a run that is missing, reporting progress.
 
     Args:
         config: `Config`.
-        say: called with a line now and then.
+        say: called with a line of progress now and then.
     """
     for request in requests(config)[0]:
         builder(request, config, say)
 
 
-def open_split(request, config, split):
+def open_split(request: Request, config: Config, split: str) -> splits.Split:
     """The `splits.Split` of a source, prepared first where it is not."""
     return splits.Split(builder(request, config), split, config.data.strict)
 
 
-def open_first(config, split):
+def open_first(config: Config, split: str) -> splits.Split:
     """The `splits.Split` of a run's first source, which it is validated and tested on."""
     return open_split(requests(config)[0][0], config, split)
 
 
-def open_training(config, face):
+def open_training(
+    config: Config, face: FaceModel
+) -> tuple[batches.Batches, tuple[np.ndarray, np.ndarray]]:
     """`Batches` of the training split of every source, and the projections' mean and deviation."""
-    wanted, weights = requests(config)
+    listed, weights = requests(config)
     layout = schema.training(config.model, face)
     sources = [
         splits.Source(open_split(request, config, "train"), layout, config.data.labels, face)
-        for request in wanted
+        for request in listed
     ]
     statistics = camera_statistics.of_projections(
         sources, config.model.image_size, config.data.mirror, face, config.data.rotation_deg
@@ -87,14 +93,16 @@ def open_training(config, face):
     return batches.Batches(sources, weights, config, face), statistics
 
 
-def builder(request, config, say=print):
+def builder(
+    request: Request, config: Config, say: Callable[[str], None] = print
+) -> tfds.core.DatasetBuilder:
     """The prepared tfds builder of a source; `say` as in `prepare`."""
     folder = pathlib.Path(config.data.folder)
     code_builder = _builder_from_code(request, config, folder)
     if code_builder is None:
         versions = sorted((folder / request.name / request.config).glob("*/dataset_info.json"))
         if not versions:
-            raise ValueError(_unknown(request, folder))
+            raise ValueError(_unknown_source(request, folder))
         return tfds.builder_from_directory(str(versions[-1].parent))
     source, place = _source(request, code_builder, folder), pathlib.Path(code_builder.data_path)
     digests = freshness.fingerprint(source, config.model.face_model)
@@ -109,7 +117,7 @@ def builder(request, config, say=print):
             say(f"{place}: {' and '.join(differs)} changed since it was made; making it again")
             shutil.rmtree(place)
             code_builder = _builder_from_code(request, config, folder)
-        _sweep(place)
+        _remove_unfinished(place)
         tfds.disable_progress_bar()
         code_builder.progress = _Counter(code_builder, say)
         code_builder.download_and_prepare(
@@ -128,8 +136,8 @@ def _source(request, code_builder, folder):
     return request.path or folder / "downloads" / "manual"
 
 
-def is_prepared(request, config):
-    """Whether the data set of a source is there, so that `builder` need not make it."""
+def is_prepared(request: Request, config: Config) -> bool:
+    """Whether the data set of a source exists, so that `builder` need not prepare it."""
     folder = pathlib.Path(config.data.folder)
     code_builder = _builder_from_code(request, config, folder)
     if code_builder is None:
@@ -138,18 +146,18 @@ def is_prepared(request, config):
 
 
 def _check_files(request, code_builder, place):
-    """Refuses a data set of the user's own files that are not where they are named or wanted."""
-    wanted = code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS
-    if wanted and request.path and not pathlib.Path(request.path).exists():
+    """Refuses a data set of the user's own files that are not where they are named or expected."""
+    instructions = code_builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if instructions and request.path and not pathlib.Path(request.path).exists():
         raise ValueError(f"{request.path}: no such folder or zip file")
-    if wanted and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
+    if instructions and not request.path and not (place.is_dir() and filenames.glob(place, "*")):
         raise ValueError(
             f"data set `{request.name}` reads files of yours; give `{request.name}:PATH`. "
-            + " ".join(wanted.split())
+            + " ".join(instructions.split())
         )
 
 
-def _sweep(place):
+def _remove_unfinished(place):
     """Removes what interrupted runs left beside `place`; whoever makes it now is alone."""
     for left in place.parent.glob(f"incomplete*_{place.name}"):
         shutil.rmtree(left)
@@ -192,7 +200,7 @@ def _builder_from_code(request, config, folder):
     return kind(data_dir=str(folder), config=chosen)
 
 
-def _unknown(request, folder):
+def _unknown_source(request, folder):
     spec = importlib.util.find_spec(BUILDERS)
     places = [folder, *map(pathlib.Path, spec.submodule_search_locations)]
     known = {p.name for place in places for p in place.glob("*") if p.is_dir()} - {"__pycache__"}

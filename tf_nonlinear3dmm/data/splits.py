@@ -8,12 +8,14 @@ all, so that several processes may prepare the same data set at once.
 import logging
 import os
 import pathlib
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.data import mat_labels, schema
+from tf_nonlinear3dmm.face import FaceModel
 
 LOG = logging.getLogger(__name__)
 NAME_BYTES = 128
@@ -35,7 +37,7 @@ class Split:
         skipped: names of the bad records: geometry that is not finite.
     """
 
-    def __init__(self, builder, name, strict=False):
+    def __init__(self, builder: tfds.core.DatasetBuilder, name: str, strict: bool = False) -> None:
         splits = builder.info.splits
         if name not in [*splits, "all"] or not splits[name].num_examples:
             raise NoSplitError(
@@ -43,7 +45,7 @@ class Split:
             )
         self.builder, self.name = builder, name
         self.size = splits[name].num_examples
-        self._arrays = {}
+        self._arrays: dict[str, np.ndarray] = {}
         bad = np.zeros([self.size], bool)
         for feature in GEOMETRY:
             if feature in builder.info.features:
@@ -58,20 +60,20 @@ class Split:
         if not len(self.rows):
             raise ValueError(f"{builder.data_path}, split `{name}`: every record is bad")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __contains__(self, feature):
+    def __contains__(self, feature: str) -> bool:
         return feature in self.builder.info.features
 
-    def __getitem__(self, feature):
+    def __getitem__(self, feature: str) -> np.ndarray:
         """The memory-mapped array of a feature, `[size, ...]`; index it by `rows`."""
         if feature not in self._arrays:
             self.prepare([feature])
         return self._arrays[feature]
 
-    def prepare(self, features):
-        """Makes the files of several features in one pass over the records."""
+    def prepare(self, features: Iterable[str]) -> None:
+        """Writes the arrays of several features in one pass over the records."""
         missing = [f for f in features if f not in self._arrays and not self._open(f)]
         if missing:
             self._copy(missing)
@@ -116,7 +118,7 @@ class Split:
             for feature in features:
                 with array_files.writing(self._path(feature)):
                     arrays[feature].flush()
-                    os.replace(parts[feature], self._path(feature))
+                    parts[feature].replace(self._path(feature))
         finally:
             for part in parts.values():
                 part.unlink(missing_ok=True)
@@ -137,30 +139,39 @@ class Source:
         split: `Split`.
         layout: what `schema.training` returns.
         labels: "truth" or "teacher"; a data set without teacher labels gives its own.
-        face: `FaceModel`. Vertices that are not stored are made of the coefficients of its bases,
+        face: `FaceModel`. Vertices that are not stored are computed from coefficients of its bases,
             where the data set has them: stored, those of 300W-LP would fill 78 GB.
     """
 
-    def __init__(self, split, layout, labels="truth", face=None):
-        self.split, self.layout, self.face = split, layout, face
+    def __init__(
+        self,
+        split: Split,
+        layout: dict[str, tuple[tuple[int, ...], type]],
+        labels: str = "truth",
+        face: FaceModel | None = None,
+    ) -> None:
+        self.split, self.layout = split, layout
         stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
-        self._fitted = not stored and face is not None and mat_labels.has_bases(face)
+        fitted = not stored and face is not None and mat_labels.has_bases(face)
+        self._fitted = face if fitted else None  # whose coefficients the data set stores
         self._from = {name: self._stored_name(name, labels) for name in layout}
-        self._present = {}
+        self._present: dict[str, bool] = {}
         self.prepare([name for name in layout if name not in schema.OPTIONAL])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.split)
 
-    def prepare(self, features):
+    def prepare(self, features: Sequence[str]) -> None:
         """Makes sure that `read` can give these features of the layout."""
-        wanted = {self._from[name] for name in features} | {"name"}
-        wanted |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
-        wanted |= {*COEFFICIENTS} if self._fitted else set()
-        self.split.prepare(sorted(name for name in wanted if name in self.split))
-        self._present |= {name: self._check(name) for name in features}
+        names = {self._from[name] for name in features} | {"name"}
+        names |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
+        names |= {*COEFFICIENTS} if self._fitted else set()
+        self.split.prepare(sorted(name for name in names if name in self.split))
+        self._present |= {name: self._is_stored(name) for name in features}
 
-    def read(self, positions, features=None):
+    def read(
+        self, positions: Sequence[int] | np.ndarray, features: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Features and flags of good records number `positions` `[B]`, as a dict of arrays.
 
         `features` are names of the layout that were prepared; None: all that were.
@@ -173,21 +184,21 @@ class Source:
             if self._present[name]:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
-                coefficients = (self.split[name][rows] for name in COEFFICIENTS)
-                batch[name] = mat_labels.vertices(*coefficients, self.face)
+                shape_para, exp_para = (self.split[name][rows] for name in COEFFICIENTS)
+                batch[name] = mat_labels.vertices(shape_para, exp_para, self._fitted)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
         for name in schema.flagged(features):
             batch[f"has_{name}"] = self._flags(name)[rows]
         return batch
 
-    def names(self, positions):
+    def names(self, positions: Sequence[int] | np.ndarray) -> list[str]:
         """Record names, for messages."""
         if "name" not in self.split:
             return [str(row) for row in self.split.rows[positions]]
         return [name.decode() for name in self.split["name"][self.split.rows[positions]]]
 
-    def projections(self):
+    def projections(self) -> np.ndarray:
         """Labelled projections `[N, 2, 4]` in stored pixels."""
         rows = self.split.rows[self._flags("projection")[self.split.rows]]
         return self.split[self._from["projection"]][rows]
@@ -196,8 +207,8 @@ class Source:
         teacher = f"teacher_{name}"
         return teacher if labels == "teacher" and teacher in self.split else name
 
-    def _check(self, name):
-        """Whether the feature is there; one of another shape will do where no record claims it."""
+    def _is_stored(self, name):
+        """Whether the feature is stored; its shape only matters where a record has the label."""
         shape, _ = self.layout[name]
         stored = self._from[name]
         stored_shape = self.split[stored].shape[1:] if stored in self.split else None
@@ -237,6 +248,6 @@ def _create(path, example, size):
     shape = (size, *example.shape)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash when it is filled
-        with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return array

@@ -1,13 +1,15 @@
-"""A page to look at the model with: photo, 3D view and sliders, served on this computer.
+"""A page to explore the model: photo, 3D view and sliders, served on this computer.
 
 Needs the extra `page`: fastapi, uvicorn and python-multipart.
 """
 
 import socket
 import threading
+from collections.abc import Callable
 
 import uvicorn
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.demo.explorer import Explorer
 from tf_nonlinear3dmm.demo.labelled import directions_of
 from tf_nonlinear3dmm.demo.samples import read_samples
@@ -17,13 +19,13 @@ from tf_nonlinear3dmm.serving import load
 __all__ = ["Explorer", "application", "serve"]
 
 
-def serve(run=None, port=8080, say=print):
+def serve(run: Path | None = None, port: int = 8080, say: Callable[[str], None] = print) -> None:
     """Serves the page on 127.0.0.1 until interrupted.
 
     Args:
         run: as for `load`; None: the weights that come with the package.
-        port: 0 takes a free one.
-        say: called with a line that has the address, and others before.
+        port: 0: any free one.
+        say: called with lines about progress; the last has the address.
 
     Raises:
         FileNotFoundError, ValueError: as `load`.

@@ -1,7 +1,8 @@
-"""What the page can do with a model, free of anything about the web."""
+"""What the page does with a model, independent of the web server."""
 
 import contextlib
 import io
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ import PIL.Image
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.evaluation.directions import Direction
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, upsampling, visualize
 
 PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
@@ -59,7 +62,12 @@ class Explorer:
         samples: dict name -> `[N, N, 3]` uint8 crops of faces to start from.
     """
 
-    def __init__(self, model, directions=(), samples=None):
+    def __init__(
+        self,
+        model: Nonlinear3DMM,
+        directions: Iterable[Direction] = (),
+        samples: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         self.model, self.directions = model, list(directions)
         self.samples = dict(samples or {})
         self.uv_layout = upsampling.fine_layout(model)
@@ -67,18 +75,18 @@ class Explorer:
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
         self._decode = tf.function(self._draw)
 
-    def warm_up(self):
+    def warm_up(self) -> None:
         """Traces the graphs, so that the first request is as fast as the others."""
         for surface in SURFACES:
             self.decode(self.mean_face(), {}, surface)
         self.reconstruct_crop(np.zeros([8, 8, 3], np.uint8))
 
-    def warm_up_detector(self):
-        """Loads the face detector, which the first photo need not wait for then."""
-        with contextlib.suppress(ImportError, ValueError):  # said when a photo comes
+    def warm_up_detector(self) -> None:
+        """Loads the face detector, so that the first photo need not wait for it."""
+        with contextlib.suppress(ImportError, ValueError):  # reported with the first photo
             photos.detect(np.zeros([64, 64, 3], np.uint8))
 
-    def slider_groups(self):
+    def slider_groups(self) -> list[tuple[str, list[Slider]]]:
         """list of (title, list of `Slider`)."""
         groups = {}
         for direction in self.directions:
@@ -87,24 +95,24 @@ class Explorer:
         light = [("Light", list(LIGHT_SLIDERS))] if self.model.config.lighting else []
         return [*light, *groups.items()]
 
-    def mean_face(self):
+    def mean_face(self) -> Face:
         """The face of zero codes, frontal and under plain light."""
         config = self.model.config
         sizes = config.shape_code_size, config.albedo_code_size
-        codes = (np.zeros([1, size], np.float32) for size in sizes)
+        shape_code, albedo_code = (np.zeros([1, size], np.float32) for size in sizes)
         light = _plain_light() if config.lighting else None
         mean = tf.constant(self.model.face.mean_vertices[np.newaxis], tf.float32)
         projection = visualize.frontal(mean, config.image_size).numpy()
-        return Face(*codes, light, projection)
+        return Face(shape_code, albedo_code, light, projection)
 
-    def reconstruct(self, contents):
+    def reconstruct(self, contents: bytes) -> tuple[Face, np.ndarray, int]:
         """The largest face of a photo.
 
         Args:
             contents: bytes of a JPEG, PNG or WebP file.
 
         Returns:
-            (`Face`, `[P, P, 3]` uint8 picture of the crop, number of faces found).
+            (`Face`, `[P, P, 3]` uint8 picture of the crop, number of faces in the photo).
 
         Raises:
             ValueError: not an image, or no face in it.
@@ -116,11 +124,13 @@ class Explorer:
         largest = faces[0]
         return *self._reconstruct(photos.upright(image, largest), largest.square), len(faces)
 
-    def reconstruct_crop(self, image):
+    def reconstruct_crop(self, image: np.ndarray) -> tuple[Face, np.ndarray]:
         """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
         return self._reconstruct(image, crop.whole(len(image)))
 
-    def decode(self, face, sliders, surface="lit"):
+    def decode(
+        self, face: Face, sliders: Mapping[str, float], surface: str = "lit"
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The face moved by `sliders` (name -> value).
 
         Args:
@@ -129,7 +139,7 @@ class Explorer:
             surface: "lit": albedo times light; "albedo"; or "clay": no colour.
 
         Returns:
-            vertices `[V, 3]` float32, texture `[*uv_size, 3]` uint8, and the face over nothing,
+            vertices `[V, 3]` float32, texture `[*uv_size, 3]` uint8, and the face alone,
             `[P, P, 4]` uint8 with alpha.
         """
         face = self._moved(face, sliders)
@@ -178,7 +188,7 @@ class Explorer:
         return illumination * value["light_ambient"] + light * value["light_strength"]
 
 
-def png(image):
+def png(image: np.ndarray) -> bytes:
     """The bytes of a PNG of `[H, W, 3 or 4]` uint8."""
     buffer = io.BytesIO()
     PIL.Image.fromarray(image).save(buffer, "PNG", compress_level=1)

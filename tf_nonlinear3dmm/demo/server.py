@@ -28,16 +28,20 @@ class FaceCodes(pydantic.BaseModel):
 
 
 class DecodeRequest(pydantic.BaseModel):
+    """What `explorer.Explorer.decode` takes."""
+
     face: FaceCodes
     sliders: dict[str, float] = {}
     surface: str = "lit"
 
 
 class SampleRequest(pydantic.BaseModel):
+    """The name of a sample face, or "mean"."""
+
     name: str
 
 
-def application(explorer):
+def application(explorer: explorers.Explorer) -> fastapi.FastAPI:
     """The web application of an `Explorer`."""
     app = fastapi.FastAPI(title="Nonlinear 3D face model", docs_url=None, redoc_url=None)
 
@@ -79,21 +83,17 @@ def application(explorer):
     def photo(photo: fastapi.UploadFile):
         face, picture, count = explorer.reconstruct(photo.file.read())
         message = "One face found" if count == 1 else f"The largest of {count} faces"
-        return {"face": _listed(face), "photo": _data_url(picture), "message": message}
+        return _answer(face, picture, message)
 
     @app.post("/api/sample")
     def sample(request: SampleRequest):
         if request.name == "mean":
-            return {
-                "face": _listed(explorer.mean_face()),
-                "photo": None,
-                "message": "The model's mean face",
-            }
+            return _answer(explorer.mean_face(), None, "The model's mean face")
         if request.name not in explorer.samples:
             raise ValueError(f"no sample is called `{request.name}`")
         face, picture = explorer.reconstruct_crop(explorer.samples[request.name])
         message = f"{request.name.capitalize()}: nobody, and in no training picture"
-        return {"face": _listed(face), "photo": _data_url(picture), "message": message}
+        return _answer(face, picture, message)
 
     @app.post("/api/decode")
     def decode(request: DecodeRequest):
@@ -134,7 +134,7 @@ def _refusal(status, detail):
 
 
 def _decode(explorer, request):
-    """What `explorer.decode` says to a request, once every part of it is known to be sound."""
+    """What `explorer.decode` says to a request, once every part of it is known to be valid."""
     known = {s.name: s for _, sliders in explorer.slider_groups() for s in sliders}
     for name, value in request.sliders.items():
         if name not in known or not known[name].low <= value <= known[name].high:
@@ -147,14 +147,13 @@ def _decode(explorer, request):
 
 def _face(codes, explorer):
     """`FaceCodes` as an `explorers.Face` for this model; others raise `ValueError`."""
-    shapes = explorer.mean_face()
     parts = {}
-    for name, like in shapes._asdict().items():
+    for name, like in explorer.mean_face()._asdict().items():
         lists = getattr(codes, name)
         part = None if lists is None else _array(name, lists)
         if np.shape(part) != np.shape(like) or (part is not None and not np.isfinite(part).all()):
-            wanted = "null" if like is None else f"finite, of shape {list(like.shape)}"
-            raise ValueError(f"`{name}` must be {wanted}, got shape {list(np.shape(part))}")
+            expected = "null" if like is None else f"finite, of shape {list(like.shape)}"
+            raise ValueError(f"`{name}` must be {expected}, got shape {list(np.shape(part))}")
         parts[name] = part
     return explorers.Face(**parts)
 
@@ -167,8 +166,10 @@ def _array(name, lists):
         raise ValueError(f"`{name}` must be lists of equal lengths") from None
 
 
-def _listed(face):
-    return {n: None if part is None else part.tolist() for n, part in face._asdict().items()}
+def _answer(face, picture, message):
+    lists = {n: None if part is None else part.tolist() for n, part in face._asdict().items()}
+    photo = None if picture is None else _data_url(picture)
+    return {"face": lists, "photo": photo, "message": message}
 
 
 def _base64(array):

@@ -4,14 +4,16 @@ Regression of labelled faces on their standardised attributes tells the effect o
 with the others held fixed; the direction is the step that the decoder turns into that effect.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.core import array_files, shapes
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 BATCH = 32
 GROUPS = {
@@ -43,7 +45,7 @@ class Direction(NamedTuple):
     step: np.ndarray
 
 
-def regress(codes, attributes, ridge=1.0):
+def regress(codes: np.ndarray, attributes: np.ndarray, ridge: float = 1.0) -> np.ndarray:
     """What one standard deviation of each attribute adds to the code.
 
     Args:
@@ -67,7 +69,12 @@ def regress(codes, attributes, ridge=1.0):
     return steps.astype(codes.dtype)
 
 
-def through(decode, codes, effects, ridge=0.02):
+def through(
+    decode: Callable[[np.ndarray], tf.Tensor],
+    codes: np.ndarray,
+    effects: np.ndarray,
+    ridge: float = 0.02,
+) -> np.ndarray:
     """Steps in a code space that a decoder turns into effects, as nearly as it can.
 
     The codes that an encoder finds tell an attribute only in part; what the decoder makes of a step
@@ -93,12 +100,14 @@ def through(decode, codes, effects, ridge=0.02):
     identity = np.eye(len(covariance))
     floor = 1e-4 * np.trace(covariance) / len(covariance) + 1e-12
     moves = np.linalg.cholesky(covariance + floor * identity).T  # one deviation along each axis
-    ends = (np.asarray(decode(np.float32(middle + s * moves)), np.float64) for s in (1, -1))
+    ends = (
+        np.asarray(decode((middle + s * moves).astype(np.float32)), np.float64) for s in (1, -1)
+    )
     slopes = np.subtract(*ends) / 2  # [K, D]
     size = np.sum(effects**2, axis=1)[:, np.newaxis, np.newaxis] + 1e-20
     normal = slopes @ slopes.T / size + ridge * identity
     lengths = np.linalg.solve(normal, (effects @ slopes.T)[..., np.newaxis] / size)[..., 0]
-    return np.float32(lengths @ moves)
+    return (lengths @ moves).astype(np.float32)
 
 
 class Part(NamedTuple):
@@ -110,12 +119,14 @@ class Part(NamedTuple):
         ground_truth: `[N, D]` what a perfect decoder would make of them.
     """
 
-    decode: Callable
+    decode: Callable[[np.ndarray], tf.Tensor]
     codes: np.ndarray
     ground_truth: np.ndarray
 
 
-def labelled(model, split, count=1000):
+def labelled(
+    model: Nonlinear3DMM, split: data.Split, count: int = 1000
+) -> tuple[dict[str, Part], np.ndarray, list[str]] | None:
     """What `fit` needs, of the first faces of a split.
 
     Args:
@@ -129,7 +140,7 @@ def labelled(model, split, count=1000):
     labels = ("attributes", "vertices", "albedo")
     if not all(label in split for label in labels):
         return None
-    batches = {name: [] for name in ("shape_code", "albedo_code", *labels)}
+    batches: dict[str, list] = {name: [] for name in ("shape_code", "albedo_code", *labels)}
     size, features = model.config.image_size, [*labels, "image"]
     for batch in data.in_order(split, size, BATCH, features, split.rows[:count]):
         codes = model.encode(batch["image"])
@@ -150,7 +161,12 @@ def _flat(values):
     return tf.reshape(values, [values.shape[0], -1])
 
 
-def fit(parts, attributes, names, groups=None):
+def fit(
+    parts: Mapping[str, Part],
+    attributes: np.ndarray,
+    names: Sequence[str],
+    groups: Mapping[str, tuple[str, tuple[str, ...]]] | None = None,
+) -> list[Direction]:
     """The directions that labelled faces allow.
 
     Args:
@@ -163,7 +179,7 @@ def fit(parts, attributes, names, groups=None):
         list of `Direction`.
     """
     names, groups, directions = list(names), groups or GROUPS, []
-    listed = [(g, name) for g, (_, wanted) in groups.items() for name in wanted if name in names]
+    listed = [(g, name) for g, (_, members) in groups.items() for name in members if name in names]
     for kind, part in parts.items():
         here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
         if not here:
@@ -177,21 +193,29 @@ def fit(parts, attributes, names, groups=None):
     return directions
 
 
-def save(path, directions):
+def save(path: Path, directions: Sequence[Direction]) -> None:
     """Writes directions to an .npz file; `load` reads them again."""
-    arrays = {f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)}
+    arrays: dict[str, Any] = {
+        f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)
+    }
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
     with array_files.replacing(path) as file:
         np.savez_compressed(file, words=words, **arrays)
 
 
-def load(path):
+def load(path: Path) -> list[Direction]:
     """The directions of a file that `save` wrote: list of `Direction`; `ValueError` of another."""
     arrays = array_files.arrays(path)
     try:
         return [
-            Direction(*map(str, words), np.float32(arrays[f"step_{i}"]))
-            for i, words in enumerate(arrays["words"])
+            Direction(
+                str(name),
+                str(label),
+                str(group),
+                str(part),
+                np.asarray(arrays[f"step_{i}"], np.float32),
+            )
+            for i, (name, label, group, part) in enumerate(arrays["words"])
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a file of directions: {error}") from None

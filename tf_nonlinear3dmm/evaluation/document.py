@@ -4,7 +4,8 @@ import base64
 import html
 import pathlib
 import re
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 
 class Block(NamedTuple):
@@ -17,10 +18,10 @@ class Block(NamedTuple):
     """
 
     kind: str
-    content: object
+    content: Any
 
 
-def to_markdown(blocks):
+def to_markdown(blocks: Sequence[Block]) -> str:
     """The blocks as the text of a Markdown file."""
     parts = []
     for i, (kind, content) in enumerate(blocks):
@@ -52,7 +53,7 @@ STYLE = (
 )
 
 
-def to_html(blocks, folder):
+def to_html(blocks: Sequence[Block], folder: pathlib.Path) -> str:
     """The blocks as one HTML file; the figures, whose paths begin at `folder`, are inside."""
     body = []
     for i, (kind, content) in enumerate(blocks):

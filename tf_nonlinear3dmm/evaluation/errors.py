@@ -7,10 +7,14 @@ Labels are a dict of arrays `[B, ...]` in pixels of the crop, named as in the da
 `[B]` says where one is absent. Errors are NaN there.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.rendering import camera, lighting
 
 MODEL, PREDICTED_POSE, BEST_POSE = "model", "mean face, predicted pose", "mean face, best pose"
@@ -22,8 +26,18 @@ NORMAL = "normal angle (degrees)"
 ALBEDO, LIGHT = "albedo L1", "light error up to strength"
 IMAGE = "image L1 on the visible face"
 
+Labels = Mapping[str, np.ndarray]
+Errors = dict[tuple[str, str], np.ndarray]  # (measure, method) -> `[B]`
+PerFace = dict[str | tuple[str, str], np.ndarray]  # and the yaws, which have no method
 
-def landmarks(face, labels, predicted, projection=None, name=NME):
+
+def landmarks(
+    face: FaceModel,
+    labels: Labels,
+    predicted: Mapping[str, np.ndarray | tf.Tensor],
+    projection: np.ndarray | tf.Tensor | None = None,
+    name: str = NME,
+) -> tuple[Errors, np.ndarray]:
     """NME of methods, and of the mean face in two poses.
 
     Args:
@@ -52,15 +66,17 @@ def landmarks(face, labels, predicted, projection=None, name=NME):
     return errors, best
 
 
-def visible(face, labels):
+def visible(face: FaceModel, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     """(`[B]` bool: which faces have landmarks, `[B, 68]`: which of them count)."""
     exists = np.tile(face.landmarks >= 0, [len(labels["landmarks"]), 1])
     if "landmark_visible" not in labels:
         return has(labels, "landmarks"), exists
-    return labels["landmark_visible"].any(axis=1), exists & labels["landmark_visible"]
+    return np.any(labels["landmark_visible"], axis=1), exists & labels["landmark_visible"]
 
 
-def shape(face, labels, predicted):
+def shape(
+    face: FaceModel, labels: Labels, predicted: Mapping[str, np.ndarray]
+) -> tuple[Errors, dict[str, np.ndarray]]:
     """Errors of the skin's vertices and normals after rigid alignment, beside the mean face.
 
     Args:
@@ -89,7 +105,7 @@ def shape(face, labels, predicted):
     return errors, distances
 
 
-def appearance(model, result, labels):
+def appearance(model: Nonlinear3DMM, result: Reconstruction, labels: Labels) -> Errors:
     """Colour errors in [0, 1] over the visible face and over the albedo map; light.
 
     Args:
@@ -100,25 +116,25 @@ def appearance(model, result, labels):
     Returns:
         (measure, method) -> `[B]`.
     """
-    drawn, mask = np.clip(result.image, 0, 1), result.mask.numpy()
+    drawn, mask = np.clip(np.asarray(result.image), 0, 1), np.asarray(result.mask)
     if "face_mask" in labels:
         known = has(labels, "face_mask")[:, np.newaxis, np.newaxis, np.newaxis]
         mask = mask * np.where(known, labels["face_mask"], 1)
     errors = {(IMAGE, MODEL): metrics.masked_l1(drawn, labels["image"], mask)}
     if "albedo" in labels and model.config.lighting:
-        albedo, true = result.albedo_map.numpy(), labels["albedo"]
+        albedo, true = np.asarray(result.albedo_map), labels["albedo"]
         gain = metrics.best_gain(albedo, true, metrics.covered(model.uv_layout))
         errors[ALBEDO, MODEL] = metrics.albedo_error(model.uv_layout, albedo, true)
         errors[f"{ALBEDO} up to colour gain", MODEL] = metrics.albedo_error(
             model.uv_layout, gain * albedo, true
         )
     if "illumination" in labels and model.config.lighting:
-        error = metrics.light_error(result.illumination, labels["illumination"])
+        error = metrics.light_error(np.asarray(result.illumination), labels["illumination"])
         errors[LIGHT, MODEL] = error
     return errors
 
 
-def yaw(labels, best_pose):
+def yaw(labels: Labels, best_pose: np.ndarray) -> dict[str, np.ndarray]:
     """Yaw in degrees, `[B]`: the label's, or that of the mean face in its best pose.
 
     Beside it whether it is a label's, and the yaw that AFLW gives where a data set has it.
@@ -136,7 +152,7 @@ def yaw(labels, best_pose):
     return yaws
 
 
-def has(labels, name):
+def has(labels: Labels, name: str) -> np.ndarray:
     """`[B]` bool: which examples have the label."""
     if f"has_{name}" in labels:
         return labels[f"has_{name}"].astype(bool)

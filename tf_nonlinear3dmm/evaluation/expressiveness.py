@@ -1,10 +1,15 @@
-"""What a trained model can express, as pictures in the paper's manner."""
+"""What a trained model can express, as figures in the style of the paper."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.evaluation import directions, plots
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import lighting, upsampling, visualize
 
 TILE = 128
@@ -14,11 +19,15 @@ PLAIN, CONTRAST = (0.8, 0.7), (1.25, 0.25)  # shading by a directional light, an
 PEOPLE = 6
 LENGTHS = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
 GROUPS = {**directions.GROUPS, "length": ("Shape", tuple(LENGTHS))}
-SHAPE_TRAVERSALS = ("expression_jaw_open", "expression_smile", "expression_blink")
-SHAPE_TRAVERSALS += tuple(f"length_{name}" for name in LENGTHS)
-SHAPE_TRAVERSALS += ("shape_male", "shape_age", "shape_weight")
-ALBEDO_TRAVERSALS = ("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up")
-ALBEDO_TRAVERSALS += ("albedo_wrinkles", "albedo_hair_lightness")
+SHAPE_TRAVERSALS = (
+    *("expression_jaw_open", "expression_smile", "expression_blink"),
+    *(f"length_{name}" for name in LENGTHS),
+    *("shape_male", "shape_age", "shape_weight"),
+)
+ALBEDO_TRAVERSALS = (
+    *("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up"),
+    *("albedo_wrinkles", "albedo_hair_lightness"),
+)
 CAPTIONS = {
     "shape_traversals": "Shape along directions found from labelled training faces: the mean of "
     "six people, moved by standard deviations of the attribute.",
@@ -30,7 +39,9 @@ CAPTIONS = {
 }
 
 
-def draw_all(model, train, test):
+def draw_all(
+    model: Nonlinear3DMM, train: data.Split | None, test: data.Split
+) -> dict[str, np.ndarray]:
     """Draws what a model makes of generated faces, or of photos with a label of yaw.
 
     Args:
@@ -68,14 +79,19 @@ def _traversals(model, train, people):
     return pictures
 
 
-def with_lengths(face, parts, attributes, names):
+def with_lengths(
+    face: FaceModel,
+    parts: Mapping[str, directions.Part],
+    attributes: np.ndarray,
+    names: Sequence[str],
+) -> tuple[Mapping[str, directions.Part], np.ndarray, list[str]]:
     """What `directions.labelled` returns, with the `LENGTHS` among the attributes."""
     vertices = parts["shape"].ground_truth
     lengths = measure(vertices.reshape(len(vertices), -1, 3), face.landmarks)
     return parts, np.concatenate([attributes, lengths], axis=1), [*names, *LENGTHS]
 
 
-def measure(vertices, landmark_ids):
+def measure(vertices: np.ndarray, landmark_ids: np.ndarray) -> np.ndarray:
     """`[N, V, 3]` vertices -> `[N, len(LENGTHS)]` distances between landmarks."""
     pairs = [landmark_ids[list(pair)] for pair in LENGTHS.values()]
     lengths = [np.linalg.norm(vertices[:, a] - vertices[:, b], axis=-1) for a, b in pairs]
@@ -93,14 +109,22 @@ def _people(model, split):
     return model.encode(batch["image"]), photos
 
 
-def light_from(yaw_deg, strengths=CONTRAST):
+def light_from(
+    yaw_deg: Sequence[float] | np.ndarray, strengths: tuple[float, float] = CONTRAST
+) -> tf.Tensor:
     """Illumination `[L, 9, 3]` from each of L angles, positive to the picture's right."""
     yaw = np.radians(yaw_deg)
     towards = np.stack([np.sin(yaw), np.zeros_like(yaw), np.cos(yaw)], axis=-1)
     return lighting.directional(tf.constant(towards, tf.float32), *strengths)
 
 
-def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
+def draw(
+    model: Nonlinear3DMM,
+    shape_code: np.ndarray,
+    albedo_code: np.ndarray,
+    light: np.ndarray | tf.Tensor | None = None,
+    yaw_deg: float = -15.0,
+) -> np.ndarray:
     """uint8 pictures `[B, TILE, TILE, 3]` of codes, lit from the front unless a light is given."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     albedo_map = model.decode_albedo(tf.constant(albedo_code))
@@ -114,14 +138,16 @@ def draw(model, shape_code, albedo_code, light=None, yaw_deg=-15.0):
     return visualize.to_uint8(visualize.over(drawing.image, drawing.mask))
 
 
-def clay(model, shape_code, yaw_deg=-15.0):
+def clay(model: Nonlinear3DMM, shape_code: np.ndarray, yaw_deg: float = -15.0) -> np.ndarray:
     """uint8 pictures of bare shapes."""
     _, vertices = model.decode_shape(tf.constant(shape_code))
     projection = visualize.frontal(vertices, TILE, yaw_deg)
     return visualize.mesh(vertices, projection, model.uv_layout, TILE)
 
 
-def traversals(model, chosen, people):
+def traversals(
+    model: Nonlinear3DMM, chosen: Sequence[directions.Direction], people: Codes
+) -> np.ndarray:
     """One row per direction: the mean of some people moved along it; shape as clay."""
     shape = people.shape_code.numpy().mean(0, keepdims=True)
     albedo = people.albedo_code.numpy().mean(0, keepdims=True)
@@ -135,7 +161,9 @@ def traversals(model, chosen, people):
     return _labelled(rows, [d.label for d in chosen], [f"{s:+g} std" for s in STEPS])
 
 
-def interpolation(model, people, photos, steps=6):
+def interpolation(
+    model: Nonlinear3DMM, people: Codes, photos: np.ndarray, steps: int = 6
+) -> np.ndarray:
     """Three rows between pairs of people: both codes, from one end to the other."""
     rows = []
     for a, b in ((0, 1), (2, 3), (4, 5)):
@@ -149,7 +177,7 @@ def interpolation(model, people, photos, steps=6):
     return visualize.grid(np.stack(rows), titles)
 
 
-def exchange(model, people, photos, count=4):
+def exchange(model: Nonlinear3DMM, people: Codes, photos: np.ndarray, count: int = 4) -> np.ndarray:
     """A square of faces: the row's person gives the shape, the column's the albedo."""
     shape, albedo = people.shape_code.numpy()[:count], people.albedo_code.numpy()[:count]
     rows = [np.concatenate([plots.caption("shape \\ albedo", TILE)[np.newaxis], photos[:count]])]
@@ -159,17 +187,19 @@ def exchange(model, people, photos, count=4):
     return visualize.grid(np.stack(rows), [])
 
 
-def relighting(model, people, photos, count=4):
+def relighting(
+    model: Nonlinear3DMM, people: Codes, photos: np.ndarray, count: int = 4
+) -> np.ndarray:
     """People under their own light, and under one that moves from left to right."""
-    own, moved = people.illumination.numpy()[:count], light_from(LIGHT_YAW_DEG)
+    own, moved = np.asarray(people.illumination)[:count], light_from(LIGHT_YAW_DEG)
     rows = []
     for i in range(count):
         lights = np.concatenate([own[i : i + 1], moved])
-        codes = (
+        shape, albedo = (
             np.repeat(part.numpy()[i : i + 1], len(lights), 0)
             for part in (people.shape_code, people.albedo_code)
         )
-        rows.append(np.concatenate([photos[[i]], draw(model, *codes, lights, yaw_deg=0.0)]))
+        rows.append(np.concatenate([photos[[i]], draw(model, shape, albedo, lights, yaw_deg=0.0)]))
     titles = ["photo", "own light", *(f"{a:+d} deg" for a in LIGHT_YAW_DEG)]
     return visualize.grid(np.stack(rows), titles)
 

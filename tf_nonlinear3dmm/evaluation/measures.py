@@ -1,13 +1,16 @@
 """How well a model reconstructs faces it has not seen: one number per face and measure."""
 
 import functools
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics
 from tf_nonlinear3dmm.evaluation import errors
-from tf_nonlinear3dmm.evaluation.errors import MODEL, NME, NME_REANNOTATED
+from tf_nonlinear3dmm.evaluation.errors import MODEL, NME, NME_REANNOTATED, Labels, PerFace
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 OFF = 0.1  # of the crop's side
 OFF_MODEL = f"model, crops off by up to {OFF:.0%}".replace("%", " %")
@@ -24,15 +27,24 @@ class Measures:
         vertices: method -> sum of the skin's errors `[V]` in mm over `count` faces.
     """
 
-    def __init__(self):
-        self.faces, self.vertices, self.count = {}, {}, 0
+    def __init__(self) -> None:
+        self.faces: dict[str | tuple[str, str], list[np.ndarray]] = {}
+        self.vertices: dict[str, np.ndarray] = {}
+        self.count = 0
 
-    def add(self, values):
+    def add(self, values: Mapping) -> None:
         """Adds a dict of `[B]` numbers."""
         for name, value in values.items():
             self.faces.setdefault(name, []).append(np.asarray(value, np.float64))
 
-    def add_geometry(self, face, labels, landmarks, projection=None, vertices=None):
+    def add_geometry(
+        self,
+        face: FaceModel,
+        labels: Labels,
+        landmarks: Mapping[str, np.ndarray | tf.Tensor],
+        projection: np.ndarray | tf.Tensor | None = None,
+        vertices: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         """Adds the errors of landmarks and vertices, beside the controls, and the yaw.
 
         Args:
@@ -40,7 +52,7 @@ class Measures:
             labels: see `errors`.
             landmarks: method -> `[B, 68, 2]` pixels.
             projection: `[B, 2, 4]` whose pose the first control takes, if there is one.
-            vertices: method -> `[B, V, 3]`, of the methods that give some.
+            vertices: method -> `[B, V, 3]`, of the methods that predict them.
         """
         values, best_pose = errors.landmarks(face, labels, landmarks, projection)
         self.add(errors.yaw(labels, best_pose) | values)
@@ -53,16 +65,20 @@ class Measures:
                 total = self.vertices.get(method, 0)
                 self.vertices[method] = total + distance[good].sum(axis=0)
 
-    def per_face(self):
+    def per_face(self) -> PerFace:
         """Name -> `[N]`, NaN where a face lacks the label."""
         return {name: np.concatenate(values) for name, values in self.faces.items()}
 
-    def per_vertex(self):
+    def per_vertex(self) -> dict[str, np.ndarray]:
         """Method -> `[V]` mean error in mm; empty where no face had vertices."""
         return {method: total / self.count for method, total in self.vertices.items() if self.count}
 
 
-def measure(model, batches, progress=lambda faces: None):
+def measure(
+    model: Nonlinear3DMM,
+    batches: Iterable[Mapping[str, tf.Tensor]],
+    progress: Callable[[int], None] = lambda faces: None,
+) -> Measures:
     """Measures a model.
 
     Args:

@@ -4,6 +4,8 @@ Drawn without a display and without global state.
 """
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import matplotlib.backends.backend_agg
@@ -14,10 +16,16 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import visualize
 
 
-def error_figures(nme, per_vertex, face, styles=None):
+def error_figures(
+    nme: Mapping[str, np.ndarray],
+    per_vertex: Mapping[str, np.ndarray],
+    face: FaceModel,
+    styles: Mapping[str, dict] | None = None,
+) -> dict[str, np.ndarray]:
     """The two figures of errors that every report has, where there are numbers.
 
     Args:
@@ -39,7 +47,13 @@ def error_figures(nme, per_vertex, face, styles=None):
     return pictures
 
 
-def heat_maps(errors, face, unit="mm", limit=None, tile=320):
+def heat_maps(
+    errors: Mapping[str, np.ndarray],
+    face: FaceModel,
+    unit: str = "mm",
+    limit: float | None = None,
+    tile: int = 320,
+) -> np.ndarray:
     """Errors per vertex as colours on the mean face, from the front and from the side; two a row.
 
     Args:
@@ -72,7 +86,12 @@ def heat_maps(errors, face, unit="mm", limit=None, tile=320):
     return _pixels(figure)
 
 
-def cumulative(errors, label="NME (%)", limit=None, styles=None):
+def cumulative(
+    errors: Mapping[str, np.ndarray],
+    label: str = "NME (%)",
+    limit: float | None = None,
+    styles: Mapping[str, dict] | None = None,
+) -> np.ndarray:
     """Cumulative error curves: the share of faces (percent) below an error.
 
     Args:
@@ -95,7 +114,7 @@ def cumulative(errors, label="NME (%)", limit=None, styles=None):
     return _pixels(figure)
 
 
-def curves(records, columns=4):
+def curves(records: Sequence[dict[str, Any]], columns: int = 4) -> np.ndarray:
     """Training curves: one small plot for every number in the log.
 
     Args:
@@ -103,7 +122,7 @@ def curves(records, columns=4):
             maybe `kind`: numbers of one name and different kinds share a plot.
         columns: plots beside each other.
     """
-    plots = {}
+    plots: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for record in records:
         kind = record.get("kind", "training")
         for name, value in record.items():
@@ -128,7 +147,9 @@ def curves(records, columns=4):
     return _pixels(figure)
 
 
-def growth(panels, unit):
+def growth(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], unit: str
+) -> np.ndarray:
     """How something grows with sizes, on logarithmic axes; dotted: linear growth.
 
     Args:
@@ -149,7 +170,7 @@ def growth(panels, unit):
     return _pixels(figure)
 
 
-def caption(text, width, height=None):
+def caption(text: str, width: int, height: int | None = None) -> np.ndarray:
     """A white uint8 tile with a few words in its middle."""
     height = height or width
     canvas = Image.new("RGB", (width, height), "white")

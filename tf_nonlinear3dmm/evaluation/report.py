@@ -3,11 +3,14 @@
 import json
 import pathlib
 import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import (
     document,
     errors,
@@ -24,7 +27,15 @@ from tf_nonlinear3dmm.training import log
 SHOWN = 4  # faces in each panel
 
 
-def evaluate(run=None, source=None, split=None, faces=None, out=None, batch_size=32, say=print):
+def evaluate(
+    run: Path | None = None,
+    source: str | None = None,
+    split: str | None = None,
+    faces: int | None = None,
+    out: Path | None = None,
+    batch_size: int = 32,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
     """Evaluates a model on a test set and writes its report.
 
     Args:

@@ -1,11 +1,15 @@
 """The report in words: numbers -> blocks, and what could not be measured."""
 
 import shlex
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
 from tf_nonlinear3dmm.evaluation import errors, expressiveness, tables
 from tf_nonlinear3dmm.evaluation.document import Block
+from tf_nonlinear3dmm.evaluation.errors import PerFace
+from tf_nonlinear3dmm.evaluation.subject import Subject
 
 CAPTIONS = {  # of the figures of every report
     "best": "The faces of smallest landmark error.",
@@ -28,7 +32,7 @@ SHOWN = 5  # bad records that are named
 TEST_SET = "aflw2000_3d"  # of the published table
 
 
-def notes(subject, per_face, report):
+def notes(subject: Subject, per_face: PerFace, report: dict[str, Any]) -> list[str]:
     """What the test set does not know and what the report does instead, as sentences."""
     nme = per_face[errors.NME, errors.MODEL]
     located = np.isfinite(nme)
@@ -60,7 +64,7 @@ def notes(subject, per_face, report):
     return lines
 
 
-def blocks(report, pictures):
+def blocks(report: dict[str, Any], pictures: Mapping[str, np.ndarray]) -> list[Block]:
     """The report, list of `Block`; `pictures` has the names of the figures."""
     words = [w for k in ("run", "source", "split") if report[k] for w in (f"--{k}", report[k])]
     about = f"{report['faces']} faces of `{report['source']}`, split `{report['split']}`."
@@ -84,7 +88,9 @@ def blocks(report, pictures):
     return [*parts, Block("heading", "Pictures"), *figures(pictures)]
 
 
-def figures(names, path="figures/{}.png", captions=CAPTIONS):
+def figures(
+    names: Collection[str], path: str = "figures/{}.png", captions: Mapping[str, str] = CAPTIONS
+) -> list[Block]:
     """Those of `names` that have a caption, in the order of `captions`: list of `Block`."""
     drawn = [name for name in captions if name in names]
     return [Block("figure", (path.format(name), captions[name])) for name in drawn]

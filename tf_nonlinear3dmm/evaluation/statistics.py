@@ -1,12 +1,15 @@
 """Errors per face -> means with 95 % bootstrap intervals over faces, by yaw and in all."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from tf_nonlinear3dmm.evaluation import errors
+from tf_nonlinear3dmm.evaluation.errors import PerFace
 
 YAW_BINS = ("[0, 30]", "(30, 60]", "(60, 90]")
 COLUMNS = (*YAW_BINS, "balanced mean", "mean", "std")
-PER_FACE = (errors.YAW, errors.YAW_LABEL, errors.YAW_KNOWN)  # what is no measure
 ALIGNMENTS = {  # key in a report -> (measure, yaw)
     "alignment": (errors.NME, errors.YAW),
     "alignment_reannotated": (errors.NME_REANNOTATED, errors.YAW),
@@ -15,12 +18,14 @@ ALIGNMENTS = {  # key in a report -> (measure, yaw)
 }
 
 
-def yaw_bin(yaw_deg):
+def yaw_bin(yaw_deg: np.ndarray) -> np.ndarray:
     """`[B]` yaw in degrees, either side -> `[B]` bin: 0 to 30, above 30 to 60, above 60."""
     return np.digitize(np.abs(yaw_deg), [30.0, 60.0], right=True)
 
 
-def bootstrap(statistic, *samples, resamples=1000, seed=0):
+def bootstrap(
+    statistic: Callable[..., np.ndarray], *samples: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
     """The 95 % interval of a statistic when the faces are drawn again.
 
     Args:
@@ -42,14 +47,16 @@ def bootstrap(statistic, *samples, resamples=1000, seed=0):
     return ends
 
 
-def mean(values, seed=0):
+def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> list[float]:
     """[mean, low, high] of `[B]` values, with a 95 % bootstrap interval."""
     values = np.asarray(values, np.float64)
     ends = bootstrap(lambda x: x.mean(-1, keepdims=True), values, seed=seed)[0]
     return [float(values.mean()), float(ends[0]), float(ends[1])]
 
 
-def alignment_table(nme, yaw_deg, seed=0):
+def alignment_table(
+    nme: Sequence[float] | np.ndarray, yaw_deg: np.ndarray, seed: int = 0
+) -> dict[str, Any]:
     """One row of the alignment table.
 
     The published tables report the *balanced* mean, of the three bins' means, and the sample
@@ -68,7 +75,8 @@ def alignment_table(nme, yaw_deg, seed=0):
     nme, bins = np.asarray(nme, np.float64), yaw_bin(yaw_deg)
     values = _alignment_statistics(nme, bins)
     ends = bootstrap(_alignment_statistics, nme, bins, seed=seed)
-    table = {n: (float(v), *map(float, e)) for n, v, e in zip(COLUMNS, values, ends, strict=True)}
+    rows = zip(COLUMNS, values, ends, strict=True)
+    table: dict[str, Any] = {name: (float(v), *map(float, e)) for name, v, e in rows}
     table["n"] = [len(nme), *(int(np.sum(bins == b)) for b in range(len(YAW_BINS)))]
     return table
 
@@ -87,7 +95,7 @@ def _alignment_statistics(nme, bins):
     return np.concatenate([means, np.stack([balanced, plain, std], -1)], -1)
 
 
-def summarise(faces, seed=0):
+def summarise(faces: PerFace, seed: int = 0) -> dict[str, Any]:
     """The tables of a report.
 
     Args:
@@ -101,9 +109,9 @@ def summarise(faces, seed=0):
     """
     tables = {key: _alignment(faces, *names, seed) for key, names in ALIGNMENTS.items()}
     tables = {key: table for key, table in tables.items() if table or key == "alignment"}
-    others = {}
+    others: dict[str, dict[str, list[float]]] = {}
     for name, values in faces.items():
-        if name in PER_FACE or name[0] in (errors.NME, errors.NME_REANNOTATED):
+        if isinstance(name, str) or name[0] in (errors.NME, errors.NME_REANNOTATED):
             continue
         measure, method = name
         values = values[np.isfinite(values)]
@@ -117,14 +125,14 @@ def _alignment(faces, measure, yaw, seed):
     """Method -> alignment table of a measure, its faces sorted by one of the yaws."""
     tables = {}
     for name, values in faces.items():
-        if name not in PER_FACE and name[0] == measure and yaw in faces:
+        if not isinstance(name, str) and name[0] == measure and yaw in faces:
             good = np.isfinite(values) & np.isfinite(faces[yaw])
             if good.any():
                 tables[name[1]] = alignment_table(values[good], faces[yaw][good], seed)
     return tables
 
 
-def finite(value):
+def finite(value: Any) -> Any:
     """A value of dicts, lists and numbers for JSON, which has no NaN: None takes its place."""
     if isinstance(value, dict):
         return {key: finite(v) for key, v in value.items()}

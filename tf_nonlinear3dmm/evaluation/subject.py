@@ -1,10 +1,12 @@
-"""What is evaluated on what: weights and a test set, found and opened."""
+"""What is evaluated on what: opens the weights and the test set."""
 
 import dataclasses
 import pathlib
 from typing import NamedTuple
 
 from tf_nonlinear3dmm import configs, data, training, weights
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 GENERATED, PHOTOS = "synthetic_faces", "photo_folder"
 TRAINING_FACES = 1000  # generated for the latent traversals where no training set is at hand
@@ -30,7 +32,7 @@ class Subject(NamedTuple):
     """
 
     run: str | None
-    model: object
+    model: Nonlinear3DMM
     config: configs.Config
     of_run: bool
     request: data.Request
@@ -40,7 +42,12 @@ class Subject(NamedTuple):
     out: pathlib.Path
 
 
-def open_subject(run=None, source=None, split=None, out=None):
+def open_subject(
+    run: Path | None = None,
+    source: str | None = None,
+    split: str | None = None,
+    out: Path | None = None,
+) -> Subject:
     """Finds and opens what `report.evaluate` asks for, with the same arguments.
 
     Returns:
@@ -61,7 +68,8 @@ def open_subject(run=None, source=None, split=None, out=None):
         raise EvaluationError(" ".join(str(error).split())) from None
     if out is None:
         own_folder = of_run and (not source or source == first)
-        out = run if own_folder else pathlib.Path("reports") / _name(run, request)
+        reports = pathlib.Path("reports") / _report_name(run, request)
+        out = run if own_folder and run is not None else reports
     run = None if run is None else str(run)
     return Subject(
         run, model, config, of_run, request, source or first, records, train, pathlib.Path(out)
@@ -100,7 +108,7 @@ def _open_split(request, config, name, trained_on):
         return data.open_split(request, config, "validation")
 
 
-def _name(run, request):
+def _report_name(run, request):
     """Name of the report of weights on a test set, such as `shipped-aflw2000_3d`."""
     path = None if run is None else pathlib.Path(run)
     parts = ["shipped" if path is None else path.parent.name if path.is_file() else path.name]

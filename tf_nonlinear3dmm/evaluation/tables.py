@@ -1,5 +1,8 @@
 """Means with intervals as rows of strings, the first of which holds the titles."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from tf_nonlinear3dmm.evaluation.statistics import COLUMNS, YAW_BINS
@@ -13,7 +16,7 @@ PUBLISHED = {
 }
 
 
-def alignment(by_method):
+def alignment(by_method: Mapping[str, dict[str, Any]]) -> list[list[str]]:
     """One row per method, NME in percent; of method -> `statistics.alignment_table`."""
     counts = next(iter(by_method.values()))["n"]
     heads = [f"{b} (n = {n})" for b, n in zip(YAW_BINS, counts[1:], strict=True)]
@@ -21,13 +24,13 @@ def alignment(by_method):
     return [titles, *([m, *(with_interval(t[c]) for c in COLUMNS)] for m, t in by_method.items())]
 
 
-def published():
+def published() -> list[list[str]]:
     """The paper's own table."""
     titles = ["method", *YAW_BINS, "balanced mean", "std of the bins"]
     return [titles, *([method, *row] for method, row in PUBLISHED.items())]
 
 
-def measures(by_measure):
+def measures(by_measure: Mapping[str, Mapping[str, Sequence[float]]]) -> list[list[str]]:
     """One row per measure, one column per method; of the `measures` of `statistics.summarise`."""
     methods = list(dict.fromkeys(m for by_method in by_measure.values() for m in by_method))
     rows = [["mean over faces", *methods, "faces"]]
@@ -37,7 +40,7 @@ def measures(by_measure):
     return rows
 
 
-def with_interval(numbers):
+def with_interval(numbers: Sequence[float]) -> str:
     """(value, low, high, ...) as `4.21 (4.02 to 4.40)`; a dash where there is none.
 
     NaN in a report, null in its report.json.

@@ -5,7 +5,7 @@ import numpy as np
 _ABOVE_BROWS, _BESIDE_EYES, _BEHIND_EYES = 0.6, 0.15, 0.1  # in distances between the eyes
 
 
-def region(mean, landmarks):
+def region(mean: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Forehead, nose and cheeks, where beards and hairlines do not reach.
 
     Args:

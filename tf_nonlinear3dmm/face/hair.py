@@ -31,7 +31,7 @@ class HairMesh(NamedTuple):
     texture: np.ndarray
 
 
-def load_hair():
+def load_hair() -> dict[str, HairMesh]:
     """Name -> `HairMesh`."""
     arrays = _arrays()
     return {
@@ -39,13 +39,13 @@ def load_hair():
             (arrays[f"{name}_vertices"] * QUANTUM).astype(np.float32),
             (arrays[f"{name}_uv"] / 65535).astype(np.float32),
             arrays[f"{name}_triangles"].astype(np.int32),
-            arrays[f"{name}_texture"] / np.float32([128, 255]),
+            arrays[f"{name}_texture"] / np.array([128, 255], np.float32),
         )
         for name in map(str, arrays["names"])
     }
 
 
-def load_skull():
+def load_skull() -> np.ndarray:
     """Distances `[33, 64]` in dm from (0, 0.4, 0) to the skin, 0 where there is none.
 
     Rows are polar angles from +y to -y, columns turns from +z towards +x.
@@ -55,5 +55,5 @@ def load_skull():
 
 @functools.cache
 def _arrays():
-    with open(ASSET, "rb") as source, np.load(source, allow_pickle=False) as file:
+    with ASSET.open("rb") as source, np.load(source, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

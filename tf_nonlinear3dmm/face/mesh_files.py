@@ -9,10 +9,13 @@ import pathlib
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import trimesh
 from PIL import Image
 
 from tf_nonlinear3dmm.core import array_files, shapes
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.face.model import FaceModel
 from tf_nonlinear3dmm.face.normals import vertex_normals
 
 
@@ -34,7 +37,9 @@ class Mesh(NamedTuple):
     texture: np.ndarray
 
 
-def write_obj(path, vertices, face, texture):
+def write_obj(
+    path: Path, vertices: npt.ArrayLike, face: FaceModel, texture: npt.ArrayLike
+) -> list[pathlib.Path]:
     """Writes `path` and, beside it, the .mtl and .png that it names.
 
     Args:
@@ -65,13 +70,15 @@ def write_obj(path, vertices, face, texture):
     return [path, *(path.with_name(companion) for companion in contents)]
 
 
-def companions(stem):
+def companions(stem: str) -> list[str]:
     """The names of the .mtl and .png of `stem`.obj: readers split the names in it at spaces."""
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in stem)
     return [f"{name}.mtl", f"{name}.png"]
 
 
-def write_glb(path, vertices, face, texture):
+def write_glb(
+    path: Path, vertices: npt.ArrayLike, face: FaceModel, texture: npt.ArrayLike
+) -> list[pathlib.Path]:
     """Writes one binary glTF file; arguments and errors as `write_obj`, ending .glb.
 
     Returns:
@@ -91,7 +98,7 @@ def write_glb(path, vertices, face, texture):
     return [path]
 
 
-def read(path):
+def read(path: Path) -> Mesh:
     """The `Mesh` of an .obj or .glb that holds one textured mesh.
 
     Raises:
@@ -169,7 +176,7 @@ def _image(texture):
     return Image.open(buffer)
 
 
-def _checked_path(path, ending):
+def _checked_path(path: Path, ending: str) -> pathlib.Path:
     path = pathlib.Path(path)
     if path.suffix != ending:
         raise ValueError(f"{path}: must end in {ending}, got `{path.suffix}`")

@@ -4,10 +4,13 @@ import dataclasses
 import difflib
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 
 from tf_nonlinear3dmm.core import array_files, shapes
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import npz, population
 
 
@@ -51,7 +54,7 @@ class FaceModel:
     normal_triangles: np.ndarray
 
     @classmethod
-    def load(cls, name):
+    def load(cls, name: Path) -> Self:
         """The face model of an embedded name or of an .npz path.
 
         Raises:
@@ -75,7 +78,7 @@ class FaceModel:
         )
 
     @classmethod
-    def from_arrays(cls, arrays, path):
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], path: Path) -> Self:
         """A checked model from the arrays of an .npz; `path` is named in errors."""
         sizes = {}
 
@@ -107,20 +110,20 @@ class FaceModel:
             normal_triangles=array("normal_triangles", "T", np.bool_),
         )
 
-    def to_arrays(self):
+    def to_arrays(self) -> dict[str, np.ndarray]:
         """The arrays of the .npz."""
         arrays = {key: np.asarray(value) for key, value in vars(self).items() if key != "regions"}
         return arrays | {f"region_{name}": mask for name, mask in self.regions.items()}
 
-    def save(self, path):
-        """Writes an .npz that `load` reads back; an unsound model raises and writes nothing."""
-        arrays = self.to_arrays()
+    def save(self, path: Path) -> None:
+        """Writes an .npz that `load` reads back; an invalid model raises and nothing is written."""
+        arrays: dict[str, Any] = self.to_arrays()
         FaceModel.from_arrays(arrays, path)
         with array_files.replacing(path) as file:
             np.savez_compressed(file, **arrays)
 
 
-def sample_shapes(face, rng, count):
+def sample_shapes(face: FaceModel, rng: np.random.Generator, count: int) -> np.ndarray:
     """Random faces of a linear model: coefficients ~ N(0, 1) times their standard deviations.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 import trimesh
 
 
-def vertex_normals(vertices, triangles):
+def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Outward unit normals: the sum of the triangles' normals weighted by their area.
 
     Args:

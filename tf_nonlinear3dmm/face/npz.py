@@ -1,9 +1,14 @@
 """Checks of the arrays of an .npz: every error names the file, the key and what it must be."""
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
+
+from tf_nonlinear3dmm.core.types import Path
 
 
-def require(arrays, key, path):
+def require(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:
     """`arrays[key]`, or an error that lists what is there."""
     if key not in arrays:
         have = ", ".join(sorted(arrays)) or "nothing"
@@ -11,7 +16,7 @@ def require(arrays, key, path):
     return arrays[key]
 
 
-def positive(arrays, key, path):
+def positive(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> float:
     """One positive finite number."""
     value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.item()) < np.inf:
@@ -19,7 +24,7 @@ def positive(arrays, key, path):
     return float(value.item())
 
 
-def text(arrays, key, path):
+def text(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> str:
     """One string."""
     value = np.asarray(require(arrays, key, path))
     if value.size != 1 or value.dtype.kind != "U":
@@ -27,7 +32,16 @@ def text(arrays, key, path):
     return str(value.item())
 
 
-def array(arrays, key, path, shape, dtype, sizes, low=None, high=None):
+def array(
+    arrays: Mapping[str, np.ndarray],
+    key: str,
+    path: Path,
+    shape: str,
+    dtype: npt.DTypeLike,
+    sizes: dict[str, int],
+    low: float | None = None,
+    high: float | None = None,
+) -> np.ndarray:
     """`arrays[key]` as `dtype`, if it has the wanted shape and only finite values.
 
     Args:

@@ -22,7 +22,7 @@ _LEVEL_KEYS = """tri face_label uv mirror hm08_of mean jaw_weight eye_theta shee
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Population:
-    """What the embedded face knows about people, on the 3,008 MakeHuman vertices it uses.
+    """How people differ, on the 3,008 MakeHuman vertices it uses.
 
     A face is operator @ [V; (0, 0, 1)] - origin with V = base + weighted targets; targets are int16
     in 0.001 dm, displacements are operator @ [D; 0]. Absolute frame: decimetres, y up, z forward.
@@ -54,7 +54,7 @@ class Population:
         raise AttributeError(f"Population has no array `{name}`; it has {', '.join(arrays)}")
 
 
-def load_population(level=0):
+def load_population(level: int = 0) -> Population:
     """The `Population` behind an embedded face; level 0: 3,016 vertices, level 1: 11,857.
 
     Its arrays are read-only: every caller gets the same ones.
@@ -83,7 +83,7 @@ def _asset():
     return array_files.arrays(ASSET)
 
 
-def face_arrays(name):
+def face_arrays(name: str) -> dict[str, np.ndarray]:
     """The arrays of the `FaceModel` .npz of an embedded name."""
     people = load_population(EMBEDDED[name])
     empty = np.zeros([0, len(people.mean), 3], np.float32)

@@ -14,6 +14,7 @@ import PIL.Image
 import scipy.ndimage
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import npz
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "skins.npz"
@@ -37,10 +38,10 @@ class Skins(NamedTuple):
     ethnicity: np.ndarray
     male: np.ndarray
     age: np.ndarray
-    detail: np.ndarray
+    detail: np.ndarray | None
 
 
-def load_skins(size=None):
+def load_skins(size: Size | None = None) -> Skins:
     """The `Skins` on maps of `size` (height, width), by default as stored."""
     asset, kinds = array_files.arrays(ASSET), load_kinds()
     images = [npz.require(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(kinds.names))]
@@ -50,19 +51,20 @@ def load_skins(size=None):
     return kinds._replace(detail=np.stack(detail))
 
 
-def load_kinds():
+def load_kinds() -> Skins:
     """`Skins` with everything but `detail`, which is None."""
     asset = array_files.arrays(ASSET)
-    return Skins(*(npz.require(asset, key, ASSET) for key in Skins._fields[:-1]), None)
+    arrays = {key: npz.require(asset, key, ASSET) for key in Skins._fields[:-1]}
+    return Skins(**arrays, detail=None)
 
 
-def decode(data):
+def decode(data: np.ndarray) -> np.ndarray:
     """Detail `[H, W, 3]` of JPEG bytes."""
     level = np.asarray(PIL.Image.open(io.BytesIO(data.tobytes())), np.float32)
     return (level - 127.5) * np.float32(RANGE / 127.5)
 
 
-def resize(image, size):
+def resize(image: np.ndarray, size: Size) -> np.ndarray:
     """A map `[H, W, 3]` at another size, antialiased; corner texels stay on corner texels."""
     ratio = [(old - 1) / (new - 1) for old, new in zip(image.shape, size, strict=False)]
     grid = [np.arange(new) * step for new, step in zip(size, ratio, strict=True)]

@@ -5,17 +5,25 @@ vertices `[B, V, 3]`, both in the face's frame and units. An albedo decoder give
 albedo map `[B, Hu, Wu, 3]`, RGB in [0, 1]. With the linear ones, the model is a linear 3DMM.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks.layers import block, dense
 from tf_nonlinear3dmm.networks.uv_decoder import UVDecoder
 from tf_nonlinear3dmm.rendering import uv_layout
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 
-def shape_decoder(config, face, layout, **arrays):
+def shape_decoder(
+    config: ModelConfig, face: FaceModel, layout: UVLayout, **arrays: np.ndarray
+) -> keras.layers.Layer:
     """The shape decoder that `config.shape_decoder` names.
 
     Args:
@@ -24,13 +32,17 @@ def shape_decoder(config, face, layout, **arrays):
         layout: its `uv_layout.UVLayout` for `config.uv_size`.
         **arrays: `mean`, `basis` and `std` of a linear decoder.
     """
-    kinds = {"conv": ShapeDecoder, "mlp": MlpShapeDecoder, "linear": LinearShapeDecoder}
+    kinds: dict[str, Any] = {
+        "conv": ShapeDecoder,
+        "mlp": MlpShapeDecoder,
+        "linear": LinearShapeDecoder,
+    }
     return kinds[config.shape_decoder](config, face, layout, **arrays)
 
 
-def albedo_decoder(config, **arrays):
+def albedo_decoder(config: ModelConfig, **arrays: np.ndarray) -> keras.layers.Layer:
     """The albedo decoder that `config.albedo_decoder` names; arguments as for `shape_decoder`."""
-    kinds = {"conv": AlbedoDecoder, "linear": LinearAlbedoDecoder}
+    kinds: dict[str, Any] = {"conv": AlbedoDecoder, "linear": LinearAlbedoDecoder}
     return kinds[config.albedo_decoder](config, **arrays)
 
 
@@ -42,12 +54,15 @@ class ShapeDecoder(UVDecoder):
         config, face, layout: see `shape_decoder`.
     """
 
-    def __init__(self, config, face, layout, name="shape_decoder"):
+    def __init__(
+        self, config: ModelConfig, face: FaceModel, layout: UVLayout, name: str = "shape_decoder"
+    ) -> None:
         super().__init__(config, config.shape_code_size, name)
         self.scale = 2 * face.shape_scale
         self.face, self.layout = face, layout
 
-    def call(self, code, training=False):
+    def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         shape_map = super().call(code, training)
         return shape_map, self.face.mean_vertices + uv_layout.to_vertices(shape_map, self.layout)
 
@@ -62,7 +77,14 @@ class MlpShapeDecoder(keras.layers.Layer):
     """
 
     @keras_state.inside_ours
-    def __init__(self, config, face, layout, hidden=1000, name="shape_decoder"):
+    def __init__(
+        self,
+        config: ModelConfig,
+        face: FaceModel,
+        layout: UVLayout,
+        hidden: int = 1000,
+        name: str = "shape_decoder",
+    ) -> None:
         super().__init__(name=name)
         self.code_size = config.shape_code_size
         self.face, self.layout = face, layout
@@ -74,7 +96,8 @@ class MlpShapeDecoder(keras.layers.Layer):
         self.body.build([None, self.code_size])
         self.built = True
 
-    def call(self, code, training=False):
+    def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         shapes.check(code=(code, f"B {self.code_size}"))
         offsets = self.face.shape_scale * self.body(code, training=training)
         offsets = tf.reshape(offsets, [-1, *self.face.mean_vertices.shape])
@@ -95,7 +118,14 @@ class LinearDecoder(keras.layers.Layer):
     """
 
     @keras_state.inside_ours
-    def __init__(self, shape, mean=None, basis=None, std=None, name=None):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        mean: np.ndarray | None = None,
+        basis: np.ndarray | None = None,
+        std: np.ndarray | None = None,
+        name: str | None = None,
+    ) -> None:
         super().__init__(name=name)
         self.mean = self._constant("mean", mean, shape[1:])
         self.basis = self._constant("basis", basis, shape)
@@ -113,7 +143,7 @@ class LinearDecoder(keras.layers.Layer):
             trainable=False,
         )
 
-    def call(self, code, training=False):
+    def call(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Decodes `code` `[B, K]` to `[B, *shape of mean]`."""
         shapes.check(code=(code, f"B {self.std.shape[0]}"))
         # Tensors, for Keras' own sum of arrays of different ranks drops a batch of 1.
@@ -129,12 +159,20 @@ class LinearShapeDecoder(LinearDecoder):
         **arrays: `mean` `[V, 3]`, `basis` `[Ks, V, 3]` and `std` `[Ks]`, or none of them.
     """
 
-    def __init__(self, config, face, layout, name="shape_decoder", **arrays):
+    def __init__(
+        self,
+        config: ModelConfig,
+        face: FaceModel,
+        layout: UVLayout,
+        name: str = "shape_decoder",
+        **arrays: np.ndarray,
+    ) -> None:
         shape = (config.shape_code_size, *face.mean_vertices.shape)
         super().__init__(shape, **arrays, name=name)
         self.face, self.layout = face, layout
 
-    def call(self, code, training=False):
+    def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         offsets = self.face.shape_scale * super().call(code, training)
         return uv_layout.to_texels(offsets, self.layout), self.face.mean_vertices + offsets
 
@@ -149,7 +187,7 @@ class AlbedoDecoder(UVDecoder):
 
     shift = scale = 0.5
 
-    def __init__(self, config, name="albedo_decoder"):
+    def __init__(self, config: ModelConfig, name: str = "albedo_decoder") -> None:
         super().__init__(config, config.albedo_code_size, name)
 
 
@@ -162,5 +200,7 @@ class LinearAlbedoDecoder(LinearDecoder):
         **arrays: `mean` `[Hu, Wu, 3]`, `basis` `[Ka, Hu, Wu, 3]` and `std` `[Ka]`, or none of them.
     """
 
-    def __init__(self, config, name="albedo_decoder", **arrays):
+    def __init__(
+        self, config: ModelConfig, name: str = "albedo_decoder", **arrays: np.ndarray
+    ) -> None:
         super().__init__((config.albedo_code_size, *config.uv_size, 3), **arrays, name=name)

@@ -1,8 +1,9 @@
-"""The adversary of the model: photo or drawing, patch by patch; and its memory of old drawings."""
+"""The discriminator: photo or rendering, patch by patch; and its history of old renderings."""
 
 import keras
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.networks.layers import block, convolution
 
@@ -19,7 +20,7 @@ class Discriminator(keras.layers.Layer):
     """
 
     @keras_state.inside_ours
-    def __init__(self, config, name="discriminator"):
+    def __init__(self, config: ModelConfig, name: str = "discriminator") -> None:
         super().__init__(name=name)
         self.size = config.image_size
         (channels, stride), *others = [(m * config.width, stride) for m, stride in _PLAN]
@@ -34,13 +35,14 @@ class Discriminator(keras.layers.Layer):
         self.body.build([None, self.size, self.size, 3])
         self.built = True
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Judges `images` `[B, S, S, 3]` in [0, 1]: logits `[B, h, w, 1]`, one per patch."""
         shapes.check(images=(images, f"B {self.size} {self.size} 3"))
         return self.body(2 * images - 1, training=training)
 
 
 class History(tf.Module):
-    """The last `size` drawings of this replica, so that the discriminator forgets no old fault.
+    """The last `size` renderings of this replica, so that the discriminator forgets no old fault.
 
     Colours are kept with 8 bits. A replica has its own memory; replica 0's is saved.
 
@@ -49,14 +51,14 @@ class History(tf.Module):
         image_size: their side.
     """
 
-    def __init__(self, size, image_size, name="history"):
+    def __init__(self, size: int, image_size: int, name: str = "history") -> None:
         super().__init__(name=name)
         self.size = size
         self.images = _own_variable("images", [size, image_size, image_size, 3], tf.uint8)
         self.count = _own_variable("count", [], tf.int64)
 
-    def exchange(self, images, seed):
-        """Gives as many old drawings as there are new ones, then remembers the new ones.
+    def exchange(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns as many old renderings as there are new ones, then remembers the new ones.
 
         Args:
             images: `[B, S, S, 3]` in [0, 1].

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.networks.layers import BatchNorm, Residual, block, convolution, dense
 from tf_nonlinear3dmm.rendering import camera
@@ -29,7 +31,7 @@ _LOG_SCALE_STD = 0.15  # of faces in their crops, about
 
 
 class Codes(NamedTuple):
-    """What the encoder reads from `B` images.
+    """What the encoder predicts from `B` images.
 
     Attributes:
         projection: `[B, 2, 4]` scaled orthographic matrix, face frame -> pixels of the image.
@@ -44,7 +46,7 @@ class Codes(NamedTuple):
     albedo_code: tf.Tensor
 
 
-def plan(config):
+def plan(config: ModelConfig) -> list[tuple[int, int, int]]:
     """The trunk's convolutions: a list of (channels, kernel, stride)."""
     scales = _FULL if config.plan == "full" else _LIGHT[: _light_scales(config.image_size)]
     flat = [convolution for scale in scales for convolution in scale]
@@ -99,7 +101,13 @@ class Encoder(keras.layers.Layer):
     """
 
     @keras_state.inside_ours
-    def __init__(self, config, projection_mean, projection_std, name="encoder"):
+    def __init__(
+        self,
+        config: ModelConfig,
+        projection_mean: npt.ArrayLike,
+        projection_std: npt.ArrayLike,
+        name: str = "encoder",
+    ) -> None:
         super().__init__(name=name)
         self.config = config
         pose = 2 * config.width
@@ -115,11 +123,11 @@ class Encoder(keras.layers.Layer):
         self.projection_std = self._statistic("projection_std", projection_std)
         std = np.asarray(projection_std)
         if not np.all((std > 0) & np.isfinite(std)):
-            raise ValueError(f"`projection_std` must be positive, got {projection_std}.")
+            raise ValueError(f"`projection_std` must be positive, got {std}.")
         size = config.image_size
         self.trunk.build([None, size, size, 3])
         self.to_projection.build([None, pose])
-        if light:
+        if self.to_illumination is not None:
             self.to_illumination.build([None, light])
         self.built = True
 
@@ -132,7 +140,7 @@ class Encoder(keras.layers.Layer):
             trainable=False,
         )
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> Codes:
         """Reads the codes of `images` `[B, S, S, 3]` in [0, 1], as `Codes`."""
         size = str(self.config.image_size)
         shapes.check(images=(images, f"B {size} {size} 3"))
@@ -147,7 +155,7 @@ class Encoder(keras.layers.Layer):
         return Codes(projection, illumination, shape_code, albedo_code)
 
     def _projection(self, numbers):
-        """`[B, 2, 4]` of what the head says, `[B, 8 or 9]`."""
+        """The projections `[B, 2, 4]` of the head's outputs `[B, 8 or 9]`."""
         mean, std = self.projection_mean.value, self.projection_std.value
         if self.config.camera == "matrix":
             return tf.reshape(mean + std * numbers, [-1, 2, 4])

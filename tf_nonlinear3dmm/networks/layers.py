@@ -1,5 +1,8 @@
 """The two layers all networks share: synchronised batch normalisation, and convolution blocks."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -15,12 +18,15 @@ class BatchNorm(keras.layers.BatchNormalization):
     not three times.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(
             **{**kwargs, "synchronized": True, "axis": -1}, momentum=momentum, epsilon=epsilon
         )
 
-    def call(self, inputs, training=False, mask=None):
+    def call(
+        self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Normalises `inputs` `[..., C]` and, in training, updates the moving averages."""
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         if replicas.context() is None and inputs.shape.rank == 4:
@@ -66,23 +72,28 @@ class Residual(keras.layers.Layer):
         linear: a layer that keeps the shape.
     """
 
-    def __init__(self, linear, name=None):
+    def __init__(self, linear: keras.layers.Layer, name: str | None = None) -> None:
         super().__init__(name=name)
         self.linear, self.norm = linear, BatchNorm(name=f"{linear.name}_norm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Creates the weights."""
         self.linear.build(input_shape)
         self.norm.build(input_shape)
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The outputs `[B, H, W, C]` of `inputs` `[B, H, W, C]`."""
         return tf.nn.elu(inputs + self.norm(self.linear(inputs), training=training))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> Sequence[int | None]:
+        """That of the input: the layer keeps it."""
         return input_shape
 
 
-def convolution(channels, kernel=3, stride=1, bias=False, name=None):
+def convolution(
+    channels: int, kernel: int = 3, stride: int = 1, bias: bool = False, name: str | None = None
+) -> keras.layers.Conv2D:
     """A SAME convolution, initialised as in the paper's code (truncated normal, 0.02)."""
     return keras.layers.Conv2D(
         channels,
@@ -95,7 +106,9 @@ def convolution(channels, kernel=3, stride=1, bias=False, name=None):
     )
 
 
-def deconvolution(channels, stride=1, bias=True, name=None):
+def deconvolution(
+    channels: int, stride: int = 1, bias: bool = True, name: str | None = None
+) -> keras.layers.Conv2DTranspose:
     """A SAME 3 x 3 transposed convolution, initialised as in the paper's code (normal, 0.02)."""
     return keras.layers.Conv2DTranspose(
         channels,
@@ -108,13 +121,13 @@ def deconvolution(channels, stride=1, bias=True, name=None):
     )
 
 
-def dense(units, spread=0.02, name=None):
-    """A fully connected layer of normal weights; 0.02 is the `spread` of the paper's code."""
+def dense(units: int, stddev: float = 0.02, name: str | None = None) -> keras.layers.Dense:
+    """A fully connected layer of normal weights; `stddev` is 0.02 in the paper's code."""
     return keras.layers.Dense(
-        units, kernel_initializer=keras.initializers.RandomNormal(stddev=spread), name=name
+        units, kernel_initializer=keras.initializers.RandomNormal(stddev=stddev), name=name
     )
 
 
-def block(linear):
+def block(linear: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layers `linear` -> batch normalisation -> ELU, as a list."""
     return [linear, BatchNorm(name=f"{linear.name}_norm"), keras.layers.Activation("elu")]

@@ -8,6 +8,7 @@ faces that a basis was learned from each code has variance 1. NumPy in, NumPy ou
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
 
 
@@ -25,7 +26,7 @@ class Basis(NamedTuple):
     std: np.ndarray
 
 
-def pca(samples, count, mean=None):
+def pca(samples: np.ndarray, count: int, mean: np.ndarray | None = None) -> Basis:
     """The principal components of `samples` `[N, ...]`.
 
     Args:
@@ -73,7 +74,7 @@ def _eigen(centred, count):
     return values, modes
 
 
-def combine(identity, expression, count):
+def combine(identity: Basis, expression: Basis, count: int) -> Basis:
     """The `count` modes of largest variance across two bases, around the mean of the first.
 
     This is how a linear face model of identities and one of expression offsets are cut to a given
@@ -85,20 +86,22 @@ def combine(identity, expression, count):
     return Basis(identity.mean, modes[order], std[order])
 
 
-def truncate(basis, count):
+def truncate(basis: Basis, count: int) -> Basis:
     """The `count` modes of largest variance of a basis."""
     order = np.argsort(-basis.std, kind="stable")[:count]
     return Basis(basis.mean, basis.modes[order], basis.std[order])
 
 
-def decode(basis, codes):
+def decode(basis: Basis, codes: npt.ArrayLike) -> np.ndarray:
     """Codes `[N, K]` -> arrays `[N, ...]`."""
     scaled = np.asarray(codes) * basis.std
     flat = scaled @ basis.modes.reshape(len(basis.modes), -1)
     return flat.reshape(len(flat), *basis.mean.shape) + basis.mean
 
 
-def project(basis, samples, weights=None, ridge=0.0):
+def project(
+    basis: Basis, samples: npt.ArrayLike, weights: np.ndarray | None = None, ridge: float = 0.0
+) -> np.ndarray:
     """The codes whose faces lie nearest to `samples`, in weighted least squares.
 
     Args:

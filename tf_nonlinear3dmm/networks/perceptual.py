@@ -1,4 +1,4 @@
-"""Images -> features of a VGG-16 that the user has the weights of. Nothing is ever downloaded.
+"""Images -> features of a VGG-16 whose weights the user provides; nothing is downloaded.
 
 Weight files that are understood:
     *.mat           VGG-Face in MatConvNet's format (vgg-face.mat, VGG_FACE.mat)
@@ -8,6 +8,7 @@ Weight files that are understood:
 
 import pathlib
 import re
+from collections.abc import Sequence
 
 import h5py
 import keras
@@ -16,6 +17,7 @@ import scipy.io
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.core.types import Path
 
 _LAYERS = tuple(f"block{b}_conv1" for b in range(1, 6))
 _SCALES = (50.0, 500.0, 2000.0, 3000.0, 250.0)  # of the paper's code, for images in 0 ... 255
@@ -36,7 +38,7 @@ class Features:
     """
 
     @keras_state.inside_ours
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         path = pathlib.Path(path)
         if not path.is_file():
             raise FileNotFoundError(
@@ -54,7 +56,7 @@ class Features:
             arrays, self._mean, self._bgr = _read(path)
             _fill(self.network, arrays, path)
 
-    def __call__(self, images):
+    def __call__(self, images: tf.Tensor) -> tuple[list[tf.Tensor], Sequence[float]]:
         """Features of `images` `[B, H, W, 3]`, RGB in [0, 1].
 
         Returns:
@@ -68,7 +70,7 @@ class Features:
 
 
 def _fill(network, arrays, path):
-    """Puts `arrays`, name -> (kernel, bias), in every convolution of `network`."""
+    """Sets every convolution of `network` to its (kernel, bias) in `arrays`."""
     for layer in network.layers:
         if _CONVOLUTION.match(layer.name):
             expected = [list(w.shape) for w in layer.weights]

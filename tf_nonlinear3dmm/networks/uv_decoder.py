@@ -1,44 +1,50 @@
 """Codes to UV maps by transposed convolutions: the network that decoders share."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.networks.layers import BatchNorm, block, deconvolution, dense
 
+_Scales = tuple[tuple[int, ...], ...]
 _BOUND = 0.99  # of tanh, so that its inverse stays small
 _SEED = 10  # channels of the smallest map, in multiples of `width`
 # Channels in multiples of `width` after each transposed convolution, one row per scale; the first
 # of a row doubles the map. FConv52 ... FConv12 of the paper; FConv11 makes the three outputs.
-_FULL = ((5, 8), (8, 4, 6), (6, 3, 4), (4, 2, 2), (2, 1))
+_FULL: _Scales = ((5, 8), (8, 4, 6), (6, 3, 4), (4, 2, 2), (2, 1))
 # For CPUs: two transposed convolutions per scale, one at the two largest, where they cost most; a
 # small map uses the last rows only.
-_LIGHT = ((8, 8), (6, 6), (4, 4), (2,), (1,))
+_LIGHT: _Scales = ((8, 8), (6, 6), (4, 4), (2,), (1,))
 
 
-def sizes(uv_size):
+def sizes(uv_size: Size) -> list[Size]:
     """Sizes (height, width) of the maps from the smallest to `uv_size`, each about twice the last.
 
     The smallest has 6 to 11 texels on its shorter side, unless five doublings are not enough.
     """
-    maps = [tuple(uv_size)]
-    while min(maps[0]) >= 12 and len(maps) <= len(_FULL):
-        height, width = maps[0]
-        maps.insert(0, ((height + 1) // 2, (width + 1) // 2))
+    height, width = uv_size
+    maps = [(height, width)]
+    while min(height, width) >= 12 and len(maps) <= len(_FULL):
+        height, width = (height + 1) // 2, (width + 1) // 2
+        maps.insert(0, (height, width))
     return maps
 
 
-def plan(config):
+def plan(config: ModelConfig) -> list[tuple[int, Size]]:
     """The transposed convolutions but the last: a list of (channels, size of the map after it)."""
     maps = sizes(config.uv_size)
     if config.plan == "full":
-        stages, maps = _FULL, [maps[0]] * (len(_FULL) + 1 - len(maps)) + maps
+        scales, maps = _FULL, [maps[0]] * (len(_FULL) + 1 - len(maps)) + maps
     else:
-        stages = _LIGHT[len(_LIGHT) + 1 - len(maps) :]
-    steps = zip(stages, maps[1:], strict=True)
-    return [(m * config.width, size) for stage, size in steps for m in stage]
+        scales = _LIGHT[len(_LIGHT) + 1 - len(maps) :]
+    steps = zip(scales, maps[1:], strict=True)
+    return [(m * config.width, size) for scale, size in steps for m in scale]
 
 
 class UVDecoder(keras.layers.Layer):
@@ -58,7 +64,7 @@ class UVDecoder(keras.layers.Layer):
     shift, scale = 0.0, 1.0
 
     @keras_state.inside_ours
-    def __init__(self, config, code_size, name):
+    def __init__(self, config: ModelConfig, code_size: int, name: str) -> None:
         super().__init__(name=name)
         self.code_size = code_size
         self.seed_shape = [-1, *sizes(config.uv_size)[0], _SEED * config.width]
@@ -83,7 +89,8 @@ class UVDecoder(keras.layers.Layer):
             self.mean = self.add_weight(
                 name="mean", shape=(*config.uv_size, 3), initializer="zeros"
             )
-        self.linear_mean = self.linear_modes = None
+        self.linear_mean: Any = None
+        self.linear_modes: Any = None
         if config.linear_part:
             shape = (*config.uv_size, 3)
             self.linear_mean, self.linear_modes = (
@@ -102,7 +109,7 @@ class UVDecoder(keras.layers.Layer):
         self.last.build(shape)
         self.built = True
 
-    def call(self, code, training=False):
+    def call(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Decodes `code` `[B, code_size]` to `[B, Hu, Wu, 3]`."""
         shapes.check(code=(code, f"B {self.code_size}"))
         features = tf.reshape(self.seed(code), self.seed_shape)
@@ -116,7 +123,7 @@ class UVDecoder(keras.layers.Layer):
             outputs += self.linear_mean.value + tf.tensordot(code, self.linear_modes.value, 1)
         return self.shift + self.scale * tf.tanh(outputs)
 
-    def set_linear_part(self, maps):
+    def set_linear_part(self, maps: np.ndarray) -> None:
         """Sets the linear part to the principal components of `maps` `[N, Hu, Wu, 3]`.
 
         Codes of these maps get mean 0 and variance 1. Where N maps span fewer than K dimensions,
@@ -128,14 +135,14 @@ class UVDecoder(keras.layers.Layer):
         self.linear_mean.assign(basis.mean)
         self.linear_modes.assign(modes)
 
-    def encode(self, maps):
+    def encode(self, maps: tf.Tensor) -> tf.Tensor:
         """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]`."""
         modes = tf.reshape(self.linear_modes.value, [self.code_size, -1])  # orthogonal
         offsets = tf.reshape(self._before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
         products = tf.matmul(offsets, modes, transpose_b=True)
         return tf.math.divide_no_nan(products, tf.reduce_sum(tf.square(modes), axis=1))
 
-    def code_weights(self):
+    def code_weights(self) -> tf.Tensor:
         """`[K]`: what each squared code adds to the mean squared map, in the linear part."""
         return self.scale**2 * tf.reduce_mean(tf.square(self.linear_modes.value), axis=[1, 2, 3])
 

@@ -1,4 +1,4 @@
-"""Antialiased silhouettes: what makes an image feel the outlines of a mesh move.
+"""Antialiased silhouettes, through which gradients reach the outlines of a mesh.
 
 A rasterized pixel belongs to one triangle, so no gradient says that an outline should move. Here an
 outline that passes between the centres of two neighbouring pixels blends their colours. It lies at
@@ -27,6 +27,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import scanlines, sparse
+from tf_nonlinear3dmm.rendering.rasterizer import Fragments
 
 _INT64 = False  # see `sparse`; silhouette edges are few, and int64 gains nothing
 
@@ -51,7 +52,7 @@ class _Crossings(NamedTuple):
     step: tf.Tensor
 
 
-def neighbours(triangles):
+def neighbours(triangles: np.ndarray) -> np.ndarray:
     """The triangle beyond each edge.
 
     Args:
@@ -72,7 +73,13 @@ def neighbours(triangles):
     return beyond.reshape(-1, 3)
 
 
-def antialias(image, fragments, image_points, triangles, neighbours):
+def antialias(
+    image: tf.Tensor,
+    fragments: Fragments,
+    image_points: tf.Tensor,
+    triangles: tf.Tensor,
+    neighbours: tf.Tensor,
+) -> tf.Tensor:
     """Blends pixels across the mesh's silhouettes.
 
     Args:
@@ -109,7 +116,7 @@ def antialias(image, fragments, image_points, triangles, neighbours):
     return tf.ensure_shape(tf.reshape(colours, tf.shape(image)), image.shape)
 
 
-def _outlines(points, triangles, neighbours):
+def _outlines(points, triangles, neighbours) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Edges of triangles that face the camera, beyond which none does.
 
     Returns:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm.core import shapes
 
 
-def project(vertices, projection):
+def project(vertices: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
     """Image points of a mesh.
 
     Args:
@@ -30,7 +30,7 @@ def project(vertices, projection):
     return tf.matmul(vertices, linear, transpose_b=True) + offset[:, tf.newaxis]
 
 
-def rotation(projection):
+def rotation(projection: tf.Tensor) -> tf.Tensor:
     """The rotation of a projection, face frame to camera frame.
 
     Args:
@@ -48,14 +48,16 @@ def rotation(projection):
     return tf.stack([right, up, tf.linalg.cross(right, up)], axis=1)
 
 
-def scale(projection):
+def scale(projection: tf.Tensor) -> tf.Tensor:
     """Pixels per face unit: the mean norm of the two rows, `[B]`."""
     rows = projection[..., :3]
     norms = tf.reduce_sum(rows * tf.math.l2_normalize(rows, axis=-1), axis=-1)  # smooth at 0
     return tf.reduce_mean(norms, axis=-1)
 
 
-def compose(yaw, pitch, roll, scale, translation):
+def compose(
+    yaw: tf.Tensor, pitch: tf.Tensor, roll: tf.Tensor, scale: tf.Tensor, translation: tf.Tensor
+) -> tf.Tensor:
     """The projection of a pose.
 
     Args:
@@ -73,7 +75,7 @@ def compose(yaw, pitch, roll, scale, translation):
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
-def from_six(numbers, scale, translation):
+def from_six(numbers: tf.Tensor, scale: tf.Tensor, translation: tf.Tensor) -> tf.Tensor:
     """The projection whose rotation six unconstrained numbers give (Zhou et al., CVPR 2019).
 
     The map is continuous, which no map from three or four numbers to all rotations is.
@@ -95,7 +97,9 @@ def from_six(numbers, scale, translation):
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
-def decompose(projection):
+def decompose(
+    projection: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """The inverse of `compose`: `yaw, pitch, roll, scale` `[B]` and `translation` `[B, 2]`.
 
     Pitch lies in [-pi/2, pi/2]; at its ends yaw and roll are not unique.
@@ -107,7 +111,9 @@ def decompose(projection):
     return yaw, pitch, roll, scale(projection), projection[..., 3]
 
 
-def crop(projection, x0, y0, k):
+def crop(
+    projection: tf.Tensor, x0: float | tf.Tensor, y0: float | tf.Tensor, k: float | tf.Tensor
+) -> tf.Tensor:
     """The projection into the image resampled by `k` from offset (`x0`, `y0`).
 
     Args:
@@ -127,7 +133,9 @@ def crop(projection, x0, y0, k):
     return tf.concat([projection[..., :3] * k[..., tf.newaxis], offset[..., tf.newaxis]], axis=-1)
 
 
-def crop_points(points, x0, y0, k):
+def crop_points(
+    points: tf.Tensor, x0: float | tf.Tensor, y0: float | tf.Tensor, k: float | tf.Tensor
+) -> tf.Tensor:
     """Moves `[B, N, 2]` or `[B, N, 3]` points as `crop` moves a projection; depth scales by `k`."""
     dtype = points.dtype
     k = tf.convert_to_tensor(k, dtype)[..., tf.newaxis, tf.newaxis]

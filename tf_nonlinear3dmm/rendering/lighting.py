@@ -26,7 +26,9 @@ SH_CONSTANTS = (
 )
 
 
-def vertex_normals(vertices, triangles, normal_triangles=None):
+def vertex_normals(
+    vertices: tf.Tensor, triangles: tf.Tensor, normal_triangles: tf.Tensor | None = None
+) -> tf.Tensor:
     """Outward unit normals: the sum of the triangles' normals weighted by their area.
 
     Args:
@@ -69,7 +71,7 @@ def vertex_normals(vertices, triangles, normal_triangles=None):
     return _unit(tf.ensure_shape(normals, vertices.shape))
 
 
-def sh_basis(normals):
+def sh_basis(normals: tf.Tensor) -> tf.Tensor:
     """The nine harmonics (see above) of `normals` `[..., 3]`: `[..., 9]`.
 
     A normal shorter than 1, as interpolation leaves it, is used as it is; 0 sees only the first.
@@ -86,7 +88,7 @@ def _harmonics(normals):
     return [p * constant for p, constant in zip(polynomials, SH_CONSTANTS, strict=True)]
 
 
-def shading(normals, illumination):
+def shading(normals: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
     """The light that falls on `normals` `[B, ..., 3]` from `illumination` `[B, 9, 3]`: RGB."""
     shapes.check(normals=(normals, "... 3"), illumination=(illumination, "B 9 3"))
     shape = tf.shape(normals)
@@ -95,7 +97,7 @@ def shading(normals, illumination):
     return tf.ensure_shape(tf.reshape(tf.transpose(light, [0, 2, 1]), shape), normals.shape)
 
 
-def shade(albedo, normals, illumination):
+def shade(albedo: tf.Tensor, normals: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
     """Albedo times light.
 
     Args:
@@ -113,8 +115,10 @@ def shade(albedo, normals, illumination):
     return albedo * shading(normals, illumination)
 
 
-def directional(towards, strength=1.0, ambient=0.0):
-    """Illumination by a distant light and by one from everywhere.
+def directional(
+    towards: tf.Tensor, strength: float | tf.Tensor = 1.0, ambient: float | tf.Tensor = 0.0
+) -> tf.Tensor:
+    """Illumination by a distant light and an ambient one.
 
     The first gives about `strength` where a surface faces it and about 0 behind.
 
@@ -139,7 +143,7 @@ def directional(towards, strength=1.0, ambient=0.0):
     return tf.concat([constant, light[:, 1:]], axis=1)
 
 
-def turn(illumination, quarter_turns):
+def turn(illumination: tf.Tensor, quarter_turns: int) -> tf.Tensor:
     """Illumination `[B, 9, 3]` turned about the viewing axis, clockwise as one sees the image."""
     for _ in range(quarter_turns % 4):  # (n_x, n_y) becomes (n_y, -n_x)
         signs = tf.constant([1, 1, -1, 1, 1, -1, 1, -1, -1], illumination.dtype)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.rendering import scanlines, sparse, visibility
 
 LARGEST_SIDE = 16_000  # of an image: a column and a row share 32 bits
@@ -37,7 +38,9 @@ class Fragments(NamedTuple):
     depth: tf.Tensor
 
 
-def rasterize(image_points, triangles, image_size, int64=True):
+def rasterize(
+    image_points: tf.Tensor, triangles: tf.Tensor, image_size: Size, int64: bool = True
+) -> Fragments:
     """Finds the triangle that each pixel sees.
 
     Args:
@@ -58,11 +61,11 @@ def rasterize(image_points, triangles, image_size, int64=True):
     """
     image_points, triangles = tf.convert_to_tensor(image_points), tf.convert_to_tensor(triangles)
     shapes.check(image_points=(image_points, "B V 3"), triangles=(triangles, "T 3"))
-    image_size = tuple(image_size)
-    if max(image_size) > LARGEST_SIDE:
-        raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {image_size}.")
+    height, width = image_size
+    if max(height, width) > LARGEST_SIDE:
+        raise ValueError(f"`image_size` must be at most {LARGEST_SIDE}, got {height, width}.")
     candidates = scanlines.candidates(tf.stop_gradient(image_points), triangles, image_size)
-    ends = _part_ends(image_points, image_size[0] * image_size[1])
+    ends = _part_ends(image_points, height * width)
     # Not slices, whose gradient is slower; GPUs have no kernel that splits bools.
     points = tf.split(image_points, [end - start for start, end in ends], num=len(ends))
     parts = [
@@ -70,7 +73,7 @@ def rasterize(image_points, triangles, image_size, int64=True):
         for part, (start, end) in zip(points, ends, strict=True)
     ]
     triangle_id, barycentric, depth = (tf.concat(p, axis=0) for p in zip(*parts, strict=True))
-    shape = [image_points.shape[0], *image_size]
+    shape = [image_points.shape[0], height, width]
     return Fragments(
         tf.ensure_shape(triangle_id, shape),
         tf.ensure_shape(barycentric, [*shape, 3]),
@@ -78,7 +81,7 @@ def rasterize(image_points, triangles, image_size, int64=True):
     )
 
 
-def interpolate(attributes, triangles, fragments):
+def interpolate(attributes: tf.Tensor, triangles: tf.Tensor, fragments: Fragments) -> tf.Tensor:
     """Spreads vertex attributes over the pixels that see the mesh.
 
     Args:
@@ -117,7 +120,7 @@ def interpolate(attributes, triangles, fragments):
     return tf.ensure_shape(image, [*fragments.triangle_id.shape, attributes.shape[2]])
 
 
-def uv_fragments(uv, triangles, uv_size):
+def uv_fragments(uv: tf.Tensor, triangles: tf.Tensor, uv_size: Size) -> Fragments:
     """Which triangle each texel of a UV map lies in.
 
     Args:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.rendering import (
     antialiasing,
     camera,
@@ -14,10 +15,11 @@ from tf_nonlinear3dmm.rendering import (
     sparse,
     uv_layout,
 )
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 
 class Rendering(NamedTuple):
-    """A drawn face.
+    """A drawn face; `image`, `mask` and `fragments` are None where no image was asked for.
 
     Attributes:
         image: `[B, H, W, 3]` RGB of the face, not clipped; 0 where it is not seen.
@@ -29,15 +31,17 @@ class Rendering(NamedTuple):
         fragments: `rasterizer.Fragments` of the image.
     """
 
-    image: tf.Tensor
-    mask: tf.Tensor
+    image: tf.Tensor | None
+    mask: tf.Tensor | None
     texture: tf.Tensor
     shading: tf.Tensor
     image_points: tf.Tensor
-    fragments: rasterizer.Fragments
+    fragments: rasterizer.Fragments | None
 
 
-def shading_map(vertices, projection, illumination, layout):
+def shading_map(
+    vertices: tf.Tensor, projection: tf.Tensor, illumination: tf.Tensor, layout: UVLayout
+) -> tf.Tensor:
     """The light on the face as a UV map `[B, Hu, Wu, 3]`.
 
     Vertex normals are rotated to the camera frame, spread over the map by fixed barycentrics and
@@ -48,7 +52,15 @@ def shading_map(vertices, projection, illumination, layout):
     return lighting.shading(uv_layout.to_texels(normals, layout), illumination)
 
 
-def render(vertices, albedo_map, projection, illumination, layout, image_size, antialiased=False):
+def render(
+    vertices: tf.Tensor,
+    albedo_map: tf.Tensor,
+    projection: tf.Tensor,
+    illumination: tf.Tensor | None,
+    layout: UVLayout,
+    image_size: Size | None,
+    antialiased: bool = False,
+) -> Rendering:
     """Draws faces.
 
     Args:
@@ -92,7 +104,9 @@ def render(vertices, albedo_map, projection, illumination, layout, image_size, a
     return Rendering(image, mask, texture, shading, image_points, fragments)
 
 
-def draw(texture, fragments, layout):
+def draw(
+    texture: tf.Tensor, fragments: rasterizer.Fragments, layout: UVLayout
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Samples a texture `[B, Hu, Wu, 3]` where the pixels see the face.
 
     Returns:
@@ -128,7 +142,7 @@ def _antialias(image, mask, fragments, image_points, layout):
     return tf.math.divide_no_nan(image, mask), mask
 
 
-def blend(rendering, background, mask=None):
+def blend(rendering: Rendering, background: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """The drawn face over a background.
 
     Args:
@@ -138,6 +152,11 @@ def blend(rendering, background, mask=None):
 
     Returns:
         `[B, H, W, 3]`: image * mask + background * (1 - mask).
+
+    Raises:
+        ValueError: if `rendering` has no image.
     """
+    if rendering.image is None or rendering.mask is None:
+        raise ValueError("`rendering` must have an image and a mask, got None.")
     visible = rendering.mask if mask is None else rendering.mask * mask
     return rendering.image * visible + background * (1 - visible)

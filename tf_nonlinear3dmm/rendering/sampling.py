@@ -3,10 +3,11 @@
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.rendering import sparse
 
 
-def bilinear(image, points):
+def bilinear(image: tf.Tensor, points: tf.Tensor) -> tf.Tensor:
     """Reads `image` between its pixels' centres.
 
     Args:
@@ -37,7 +38,7 @@ def _sizes(tensor):
     return tf.unstack(tf.shape(tensor))
 
 
-def lookup(pixels, points, first, size):
+def lookup(pixels: tf.Tensor, points: tf.Tensor, first: tf.Tensor, size: Size) -> tf.Tensor:
     """Reads many maps of one size between their pixels' centres.
 
     Args:
@@ -79,7 +80,7 @@ def lookup(pixels, points, first, size):
     return run(pixels, points)
 
 
-def corners(points, size):
+def corners(points: tf.Tensor, size: Size) -> tuple[tf.Tensor, tf.Tensor]:
     """The four pixels around each of `points` `[N, 2]` in a map of `size` (height, width).
 
     Returns:
@@ -105,7 +106,7 @@ def _corners(points, size):
     return inside, (right, below), index, tf.reshape(weights, [4, -1])
 
 
-def texels(uv, uv_size):
+def texels(uv: tf.Tensor, uv_size: Size) -> tf.Tensor:
     """Where `uv` in [0, 1] lies in a map of `uv_size` (height, width): (x, y) texels."""
     height, width = uv_size
     return uv * tf.cast(tf.stack([width - 1, height - 1]), uv.dtype)

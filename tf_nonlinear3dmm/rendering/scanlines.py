@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.rendering import sparse
 
 
@@ -50,7 +51,9 @@ class Planes(NamedTuple):
     depth_x: tf.Tensor
 
 
-def spans(points, triangles, candidates, image_size, int64):
+def spans(
+    points: tf.Tensor, triangles: tf.Tensor, candidates: tf.Tensor, image_size: Size, int64: bool
+) -> Spans:
     """The `Spans` of the triangles that may be seen.
 
     Args:
@@ -83,13 +86,15 @@ def spans(points, triangles, candidates, image_size, int64):
     return Spans(image, triangle, corners, x, y, more)
 
 
-def vertices(points, triangles, image, triangle):
+def vertices(
+    points: tf.Tensor, triangles: tf.Tensor, image: tf.Tensor, triangle: tf.Tensor
+) -> list[tf.Tensor]:
     """Rows of the batch's points `[B V, 3]`: the three corners, `[N]` each, of `triangle` `[N]`."""
     first = image * tf.shape(points)[1]
     return [first + k for k in tf.unstack(sparse.gather(triangles, triangle), axis=1)]
 
 
-def planes(spans):
+def planes(spans: Spans) -> Planes:
     """The `Planes` of `Spans`."""
     (ax, ay, az), b, c = (tf.unstack(corner, axis=1) for corner in spans.corners)
     bx, by, bz = (k - a for k, a in zip(b, (ax, ay, az), strict=True))
@@ -101,7 +106,7 @@ def planes(spans):
     return Planes(b, c, az + b * bz + c * cz, b_x, c_x, b_y, c_y, b_x * bz + c_x * cz)
 
 
-def candidates(points, triangles, image_size):
+def candidates(points: tf.Tensor, triangles: tf.Tensor, image_size: Size) -> tf.Tensor:
     """Which triangles face the camera and have a pixel in their bounding box: `[B, T]` bool.
 
     Args:
@@ -118,7 +123,7 @@ def candidates(points, triangles, image_size):
     return tf.transpose(_facing(x, y, triangles) & has_pixel)
 
 
-def facing(points, triangles):
+def facing(points: tf.Tensor, triangles: tf.Tensor) -> tf.Tensor:
     """Which of `triangles` `[T, 3]` face the camera in `points` `[B, V, 3]`: `[T, B]` bool."""
     return _facing(*_batch_last(points), triangles)
 
@@ -131,7 +136,7 @@ def _facing(x, y, triangles):
     return (bx - ax) * (cy - ay) < (by - ay) * (cx - ax)
 
 
-def _batch_last(points):
+def _batch_last(points) -> tuple[tf.Tensor, tf.Tensor]:
     """x and y of `points` `[B, V, 3]`, as `[V, B]` each: one gather then serves all images.
 
     x is NaN where any coordinate is NaN, infinite, or so large that products would overflow.

@@ -6,15 +6,17 @@ reinterpreted, N int64 numbers low + 2^32 high. What is faster on these takes `i
 the same with int32 alone, for devices that lack the kernels.
 """
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
-def pairs(low, high):
+def pairs(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
     """`[..., 2]` int32 of two `[...]` int32: (low, high), or (row, column) of a sparse matrix."""
     return _interleave([low, high])
 
 
-def ranges(start, count, int64=True):
+def ranges(start: tf.Tensor, count: tf.Tensor, int64: bool = True) -> tf.Tensor:
     """(low + 1, high), (low + 2, high), ... (low + count, high) for every pair in turn.
 
     Args:
@@ -37,7 +39,9 @@ def ranges(start, count, int64=True):
     return tf.stack([low + offset + 1, high], axis=1)
 
 
-def segment_argmin(pairs, segments, size, int64=True):
+def segment_argmin(
+    pairs: tf.Tensor, segments: tf.Tensor, size: int | tf.Tensor, int64: bool = True
+) -> tf.Tensor:
     """The low number of each segment's smallest pair; pairs compare by their high number first.
 
     Args:
@@ -59,12 +63,12 @@ def segment_argmin(pairs, segments, size, int64=True):
     return tf.where(least < tf.int32.max, least, -1)
 
 
-def flatnonzero(condition):
+def flatnonzero(condition: tf.Tensor) -> tf.Tensor:
     """The indices `[N]` int32 at which `condition` `[M]` holds."""
     return tf.reshape(tf.cast(tf.where(condition), tf.int32), [-1])
 
 
-def stack_columns(columns):
+def stack_columns(columns: Sequence[tf.Tensor]) -> tf.Tensor:
     """`tf.stack(columns, axis=1)`: `[N, K]` of K columns `[N]`, faster for 2 or 4 of 32 bits."""
     if len(columns) not in (2, 4) or columns[0].dtype.size != 4:
         return tf.transpose(tf.stack(columns))
@@ -86,19 +90,19 @@ def _interleave(columns):
     return tf.bitcast(parts[0], columns[0].dtype)
 
 
-def dot(a, b):
+def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """The sum of `a * b` over the last axis, column by column where there are few."""
     if a.shape[-1] is None or a.shape[-1] > 8:
         return tf.reduce_sum(a * b, axis=-1)
     return sum(a[..., k] * b[..., k] for k in range(a.shape[-1]))
 
 
-def gather(values, rows):
+def gather(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """`values[rows]`, faster than `tf.gather`; to differentiate it, use `gather_rows`."""
     return tf.gather_nd(values, rows[..., tf.newaxis])
 
 
-def gather_rows(values, rows):
+def gather_rows(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """`values[rows]` `[N, C]`, whose gradient is dense and summed in a fixed order."""
 
     @tf.custom_gradient
@@ -111,13 +115,15 @@ def gather_rows(values, rows):
     return run(values)
 
 
-def scatter_add(values, rows, size):
+def scatter_add(values: tf.Tensor, rows: tf.Tensor, size: int | tf.Tensor) -> tf.Tensor:
     """`[size, C]` with `values` `[N, C]` added at `rows` `[N]`: the adjoint of `gather_rows`."""
     indices = pairs(rows, tf.range(tf.size(rows)))
     return matmul(indices, tf.ones_like(values[:, 0]), values, size)
 
 
-def matmul(indices, weights, values, size):
+def matmul(
+    indices: tf.Tensor, weights: tf.Tensor, values: tf.Tensor, size: int | tf.Tensor
+) -> tf.Tensor:
     """A sparse matrix times a dense one: `out[row] += weight * values[column]`.
 
     Args:
@@ -147,7 +153,9 @@ def matmul(indices, weights, values, size):
     return run(values)
 
 
-def matmul_adjoint_a(indices, weights, values, size):
+def matmul_adjoint_a(
+    indices: tf.Tensor, weights: tf.Tensor, values: tf.Tensor, size: int | tf.Tensor
+) -> tf.Tensor:
     """The transposed matrix in `matmul`: `out[column] += weight * values[row]`, `[size, C]`."""
     shape = tf.cast(tf.stack([tf.shape(values)[0], size]), tf.int64)
     return tf.raw_ops.SparseTensorDenseMatMul(
@@ -155,7 +163,9 @@ def matmul_adjoint_a(indices, weights, values, size):
     )
 
 
-def matmul_adjoint_b(indices, weights, columns, size):
+def matmul_adjoint_b(
+    indices: tf.Tensor, weights: tf.Tensor, columns: tf.Tensor, size: int | tf.Tensor
+) -> tf.Tensor:
     """`matmul` of values given as `columns` `[C, K]`: `[size, C]`, without gradient."""
     shape = tf.cast(tf.stack([size, tf.shape(columns)[1]]), tf.int64)
     return tf.raw_ops.SparseTensorDenseMatMul(

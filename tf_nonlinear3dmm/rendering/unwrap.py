@@ -4,9 +4,17 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.rendering import camera, rasterizer, sparse, uv_layout
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 
-def unwrap(image, vertices, projection, layout, face_mask=None, tolerance=0.01):
+def unwrap(
+    image: tf.Tensor,
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    layout: UVLayout,
+    face_mask: tf.Tensor | None = None,
+    tolerance: float = 0.01,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Reads the colours of a face from its image into a UV map.
 
     Args:

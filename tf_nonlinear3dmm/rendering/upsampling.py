@@ -5,17 +5,18 @@ streaks. Here the albedo is stretched and the light computed for every fine texe
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm.rendering import renderer, uv_layout
+from tf_nonlinear3dmm.core.types import Size
+from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
 
 FINER = 4  # times the texels of the model's maps, each way
 
 
 class Drawing(NamedTuple):
-    """A face in pictures.
+    """Faces rendered with a fine texture.
 
     Attributes:
         texture: `[B, FINER Hu, FINER Wu, 3]` RGB in [0, 1], the light in it.
@@ -29,20 +30,26 @@ class Drawing(NamedTuple):
 
 
 @functools.lru_cache(maxsize=2)
-def fine_layout(model):
+def fine_layout(model: Any) -> uv_layout.UVLayout:
     """`uv_layout.UVLayout` of a `Nonlinear3DMM` for maps that are `FINER` times as fine."""
     height, width = model.config.uv_size
     return uv_layout.build(model.face, (FINER * height, FINER * width))
 
 
-def stretch(maps, uv_size):
+def stretch(maps: tf.Tensor, uv_size: Size) -> tf.Tensor:
     """UV maps `[B, Hu, Wu, C]` at another size: first and last texel centres stay at the ends."""
     end = 1 - 1e-6  # beyond 1, be it by rounding, the operation gives 0
     boxes = tf.tile([[0.0, 0.0, end, end]], [tf.shape(maps)[0], 1])
     return tf.image.crop_and_resize(maps, boxes, tf.range(tf.shape(maps)[0]), [*uv_size])
 
 
-def texture(model, albedo_map, vertices, projection, illumination):
+def texture(
+    model: Any,
+    albedo_map: tf.Tensor,
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    illumination: tf.Tensor | None,
+) -> tf.Tensor:
     """Albedo times light on fine maps.
 
     Args:
@@ -62,8 +69,15 @@ def texture(model, albedo_map, vertices, projection, illumination):
     return tf.clip_by_value(fine, 0, 1)
 
 
-def draw(model, albedo_map, vertices, projection, illumination, fragments):
-    """Lights decoded faces and draws them.
+def draw(
+    model: Any,
+    albedo_map: tf.Tensor,
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    illumination: tf.Tensor | None,
+    fragments: rasterizer.Fragments,
+) -> Drawing:
+    """Lights decoded faces and renders them.
 
     Args:
         model, albedo_map, vertices, projection, illumination: see `texture`.

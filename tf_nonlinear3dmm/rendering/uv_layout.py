@@ -7,6 +7,8 @@ import scipy.ndimage
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core.types import Size
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import antialiasing, rasterizer, sampling, sparse
 
 
@@ -37,12 +39,12 @@ class UVLayout(NamedTuple):
     vertex_weights: np.ndarray
 
     @property
-    def size(self):
+    def size(self) -> Size:
         """(height, width) of the maps."""
         return tuple(self.texel_triangle.shape)
 
 
-def build(face, uv_size):
+def build(face: FaceModel, uv_size: Size) -> UVLayout:
     """The `UVLayout` of a `FaceModel` for maps of `uv_size` (height, width)."""
     triangles = np.asarray(face.triangles, np.int32)
     uv = np.asarray(face.uv, np.float32)
@@ -68,7 +70,7 @@ def build(face, uv_size):
     )
 
 
-def to_texels(attributes, layout):
+def to_texels(attributes: tf.Tensor, layout: UVLayout) -> tf.Tensor:
     """Spreads vertex attributes `[B, V, C]` over the UV map: `[B, Hu, Wu, C]`."""
     shapes.check(attributes=(attributes, "B V C"))
     batch, channels = tf.shape(attributes)[0], attributes.shape[2]
@@ -81,7 +83,7 @@ def to_texels(attributes, layout):
     return tf.reshape(_batch_first(texels, channels), [batch, height, width, channels])
 
 
-def to_vertices(maps, layout):
+def to_vertices(maps: tf.Tensor, layout: UVLayout) -> tf.Tensor:
     """Samples UV maps `[B, Hu, Wu, C]` at the vertices: `[B, V, C]`.
 
     The weights are those of `sampling.bilinear`. Values are gathered, for exports to runtimes that

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.rendering import scanlines, sparse
 
 
@@ -31,7 +32,9 @@ class PixelMatrix(NamedTuple):
     vertices: tf.Tensor
 
 
-def depth_test(points, triangles, candidates, image_size, int64):
+def depth_test(
+    points: tf.Tensor, triangles: tf.Tensor, candidates: tf.Tensor, image_size: Size, int64: bool
+) -> tuple[tf.Tensor, PixelMatrix]:
     """What the pixels of all images see.
 
     Args:
@@ -84,7 +87,7 @@ def depth_test(points, triangles, candidates, image_size, int64):
     )
 
 
-def barycentric(points, matrix, size):
+def barycentric(points: tf.Tensor, matrix: PixelMatrix, size: int | tf.Tensor) -> tf.Tensor:
     """Barycentrics of all pixels, `[size, 3]`; the `PixelMatrix` is that of `points` `[B V, 3]`."""
 
     @tf.custom_gradient
@@ -101,7 +104,7 @@ def barycentric(points, matrix, size):
     return run(points)
 
 
-def depth(points, matrix, size):
+def depth(points: tf.Tensor, matrix: PixelMatrix, size: int | tf.Tensor) -> tf.Tensor:
     """Depths of all pixels, `[size, 1]`; the `PixelMatrix` is that of `points` `[B V, 3]`."""
 
     @tf.custom_gradient

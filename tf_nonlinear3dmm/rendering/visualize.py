@@ -1,24 +1,32 @@
 """Reconstructions as pictures: panels of faces, landmarks, bare meshes, as uint8 RGB arrays."""
 
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 COLUMNS = ("input", "render", "landmarks", "albedo", "shading", "mesh")
 _PREDICTED, _GROUND_TRUTH = (255, 70, 60), (90, 230, 255)  # colours of landmarks
 # Polylines through the 68 landmarks: jaw, brows, nose, eyes, lips; (first, last, closed).
-_LINES = ((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False))
-_LINES += ((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True))
+_LINES = (
+    *((0, 16, False), (17, 21, False), (22, 26, False), (27, 30, False), (31, 35, False)),
+    *((36, 41, True), (42, 47, True), (48, 59, True), (60, 67, True)),
+)
 _CLAY, _PAPER = (0.80, 0.76, 0.72), 1.0
 FINE = 2  # geometry is drawn at this many times the size, then averaged: no steps at edges
 
 
-def save(path, image):
+def save(path: Path, image: np.ndarray) -> None:
     """Writes a uint8 `[H, W, 3]` picture; the name's ending says the format."""
     kinds, ending = Image.registered_extensions(), pathlib.Path(path).suffix.lower()
     if ending not in kinds:
@@ -27,7 +35,7 @@ def save(path, image):
         Image.fromarray(image).save(file, kinds[ending])
 
 
-def to_uint8(image):
+def to_uint8(image: npt.ArrayLike) -> np.ndarray:
     """Floats in [0, 1], clipped, to uint8; an int or uint8 array stays as it is."""
     image = np.asarray(image)
     if image.dtype == np.uint8:
@@ -35,7 +43,13 @@ def to_uint8(image):
     return (np.clip(np.nan_to_num(image), 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def panel(images, reconstruction, batch, layout, tile=168):
+def panel(
+    images: np.ndarray,
+    reconstruction: Any,
+    batch: Mapping[str, Any] | None,
+    layout: UVLayout,
+    tile: int = 168,
+) -> np.ndarray:
     """One row per face: input, render over it, landmarks, albedo, shading, mesh.
 
     Args:
@@ -70,7 +84,7 @@ def panel(images, reconstruction, batch, layout, tile=168):
     return grid(rows, COLUMNS)
 
 
-def grid(rows, titles, gap=4):
+def grid(rows: np.ndarray, titles: Sequence[str], gap: int = 4) -> np.ndarray:
     """Tiles `[rows, columns, h, w, 3]` uint8 on white, under a line of `titles` (may be empty)."""
     count, columns, height, width, _ = rows.shape
     head = 22 if titles else 0
@@ -90,12 +104,14 @@ def grid(rows, titles, gap=4):
     return np.asarray(canvas)
 
 
-def enlarge(images, size):
+def enlarge(images: np.ndarray, size: int) -> np.ndarray:
     """`[B, S, S, C]` float pictures at `size` pixels; centres move as in `camera.crop`."""
     return tf.clip_by_value(tf.image.resize(images, [size, size], "bicubic"), 0, 1).numpy()
 
 
-def overlay(images, predicted, batch=None, k=1):
+def overlay(
+    images: np.ndarray, predicted: np.ndarray, batch: Mapping[str, Any] | None = None, k: float = 1
+) -> np.ndarray:
     """Landmarks on pictures.
 
     Args:
@@ -108,12 +124,10 @@ def overlay(images, predicted, batch=None, k=1):
         uint8 pictures of the same size.
     """
     pictures = [Image.fromarray(image) for image in to_uint8(images)]
-    ground_truth = None if batch is None else np.asarray(batch["landmarks"])
+    everywhere = [True] * len(pictures)
     for i, picture in enumerate(pictures):
-        if ground_truth is not None and np.all(
-            batch.get("has_landmarks", [True] * len(ground_truth))[i]
-        ):
-            _draw_points(picture, ground_truth[i], _GROUND_TRUTH, k)
+        if batch is not None and np.all(batch.get("has_landmarks", everywhere)[i]):
+            _draw_points(picture, np.asarray(batch["landmarks"][i]), _GROUND_TRUTH, k)
         _draw_points(picture, np.asarray(predicted)[i], _PREDICTED, k)
     return np.stack([np.asarray(picture) for picture in pictures])
 
@@ -133,26 +147,33 @@ def _draw_points(picture, points, colour, k):
     picture.paste(fine.resize(picture.size, Image.Resampling.BOX))
 
 
-def see(vertices, projection, layout, size):
+def see(
+    vertices: tf.Tensor, projection: tf.Tensor, layout: UVLayout | FaceModel, size: int
+) -> rasterizer.Fragments:
     """`Fragments` of faces in pictures of `size` pixels, on a grid `FINE` times as fine."""
     projection = camera.crop(projection, 0.0, 0.0, float(FINE))
     points = camera.project(vertices, projection)
     return rasterizer.rasterize(points, layout.triangles, (FINE * size, FINE * size))
 
 
-def paint(texture, fragments, layout, background=_PAPER):
+def paint(
+    texture: tf.Tensor,
+    fragments: rasterizer.Fragments,
+    layout: UVLayout,
+    background: float | tf.Tensor = _PAPER,
+) -> tf.Tensor:
     """Texture maps `[B, Hu, Wu, 3]` on faces seen by `see`, over a background in [0, 1]."""
     return over(*renderer.draw(texture, fragments, layout), background)
 
 
-def over(image, mask, background=_PAPER):
+def over(image: tf.Tensor, mask: tf.Tensor, background: float | tf.Tensor = _PAPER) -> tf.Tensor:
     """What is drawn on the fine grid of `see`, averaged, over a background in [0, 1]."""
     parts = tf.clip_by_value(image, 0, 1) * mask, mask
     image, mask = (tf.nn.avg_pool2d(part, FINE, FINE, "VALID") for part in parts)
     return image + background * (1 - mask)
 
 
-def frontal(vertices, size, yaw_deg=0.0):
+def frontal(vertices: tf.Tensor, size: int, yaw_deg: float = 0.0) -> tf.Tensor:
     """Projections `[B, 2, 4]` that show each face from the front, filling `size` pixels.
 
     Args:
@@ -171,7 +192,14 @@ def frontal(vertices, size, yaw_deg=0.0):
     return camera.compose(yaw, none, none, scale, (size - 1) / 2 - middle)
 
 
-def mesh(vertices, projection, layout, size, colours=None, fragments=None):
+def mesh(
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    layout: UVLayout | FaceModel,
+    size: int,
+    colours: tf.Tensor | None = None,
+    fragments: rasterizer.Fragments | None = None,
+) -> np.ndarray:
     """The bare geometry under a directional light, on white.
 
     Args:

@@ -1,10 +1,12 @@
-"""A trained model at work: weights in one small file, photos to meshes, exports for servers."""
+"""A trained model in use: weights in one small file, photos to meshes, exports for servers."""
 
 import os
 import pathlib
 import tempfile
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export
@@ -13,27 +15,29 @@ from tf_nonlinear3dmm.weights import FILE, SHIPPED, load, save
 __all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
 
 
-def write(model, form, folder, version=1):
-    """Writes a model to `folder` in one of the forms of scripts/export.py.
+def write(
+    model: Nonlinear3DMM, file_format: str, folder: Path, version: int = 1
+) -> list[pathlib.Path]:
+    """Writes a model to `folder` in one of the formats of `nonlinear3dmm export`.
 
     Args:
         model: `Nonlinear3DMM`.
-        form: "saved_model", "weights", "onnx" or "litert".
-        folder: made where it does not exist.
+        file_format: "saved_model", "weights", "onnx" or "litert".
+        folder: created if it does not exist.
         version: of the SavedModel.
 
     Returns:
         list of paths.
 
     Raises:
-        ExportError: a file is there already, the folder cannot be written or a package is missing.
+        ExportError: a file exists already, the folder cannot be written or a package is missing.
     """
     folder = pathlib.Path(os.path.expanduser(folder))
-    if form == "saved_model":
+    if file_format == "saved_model":
         return [export(model, folder, version)]
     names = {"weights": [FILE], "litert": ["model.tflite"]}
     names["onnx"] = ["encode.onnx", "decode.onnx"]
-    paths = [folder / name for name in names[form]]
+    paths = [folder / name for name in names[file_format]]
     with array_files.writing(folder, ExportError):
         for path in paths:
             if path.exists():
@@ -41,16 +45,16 @@ def write(model, form, folder, version=1):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".", dir=folder) as beside:
             parts = [pathlib.Path(beside) / path.name for path in paths]
-            _write(model, form, parts)
+            _write(model, file_format, parts)
             for part, path in zip(parts, paths, strict=True):
-                os.replace(part, path)
+                part.replace(path)
     return paths
 
 
-def _write(model, form, paths):
-    if form == "weights":
+def _write(model, file_format, paths):
+    if file_format == "weights":
         save(paths[0], model)
-    elif form == "litert":
+    elif file_format == "litert":
         portable.litert(model, paths[0])
     else:
         try:

@@ -1,24 +1,27 @@
-"""Many photos to many files, without stopping at a bad one."""
+"""Photos and folders of photos to files, past those that cannot be read."""
 
 import os
 import pathlib
+from collections.abc import Callable, Iterable, Iterator
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import files, names, portraits, textures
 
 
 def reconstruct(
-    paths,
-    model,
-    out,
-    texture=textures.KINDS[0],
-    confidence=portraits.CONFIDENCE,
-    say=print,
-    crops=False,
-):
+    paths: Iterable[Path],
+    model: Nonlinear3DMM,
+    out: Path,
+    texture: str = textures.KINDS[0],
+    confidence: float = portraits.CONFIDENCE,
+    say: Callable[[str], None] = print,
+    crops: bool = False,
+) -> tuple[int, int]:
     """Reconstructs every face of photos and folders of photos.
 
     A `NAME.pts` or `NAME.json` beside a photo gives its one face: see `photos.read_face`.
@@ -26,7 +29,7 @@ def reconstruct(
     Args:
         paths: of photos, or of folders, which are searched with all they contain.
         model: `Nonlinear3DMM`.
-        out: folder for the files, made where it does not exist; see `files`.
+        out: folder for the files, created if it does not exist; see `files`.
         texture: one of `textures.KINDS`.
         confidence: of the detector, at least.
         say: called with a line for each photo.
@@ -59,11 +62,11 @@ def reconstruct(
     return written, failed
 
 
-def expand(paths):
+def expand(paths: Iterable[Path]) -> Iterator[pathlib.Path]:
     """The photos of files and folders, in order; a file is taken whatever its name.
 
-    Of a folder, pictures of kinds that cannot be read come too, to be refused by name, and the
-    folder itself where it has none; what `files.write` left there does not.
+    From a folder come also images of kinds that cannot be read, to be refused by name, and the
+    folder itself if it has none; but nothing that `files.write` left there.
     """
     for path in (pathlib.Path(os.path.expanduser(path)) for path in paths):
         if os.path.isdir(path):  # False, too, of a name that is too long
@@ -78,10 +81,10 @@ def _inside(folder):
         paths, errors = filenames.walk(folder)
     except OSError:
         return [folder]
-    photos_there = [folder / name for name in paths if name.lower().endswith(_KNOWN)]
-    ours = {place: names.owners(place) for place in {p.parent for p in photos_there}}
-    good = [p for p in photos_there if not ours[p.parent][filenames.key(p.name)]]
-    return sorted([*good, *(pathlib.Path(error.filename) for error in errors)])
+    images = [folder / name for name in paths if name.lower().endswith(_KNOWN)]
+    owners = {parent: names.owners(parent) for parent in {p.parent for p in images}}
+    inputs = [p for p in images if not owners[p.parent][filenames.key(p.name)]]
+    return sorted([*inputs, *(pathlib.Path(error.filename) for error in errors)])
 
 
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
@@ -99,9 +102,9 @@ def _read(path, model, out, confidence, crops):
         if photo.shape[0] != photo.shape[1]:
             raise ValueError(f"{path}: a crop is square, got {photo.shape[1]} x {photo.shape[0]}")
         return [portraits.of_crop(model, photo)], photo
-    own = photos.own_face(path)
-    if own:
-        return [portraits.portrait(model, photo, own)], photo
+    annotated = photos.own_face(path)
+    if annotated:
+        return [portraits.portrait(model, photo, annotated)], photo
     faces = portraits.find(model, photo, confidence)
     if not faces:
         raise ValueError(f"{path}: no face found")

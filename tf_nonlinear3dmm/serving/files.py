@@ -10,27 +10,37 @@ Pixels are those of the photo after the rotation that its EXIF data asks for.
 """
 
 import json
-import os
 import pathlib
 import tempfile
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, visualize
 from tf_nonlinear3dmm.serving import names, overview, textures
+from tf_nonlinear3dmm.serving.portraits import Portrait
 
 
-def write(portrait, photo, model, stem, texture=textures.KINDS[0], about=None):
+def write(
+    portrait: Portrait,
+    photo: np.ndarray,
+    model: Nonlinear3DMM,
+    stem: Path,
+    texture: str = textures.KINDS[0],
+    about: dict[str, Any] | None = None,
+) -> list[pathlib.Path]:
     """Writes the files of a face, all or none.
 
     Args:
         portrait: `portraits.Portrait`.
-        photo: `[H, W, 3]` uint8 it was found in.
-        model: `Nonlinear3DMM` that made it.
+        photo: `[H, W, 3]` uint8 that shows it.
+        model: `Nonlinear3DMM` that reconstructed it.
         stem: path of the files without their endings.
         texture: "photo": the photo's colours where it shows the face, else the model's; "albedo":
             without light; "lit": albedo times light.
@@ -45,7 +55,7 @@ def write(portrait, photo, model, stem, texture=textures.KINDS[0], about=None):
         _write(portrait, photo, model, inside, texture, about or {})
         paths = [stem.with_name(name) for name in names.of(stem.name)]
         for path in paths:
-            os.replace(inside.with_name(path.name), path)
+            inside.with_name(path.name).replace(path)
     return paths
 
 
@@ -63,7 +73,9 @@ def _write(portrait, photo, model, stem, texture, about):
     visualize.save(picture, overview.draw([(portrait, photo)], model))
 
 
-def description(portrait, photo, model, texture):
+def description(
+    portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM, texture: str
+) -> dict[str, Any]:
     """The content of the .json: everything that puts the mesh back on the photo.
 
     A vertex (x, y, z) in millimetres, as the .obj has it (1,000 times that of the .glb), lies at
@@ -97,8 +109,8 @@ def description(portrait, photo, model, texture):
             "origin": shift,
         },
         "illumination": light,
-        "shape_code": result.shape_code[0].numpy().tolist(),
-        "albedo_code": result.albedo_code[0].numpy().tolist(),
+        "shape_code": np.asarray(result.shape_code)[0].tolist(),
+        "albedo_code": np.asarray(result.albedo_code)[0].tolist(),
         "landmarks": faces.move(portrait.landmarks, back).tolist(),
         "texture": texture,
         "face_model": model.face.name,

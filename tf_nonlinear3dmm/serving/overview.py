@@ -1,17 +1,21 @@
-"""A picture of what the model makes of faces in photos."""
+"""A picture of the faces in photos and of their reconstructions."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, upsampling, visualize
+from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving.portraits import Portrait
 
 PICTURE = 320  # pixels of one picture
 TOWARDS_LIGHT = (-0.6, 0.5, 0.6)  # of the relit picture: from the upper left
 COLUMNS = ("photo", "landmarks", "overlay", "mesh", "albedo", "relit")
 
 
-def draw(faces, model):
+def draw(faces: Iterable[tuple[Portrait, np.ndarray]], model: Nonlinear3DMM) -> np.ndarray:
     """`[H, W, 3]` uint8, pictures in `COLUMNS` with a row for each (`Portrait`, its photo)."""
     rows = np.concatenate([_row(portrait, photo, model) for portrait, photo in faces])
     return visualize.grid(rows, COLUMNS)
@@ -21,9 +25,7 @@ def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
     layout, result = upsampling.fine_layout(model), portrait.result
     k = PICTURE / model.config.image_size
-    photo = photos.upright(photo, portrait.face)
-    image = tf.clip_by_value(crop.image(photo, portrait.square, PICTURE) / 255, 0, 1)[tf.newaxis]
-    image = image.numpy()
+    image = portraits.cropped(photo, portrait.face, portrait.square, PICTURE).numpy()
     projection = camera.crop(result.projection, 0.0, 0.0, k)
     fragments = visualize.see(result.vertices, projection, layout, PICTURE)
     front = visualize.frontal(result.vertices, PICTURE)

@@ -8,14 +8,17 @@ sizes are free. Names of inputs and outputs as in `saved_model`, images as float
 """
 
 import tempfile
+from collections.abc import Iterable
 
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 
-def functions(model):
-    """ "encode" and "decode" as graph functions."""
+def functions(model: Nonlinear3DMM) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+    """The graph functions "encode" and "decode"."""
     config = model.config
     size = config.image_size
 
@@ -37,7 +40,7 @@ def functions(model):
     return {"encode": encode, "decode": decode}
 
 
-def onnx(model, paths):
+def onnx(model: Nonlinear3DMM, paths: Iterable[Path]) -> None:
     """Writes the ONNX files of the encoder and of the decoders to two paths."""
     import tf2onnx
 
@@ -47,7 +50,7 @@ def onnx(model, paths):
         )
 
 
-def litert(model, path):
+def litert(model: Nonlinear3DMM, path: Path) -> None:
     """Writes one LiteRT file with the signatures `encode` and `decode`."""
     signatures = functions(model)
     module = tf.Module()

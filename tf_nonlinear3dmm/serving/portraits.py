@@ -1,4 +1,4 @@
-"""Photos to faces: the crops that the model sees, and what it says, back in pixels of the photo."""
+"""Photos to faces: the crops that the model sees, and its results in pixels of the photo."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
-from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.rendering import camera
 
 CONFIDENCE = 0.5  # of a face that is reconstructed, at least
@@ -17,7 +17,7 @@ class Portrait(NamedTuple):
     """A face in a photo. Its pixels are those of the photo turned by `face.quarter_turns`.
 
     Attributes:
-        face: `faces.PhotoFace`, as it was found.
+        face: `faces.PhotoFace`, as detected.
         square: `crop.Square` of scalars, what the model saw.
         projection: `[2, 4]`, face units to pixels.
         landmarks: `[68, 2]` pixels.
@@ -31,13 +31,13 @@ class Portrait(NamedTuple):
     result: Reconstruction
 
 
-def find(model, photo, confidence=CONFIDENCE):
+def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE) -> list[Portrait]:
     """The faces of a photo, the largest first.
 
     Args:
         model: `Nonlinear3DMM`.
         photo: `[H, W, 3]` uint8.
-        confidence: of the detector, at least.
+        confidence: the detector's, at least.
 
     Returns:
         list of `Portrait`.
@@ -46,11 +46,10 @@ def find(model, photo, confidence=CONFIDENCE):
     return [portrait(model, photo, face) for face in certain]
 
 
-def portrait(model, photo, face):
+def portrait(model: Nonlinear3DMM, photo: np.ndarray, face: faces.PhotoFace) -> Portrait:
     """The `Portrait` of one `faces.PhotoFace`."""
     size, square = model.config.image_size, face.square
-    image = tf.clip_by_value(crop.image(photos.upright(photo, face), square, size) / 255, 0, 1)
-    result = model.reconstruct(image[tf.newaxis])
+    result = model.reconstruct(cropped(photo, face, square, size))
     k = size / square.side
     back = (-square.x0 * k, -square.y0 * k, 1 / k)
     return Portrait(
@@ -62,7 +61,13 @@ def portrait(model, photo, face):
     )
 
 
-def of_crop(model, crop_image):
+def cropped(photo: np.ndarray, face: faces.PhotoFace, square: crop.Square, size: int) -> tf.Tensor:
+    """`[1, size, size, 3]` in [0, 1]: a square of the photo in which `face` is upright."""
+    image = crop.image(photos.upright(photo, face), square, size)
+    return tf.clip_by_value(image / 255, 0, 1)[tf.newaxis]
+
+
+def of_crop(model: Nonlinear3DMM, crop_image: np.ndarray) -> Portrait:
     """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
     side = float(len(crop_image))
     face = faces.PhotoFace(np.array([0, 0, side, side]), 1.0, crop.whole(side))

@@ -18,11 +18,15 @@ Without lighting (CVPR 2018) there is no illumination, and the albedo is the tex
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import warmup
 
 NAME = "nonlinear_3dmm"
@@ -33,7 +37,7 @@ class ExportError(Exception):
     """Nothing was written, and why."""
 
 
-def export(model, folder, version=1, name=NAME):
+def export(model: Nonlinear3DMM, folder: Path, version: int = 1, name: str = NAME) -> pathlib.Path:
     """Writes a SavedModel to `folder`/`version`, the layout that TensorFlow Serving watches.
 
     Args:
@@ -46,7 +50,7 @@ def export(model, folder, version=1, name=NAME):
         Path of the SavedModel.
 
     Raises:
-        ExportError: that version is there already, or the folder cannot be written.
+        ExportError: that version exists already, or the folder cannot be written.
     """
     path = pathlib.Path(folder) / str(version)
     with array_files.writing(path, ExportError):
@@ -76,7 +80,7 @@ def _write(part, model, name):
 class Module(tf.Module):
     """The signatures as functions over the model's variables, each of which is held once."""
 
-    def __init__(self, model):
+    def __init__(self, model: Nonlinear3DMM) -> None:
         super().__init__(name=NAME)
         self.weights = [v.value for v in model.weights]
         config, face = model.config, model.face
@@ -125,13 +129,13 @@ class Module(tf.Module):
         self.whole, self.reconstruct, self.reconstruct_bytes = whole, reconstruct, reconstruct_bytes
         self.decode, self.render = decode, render
 
-    def signatures(self):
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Name -> function."""
         names = ("reconstruct", "reconstruct_bytes", "decode", "render")
         return {n: getattr(self, n) for n in names} | {"serving_default": self.reconstruct}
 
 
-def examples(module, config):
+def examples(module: Module, config: ModelConfig) -> list[tuple[str, dict[str, Any]]]:
     """One request for each signature: (name, inputs)."""
     images = np.full([1, config.image_size, config.image_size, 3], 127, np.uint8)
     result = {name: value.numpy() for name, value in module.reconstruct(images).items()}
@@ -144,7 +148,7 @@ def examples(module, config):
     ]
 
 
-def decode_image(contents, size):
+def decode_image(contents: tf.Tensor, size: int) -> tf.Tensor:
     """A JPEG or PNG file as `[size, size, 3]` in [0, 1], in plain ops.
 
     The central square is resampled; EXIF rotation is not applied, transparency is dropped.
@@ -203,8 +207,10 @@ def _picture(drawn):
 
 
 def _check(**inputs):
-    """Stops on other shapes than those of the signature, which a server does not compare by itself,
-    on inputs of different batch sizes and on numbers that are not finite."""
+    """Refuses other shapes than the signature's, different batch sizes, and numbers not finite.
+
+    A server does not compare shapes with the signature.
+    """
     first, *_ = inputs
     for name, value in inputs.items():
         value = tf.ensure_shape(value, value.shape, name)

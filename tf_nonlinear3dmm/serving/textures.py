@@ -4,19 +4,24 @@ import numpy as np
 import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, unwrap, upsampling, uv_layout
+from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving.portraits import Portrait
 
 KINDS = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's colours come from a square so many times the crop's
 
 
-def texture_map(portrait, photo, model, texture):
+def texture_map(
+    portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM, texture: str
+) -> np.ndarray:
     """`[Hu, Wu, 3]` RGB in [0, 1] of a kind in `KINDS`."""
     if texture not in KINDS:
         raise ValueError(f"`texture` must be one of {', '.join(KINDS)}, got {texture!r}")
     if texture == "albedo":
-        return portrait.result.albedo_map[0].numpy()
+        return np.asarray(portrait.result.albedo_map)[0]
     result = portrait.result
     parts = result.albedo_map, result.vertices, result.projection, result.illumination
     lit = upsampling.texture(model, *parts)[0].numpy()
@@ -24,12 +29,11 @@ def texture_map(portrait, photo, model, texture):
 
 
 def _of_photo(portrait, photo, model, lit):
-    """The photo's colours, where they are sure, over those of `lit`, both `[Hu, Wu, 3]`."""
+    """The photo's colours, where they are reliable, over those of `lit`, both `[Hu, Wu, 3]`."""
     layout = upsampling.fine_layout(model)
     size = int(2 * max(layout.size))
     square = crop.grow(portrait.square, AROUND)
-    photo = photos.upright(photo, portrait.face)
-    image = tf.clip_by_value(crop.image(photo, square, size) / 255, 0, 1)[tf.newaxis]
+    image = portraits.cropped(photo, portrait.face, square, size)
     projection = crop.projection(portrait.projection[np.newaxis], square, size)
     vertices = portrait.result.vertices
     colours, visible = unwrap.unwrap(image, vertices, projection, layout)
@@ -52,10 +56,10 @@ def _feather(visible, towards):
 
 
 def _matched(fallback, colours, weight):
-    """`fallback` with the mean and spread that `colours` have where `weight` is large."""
-    sure = weight[..., 0] > 0.5
-    if not sure.any():
+    """`fallback` with the mean and deviation that `colours` have where `weight` is large."""
+    reliable = weight[..., 0] > 0.5
+    if not reliable.any():
         return fallback
-    own, other = colours[sure], fallback[sure]
-    gain = np.clip(own.std(axis=0) / np.maximum(other.std(axis=0), 1e-3), 0.5, 2)
-    return np.clip((fallback - other.mean(axis=0)) * gain + own.mean(axis=0), 0, 1)
+    target, source = colours[reliable], fallback[reliable]
+    gain = np.clip(target.std(axis=0) / np.maximum(source.std(axis=0), 1e-3), 0.5, 2)
+    return np.clip((fallback - source.mean(axis=0)) * gain + target.mean(axis=0), 0, 1)

@@ -5,8 +5,12 @@ byte, so that an export needs no other package.
 """
 
 import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 import tensorflow as tf
+
+from tf_nonlinear3dmm.core.types import Path
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 # Field numbers of the messages in tensorflow_serving/apis.
@@ -14,7 +18,7 @@ PREDICT_LOG, REQUEST, MODEL_SPEC, INPUTS = 6, 1, 1, 2
 MODEL_NAME, SIGNATURE_NAME, KEY, VALUE = 1, 3, 1, 2
 
 
-def write(folder, model_name, requests):
+def write(folder: Path, model_name: str, requests: Iterable[tuple[str, dict[str, Any]]]) -> None:
     """Adds the warm-up file to a SavedModel.
 
     Args:
@@ -29,10 +33,12 @@ def write(folder, model_name, requests):
             writer.write(prediction_log(model_name, signature, inputs))
 
 
-def prediction_log(model_name, signature, inputs):
+def prediction_log(model_name: str, signature: str, inputs: dict[str, Any]) -> bytes:
     """The bytes of a `PredictionLog` with one predict request."""
-    spec = _field(MODEL_NAME, model_name.encode()) + _field(SIGNATURE_NAME, signature.encode())
-    request = _field(MODEL_SPEC, spec)
+    model_spec = _field(MODEL_NAME, model_name.encode()) + _field(
+        SIGNATURE_NAME, signature.encode()
+    )
+    request = _field(MODEL_SPEC, model_spec)
     for name, value in inputs.items():
         tensor = tf.make_tensor_proto(value).SerializeToString()
         request += _field(INPUTS, _field(KEY, name.encode()) + _field(VALUE, tensor))
@@ -45,8 +51,8 @@ def _field(number, content):
 
 
 def _varint(value):
-    parts = bytearray()
+    encoded = bytearray()
     while value > 127:
-        parts.append(value & 127 | 128)
+        encoded.append(value & 127 | 128)
         value >>= 7
-    return bytes([*parts, value])
+    return bytes([*encoded, value])

@@ -6,6 +6,8 @@ alone resumes the pretraining of the full model.
 
 import dataclasses
 import functools
+import pathlib
+from collections.abc import Callable, Collection
 
 from tf_nonlinear3dmm import configs, data, training
 from tf_nonlinear3dmm.core import array_files
@@ -20,29 +22,31 @@ STAGES = ("pretrain", "finetune")
 SHOWN = 5  # faces whose albedo is kept for the figure
 
 
-def full(folder, place):
+def full(folder: pathlib.Path, data_folder: str) -> Study:
     """About five hours on two cores: `small_paper`, 1200 + 600 steps."""
-    return _study(folder, with_steps(configs.small_paper(), 1200, 600), place)
+    return _study(folder, with_steps(configs.small_paper(), 1200, 600), data_folder)
 
 
-def quick(folder, place):
+def quick(folder: pathlib.Path, data_folder: str) -> Study:
     """About 30 minutes on two cores: half the width, 300 + 150 steps of batch 8."""
     config = with_steps(configs.small_paper(), 300, 150)
     config = change(config, "model", width=8)
     config = change(config, "train", batch_size=8)
-    return _study(folder, change(config, "data", train_examples=1200, test_examples=256), place)
+    return _study(
+        folder, change(config, "data", train_examples=1200, test_examples=256), data_folder
+    )
 
 
-def tiny(folder, place):
+def tiny(folder: pathlib.Path, data_folder: str) -> Study:
     """Every row at its smallest, for tests: the numbers mean nothing."""
-    return _study(folder, with_steps(configs.tiny(), 4, 4), place)
+    return _study(folder, with_steps(configs.tiny(), 4, 4), data_folder)
 
 
-def _study(folder, config, place):
-    return Study(folder, change(config, "data", folder=place), scans=None)
+def _study(folder, config, data_folder):
+    return Study(folder, change(config, "data", folder=data_folder), scans=None)
 
 
-def rows(config):
+def rows(config: configs.Config) -> dict[str, configs.Config]:
     """Name -> `Config` of every model of the table; what `config` lacks anyway has no row."""
     steps = config.pretrain.steps + config.finetune.steps
     others = {SEED: change(config, "train", seed=config.train.seed + 1)}
@@ -58,12 +62,18 @@ def rows(config):
     return {FULL: config} | {name: row for name, row in others.items() if row != config}
 
 
-def ablate(study, command, minutes=None, only=None, say=print):
-    """Does what is left to do and writes the report of what there is; whether everything is done.
+def ablate(
+    study: Study,
+    command: str,
+    minutes: float | None = None,
+    only: Collection[str] | None = None,
+    say: Callable[[str], None] = print,
+) -> bool:
+    """Does the parts that are left and writes a report; whether everything is done.
 
     Args:
         study: `Study`.
-        command: that repeats the study, for the report.
+        command: repeats the study; for the report.
         minutes, say: see `schedule.follow`.
         only: names of the rows beside the full model; all where None.
 
@@ -79,7 +89,7 @@ def ablate(study, command, minutes=None, only=None, say=print):
         if FULL not in measured:
             return False
         errors = {name: array_files.read(_results(study, name))[0] for name in measured}
-        albedos = {"ground truth": _true_albedo(study)}
+        albedos = {"ground truth": _ground_truth_albedo(study)}
         albedos |= {name: arrays.pop("albedo") for name, arrays in errors.items()}
         ablation_report.write(study, errors, albedos, records, command)
         return True
@@ -87,7 +97,7 @@ def ablate(study, command, minutes=None, only=None, say=print):
     return schedule.follow(study, parts(study, chosen), write, minutes, say)
 
 
-def parts(study, chosen):
+def parts(study: Study, chosen: Collection[str]) -> list[Part]:
     """The schedule of the rows named in `chosen`: list of `schedule.Part`."""
     pretraining = _pretraining(study.config)
     steps = [Part("faces", study.make_faces), _training(study, PRETRAINED, pretraining)]
@@ -99,7 +109,7 @@ def parts(study, chosen):
     return steps
 
 
-def measure(study, name):
+def measure(study: Study, name: str) -> None:
     """Measures a row's model on the test faces; keeps errors per face and a few albedos."""
     model, config = training.load(study.run(_file(name)))
     split = study.split("test")
@@ -115,7 +125,7 @@ def _results(study, name):
     return study.file(f"results/{_file(name)}.npz")
 
 
-def _true_albedo(study):
+def _ground_truth_albedo(study):
     size = study.config.model.image_size
     batch = next(data.in_order(study.split("test"), size, SHOWN, ["albedo"]))
     return batch["albedo"].numpy()
@@ -127,7 +137,7 @@ def _training(study, name, config, start=None):
 
 
 def _pretraining(config):
-    """The run that a row's finetuning begins from; no image is drawn in it, so no outline is."""
+    """The run that a row's finetuning starts from; it renders nothing, so no silhouettes."""
     config = change(config, "model", silhouette_gradient=False)
     return dataclasses.replace(config, finetune=configs.StageConfig(steps=0))
 
@@ -146,7 +156,7 @@ def _with_loss(config, stages=STAGES, **changes):
 
 
 def _released(config, form, *terms):
-    """With a `form` in the stages that have one of `terms` (or the term that it names)."""
+    """With `LossConfig.form` set in the stages that weigh one of `terms` (default: its own)."""
     terms = terms or (form,)
     stages = [s for s in STAGES if any(getattr(getattr(config, s).loss, t) for t in terms)]
     return _with_loss(config, stages, form=form)

@@ -4,6 +4,7 @@ The difference to the full model is paired, face by face, and so is its bootstra
 """
 
 import json
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.evaluation import document, sections, statistics, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 from tf_nonlinear3dmm.studies import pictures
+from tf_nonlinear3dmm.studies.study import Study
 
 MEASURES = {  # of evaluation.measures -> (title, factor)
     "nme": ("NME (%)", 1),
@@ -24,7 +26,10 @@ MEASURES = {  # of evaluation.measures -> (title, factor)
 CAPTIONS = {"albedo": "Albedo of the first test faces, on the mean face."}
 
 
-def compare(errors, seed=0):
+Effects = dict[str, dict[str, dict[str, list[float]]]]
+
+
+def compare(errors: dict[str, dict[str, np.ndarray]], seed: int = 0) -> Effects:
     """Row -> title of a measure -> dict of `mean` and `difference`, each (value, low, high).
 
     Args:
@@ -36,7 +41,7 @@ def compare(errors, seed=0):
         the row is worse.
     """
     full = next(iter(errors.values()))
-    effects = {}
+    effects: Effects = {}
     for row, own in errors.items():
         effects[row] = {}
         for measure, (title, factor) in MEASURES.items():
@@ -51,7 +56,7 @@ def compare(errors, seed=0):
     return effects
 
 
-def effect_rows(effects):
+def effect_rows(effects: Effects) -> list[list[str]]:
     """The table for the docs: the full model's errors, and below how far each row is from them."""
     titles = [*next(iter(effects.values()))]
     rows = [["", *titles]]
@@ -68,7 +73,7 @@ def _change(cell):
     return f"**{text}**" if low > 0 or high < 0 else text
 
 
-def mean_rows(effects):
+def mean_rows(effects: Effects) -> list[list[str]]:
     """The table of errors themselves."""
     titles = [*next(iter(effects.values()))]
     cells = {
@@ -78,7 +83,13 @@ def mean_rows(effects):
     return [["", *titles], *([row, *values] for row, values in cells.items())]
 
 
-def write(study, errors, albedos, records, command):
+def write(
+    study: Study,
+    errors: dict[str, dict[str, np.ndarray]],
+    albedos: dict[str, np.ndarray],
+    records: dict[str, dict[str, Any]],
+    command: str,
+) -> None:
     """Writes report.md, report.json and figures/albedo.png into the study's folder.
 
     Args:
@@ -86,12 +97,12 @@ def write(study, errors, albedos, records, command):
         errors: see `compare`.
         albedos: row -> `[N, Hu, Wu, 3]` albedo maps of the first test faces.
         records: part -> its record, see `schedule.records`.
-        command: that repeats the study.
+        command: repeats the study.
     """
     effects = compare(errors, study.config.train.seed)
     everywhere = np.ones_like(next(iter(albedos.values()))[..., :1])
     shown = pictures.textures(study, {**albedos, "visible": everywhere})
-    pictures.keep(study, "albedo", shown)
+    pictures.save(study, "albedo", shown)
     cost = [["part", "minutes"]]
     seconds = {name: record["seconds"] for name, record in records.items() if record}
     cost += [[name, f"{spent / 60:.1f}"] for name, spent in seconds.items()]
@@ -116,9 +127,9 @@ def write(study, errors, albedos, records, command):
 NOTE = (
     "The first row is the error of the full model; below it stands how much larger the error is "
     "without a part, with the 95 % bootstrap interval of the paired difference over faces, bold "
-    "where 0 lies outside. Above 0: the part helps. The intervals do not hold the chance of a "
-    "training: `another seed` is the full model again, and a difference that is no larger than "
-    "that row's says nothing."
+    "where 0 lies outside. Above 0: the part helps. The intervals leave out the variation from one "
+    "training to the next: `another seed` is the full model again, and a difference no larger than "
+    "that row's means nothing."
 )
 
 

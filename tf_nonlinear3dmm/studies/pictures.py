@@ -1,23 +1,24 @@
-"""Pictures of textures, and where a study keeps its figures."""
+"""Pictures of textures, and the files of a study's figures."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.evaluation import plots
 from tf_nonlinear3dmm.rendering import uv_layout, visualize
+from tf_nonlinear3dmm.studies.study import Study
 
 TILE = 128
 
 
-def keep(study, name, picture):
+def save(study: Study, name: str, picture: np.ndarray) -> None:
     """Writes figures/<name>.png."""
     visualize.save(study.file(f"figures/{name}.png"), picture)
 
 
-def textures(study, maps):
-    """Reconstructed textures on the mean face, seen from the front; what is out of sight is grey.
-
-    One row per model.
+def textures(study: Study, maps: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Textures on the mean face, seen from the front; hidden texels are grey. One row per model.
 
     Args:
         study: `Study`.

@@ -1,7 +1,6 @@
-"""A camera that is off by 3 pixels and 3 degrees, recovered from a photo: with antialiased
-silhouettes and without.
+"""A camera off by 3 pixels and 3 degrees, recovered with and without antialiased silhouettes.
 
-The shape is known and fixed. Three kinds of photo, from what only silhouettes tell to the usual:
+The shape is known and fixed. Three kinds of photo, from silhouettes alone to a usual photo:
 
     one colour    a face of one colour without light, over another photo
     drawn         the true face under its light, over another photo; fitted with the mean albedo
@@ -9,6 +8,7 @@ The shape is known and fixed. Three kinds of photo, from what only silhouettes t
     photo         a picture of the data set; fitted likewise, where its mask shows the face
 """
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, losses, metrics
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
@@ -23,6 +24,9 @@ PIXELS, DEGREES = 3, 3
 UNITS = (0.02, 0.02, 0.02, 0.01, 1.0)  # of a step: yaw, pitch, roll, log of scale, translation
 LIGHT_UNIT = 0.15
 WHITE = 2.8  # the first harmonic of a light that leaves the albedo about as it is
+
+
+Errors = dict[tuple[str, str], np.ndarray]  # see `recover`
 
 
 class Case(NamedTuple):
@@ -53,22 +57,22 @@ class Faces(NamedTuple):
     """
 
     layout: uv_layout.UVLayout
-    labels: dict
+    labels: dict[str, tf.Tensor]
     skin: np.ndarray
 
 
-def load(config, count):
+def load(config: Config, count: int) -> Faces:
     """`Faces`, the first `count` of the validation split of a `Config`."""
     face = FaceModel.load(config.model.face_model)
     split = data.open_first(config, "validation")
-    wanted = ["vertices", "albedo", "illumination"]
-    labels = next(data.in_order(split, config.model.image_size, count, wanted))
+    features = ["vertices", "albedo", "illumination"]
+    labels = next(data.in_order(split, config.model.image_size, count, features))
     skin = metrics.skin_weights(face)[:, np.newaxis].astype(np.float32)
     return Faces(uv_layout.build(face, config.model.uv_size), labels, skin)
 
 
-def recover(faces, steps, say=lambda line: None):
-    """How far the skin lies from where it truly is, in pixels: at the start and when recovered.
+def recover(faces: Faces, steps: int, say: Callable[[str], None] = lambda line: None) -> Errors:
+    """How far the skin lies from the ground truth, in pixels: at the start and when recovered.
 
     Args:
         faces: `Faces`.
@@ -89,7 +93,7 @@ def recover(faces, steps, say=lambda line: None):
     return errors
 
 
-def cases(faces):
+def cases(faces: Faces) -> list[Case]:
     """The three `Case`s of `Faces`."""
     labels, photo = faces.labels, faces.labels["image"]
     other = tf.roll(photo[::-1], photo.shape[1] // 3, axis=1)
@@ -113,7 +117,7 @@ def _white(count):
     return tf.concat([tf.fill([count, 1, 3], WHITE), tf.zeros([count, 8, 3])], axis=1)
 
 
-def perturbed(projection, seed=0):
+def perturbed(projection: tf.Tensor, seed: int = 0) -> list[tf.Tensor]:
     """What `camera.compose` takes, off by `PIXELS` and `DEGREES` in random directions."""
     rng = np.random.default_rng(seed)
     yaw, pitch, roll, scale, translation = (k.numpy() for k in camera.decompose(projection))
@@ -124,7 +128,14 @@ def perturbed(projection, seed=0):
     return [tf.constant(k, tf.float32) for k in pose]
 
 
-def fit(case, faces, start, antialiased, steps, rate=0.3):
+def fit(
+    case: Case,
+    faces: Faces,
+    start: Sequence[tf.Tensor],
+    antialiased: bool,
+    steps: int,
+    rate: float = 0.3,
+) -> tf.Tensor:
     """Projections `[N, 2, 4]` by Adam on camera and light, its rate falling to 0.
 
     Args:
@@ -167,8 +178,8 @@ def _render(faces, albedo, projection, illumination, antialiased):
     return renderer.render(*arguments, antialiased)
 
 
-def distance(faces, projection):
-    """How far the skin's vertices lie from their true places, `[N]` pixels."""
+def distance(faces: Faces, projection: tf.Tensor) -> np.ndarray:
+    """Mean distance of the skin's image points from the ground truth, `[N]` pixels."""
     vertices = faces.labels["vertices"]
     points, true = (
         camera.project(vertices, p)[..., :2] for p in (projection, faces.labels["projection"])
@@ -176,11 +187,11 @@ def distance(faces, projection):
     return (tf.norm(points - true, axis=-1) @ faces.skin)[:, 0].numpy()
 
 
-def table(errors):
+def table(errors: Errors) -> str:
     """Markdown: a row per case; mean and median."""
     rows = ["| | at the start | hard silhouettes | antialiased silhouettes |", "|---|---|---|---|"]
     for name in dict.fromkeys(case for case, _ in errors):
         cells = [errors[name, kind] for kind in ("start", "hard", "antialiased")]
-        cells = [f"{np.mean(k):.2f} ({np.median(k):.2f})" for k in cells]
-        rows.append(f"| {name} | {' | '.join(cells)} |")
+        texts = [f"{np.mean(k):.2f} ({np.median(k):.2f})" for k in cells]
+        rows.append(f"| {name} | {' | '.join(texts)} |")
     return "\n".join(rows)

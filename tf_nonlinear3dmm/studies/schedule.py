@@ -1,4 +1,4 @@
-"""Works through a list of parts and resumes where it stopped. Every part is done once.
+"""Works through a list of parts, each of which is done once, and resumes where it stopped.
 
 A part that trains saves a checkpoint at a signal and resumes from it; any other part that is
 interrupted starts again. A part that fails is named in the report and tried again by the next call;
@@ -10,13 +10,14 @@ import gc
 import json
 import time
 import traceback
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 
 from tf_nonlinear3dmm import training
 from tf_nonlinear3dmm.core import command_line, json_files
+from tf_nonlinear3dmm.studies.study import Study
 
 
 class Part(NamedTuple):
@@ -28,10 +29,19 @@ class Part(NamedTuple):
     """
 
     name: str
-    work: Callable
+    work: Callable[[], bool | None]
 
 
-def follow(study, parts, write, minutes=None, say=print):
+Write = Callable[[dict[str, dict[str, Any]]], bool]  # a report, of the record of each part
+
+
+def follow(
+    study: Study,
+    parts: Sequence[Part],
+    write: Write,
+    minutes: float | None = None,
+    say: Callable[[str], None] = print,
+) -> bool:
     """Does the parts that are not done and writes a report of what there is; whether all is done.
 
     Args:
@@ -51,7 +61,9 @@ def follow(study, parts, write, minutes=None, say=print):
     return finished
 
 
-def write_report(study, parts, write, say=print):
+def write_report(
+    study: Study, parts: Sequence[Part], write: Write, say: Callable[[str], None] = print
+) -> None:
     """Calls `write` with the records of all `parts`; it returns whether there was any result."""
     check(study)
     done = records(study)
@@ -61,7 +73,7 @@ def write_report(study, parts, write, say=print):
         say("nothing is measured yet: no report")
 
 
-def records(study):
+def records(study: Study) -> dict[str, dict[str, Any]]:
     """Part -> dict of `seconds` so far, `done`, and `error` where it failed."""
     path = study.file("parts.json")
     try:
@@ -73,29 +85,29 @@ def records(study):
     return kept
 
 
-def check(study):
+def check(study: Study) -> None:
     """Refuses a folder that holds another study; writes what this one is."""
     fields = dataclasses.asdict(study)
     for name in ("folder", "scans", "aflw"):
         fields.pop(name)
     fields["config"]["data"].pop("folder")
-    wanted, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")
+    text, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")
     if not path.exists():
-        study.write_text(path.name, wanted)
-    elif path.read_text() != wanted:
+        study.write_text(path.name, text)
+    elif path.read_text() != text:
         raise training.RunError(
             f"{path} is of a study of another configuration; give another --out"
         )
 
 
 def _work(study, parts, deadline, say):
-    """Does parts until the time is over; whether all are done."""
-    whole = True
+    """Does parts until the time budget is used up; whether all are done."""
+    all_done = True
     for number, part in enumerate(parts, start=1):
         if records(study).get(part.name, {}).get("done"):
             continue
         if time.monotonic() >= deadline:
-            say(f"the time is over before `{part.name}`")
+            say(f"the time budget is used up before `{part.name}`")
             return False
         say(f"part {number} of {len(parts)}: {part.name}")
         record = _do(study, part)
@@ -104,8 +116,8 @@ def _work(study, parts, deadline, say):
         elif not record["done"]:
             say(f"stopped in `{part.name}`")
             return False
-        whole = whole and record["done"]
-    return whole
+        all_done = all_done and record["done"]
+    return all_done
 
 
 def _do(study, part):

@@ -1,14 +1,19 @@
-"""What is trained and measured, how long, and where it lies."""
+"""What a study trains and measures, for how long, and where its files lie."""
 
 import dataclasses
 import json
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.networks import linear
+
+Scans = Callable[[Size, int], tuple[linear.Basis, linear.Basis]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +23,8 @@ class Study:
     Attributes:
         folder: for runs, baselines, arrays, figures and the report.
         config: `Config` of the nonlinear model; every other model gets its data, steps and batch.
-        scans: (uv_size, modes) -> (shape, texture), the `linear.Basis` of 200 scans.
+        scans: (uv_size, modes) -> (shape, texture), the `linear.Basis` of 200 scans; None: not
+            needed.
         code_size: of the models in the tables of alignment and reconstruction.
         shape_codes, texture_codes: code sizes of the tables of representation power.
         image_codes: code sizes at which models are trained on images too.
@@ -33,7 +39,7 @@ class Study:
 
     folder: pathlib.Path
     config: configs.Config
-    scans: Callable
+    scans: Scans | None
     code_size: int = 64
     shape_codes: tuple[int, ...] = (8, 16, 32, 64, 160)
     texture_codes: tuple[int, ...] = (16, 32, 64, 160)
@@ -48,79 +54,80 @@ class Study:
     scale: str = "full"
 
     @property
-    def command(self):
-        """What makes it."""
+    def command(self) -> str:
+        """The command that makes it."""
         flag = "" if self.scale == "full" else f" --{self.scale}"
-        return f"python scripts/reproduce.py{flag}"
+        return f"nonlinear3dmm reproduce{flag}"
 
-    def face(self):
+    def face(self) -> FaceModel:
+        """The face model of every method."""
         return FaceModel.load(self.config.model.face_model)
 
-    def split(self, name):
+    def split(self, name: str) -> data.Split:
         """`data.Split` of the first source."""
         return data.open_first(self.config, name)
 
-    def make_faces(self):
-        """Generates what is not there yet, and reads it once."""
+    def make_faces(self) -> None:
+        """Generates the faces that do not exist yet, and reads each of them once."""
         for name in ("train", "validation", "test"):
             self.split(name).prepare(["image", "landmarks"])
 
-    def run(self, name):
-        """Folder of a trained model."""
+    def run(self, name: str) -> pathlib.Path:
+        """The folder of a trained model."""
         return self.folder / "runs" / name
 
-    def file(self, name):
-        """Path of a result; its folder is made."""
+    def file(self, name: str) -> pathlib.Path:
+        """The path of a result; its folder is created."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def write_json(self, name, value):
+    def write_json(self, name: str, value: object) -> None:
         """Writes a result so that it is never half a file."""
         self.write_text(name, json.dumps(value, indent=2) + "\n")
 
-    def write_text(self, name, text):
+    def write_text(self, name: str, text: str) -> None:
         """Likewise, a text."""
         array_files.write_text(self.file(name), text)
 
 
-def full(folder, scans, place, **changes):
+def full(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:
     """The paper's code sizes and long trainings: about 18 hours on two cores.
 
     Args:
         folder: of the study, `pathlib.Path`.
         scans: see `Study`.
-        place: folder of data sets.
+        data_folder: of data sets.
         **changes: fields of `Study`.
     """
-    config = change(with_steps(configs.small_paper(), 5000, 3000), "data", folder=place)
+    config = change(with_steps(configs.small_paper(), 5000, 3000), "data", folder=data_folder)
     return Study(folder, config, scans, **changes)
 
 
-def quick(folder, scans, place, **changes):
+def quick(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:
     """An hour and a half on two cores: code sizes 16 and 64, short trainings."""
-    small = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
-    budget = dict(scale="quick", decoder_steps=800, fit_steps=200, fit_faces=96)
-    config = change(with_steps(configs.small_paper(), 600, 400), "data", folder=place)
-    return Study(folder, config, scans, **{**small, **budget, **changes})
+    sizes = dict(shape_codes=(16, 64), texture_codes=(16, 64), image_codes=(16, 64), mlp_codes=())
+    steps = dict(decoder_steps=800, fit_steps=200, fit_faces=96)
+    config = change(with_steps(configs.small_paper(), 600, 400), "data", folder=data_folder)
+    return Study(folder, config, scans, **{**sizes, **steps, "scale": "quick", **changes})
 
 
-def tiny(folder, scans, place, **changes):
+def tiny(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:
     """Every part at its smallest, for tests: minutes, and numbers that mean nothing."""
-    small = dict(code_size=6, shape_codes=(4, 6), texture_codes=(4, 6), image_codes=(4, 6))
-    budget = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8)
-    config = change(with_steps(configs.tiny(), 1, 1), "data", folder=place)
+    sizes = dict(code_size=6, shape_codes=(4, 6), texture_codes=(4, 6), image_codes=(4, 6))
+    steps = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8, cascade=2)
+    config = change(with_steps(configs.tiny(), 1, 1), "data", folder=data_folder)
     descent = sdm.Settings(patches=(0.3, 0.2), cells=2, bins=4, starts=2)
-    fast = dict(cascade=2, descent=descent, scale="tiny")
-    return Study(folder, config, scans, **{**small, **budget, **fast, **changes})
+    own = dict(descent=descent, scale="tiny")
+    return Study(folder, config, scans, **{**sizes, **steps, **own, **changes})
 
 
-def with_steps(config, pretrain, finetune):
+def with_steps(config: configs.Config, pretrain: int, finetune: int) -> configs.Config:
     """A `Config` with other numbers of steps."""
     return change(change(config, "pretrain", steps=pretrain), "finetune", steps=finetune)
 
 
-def change(config, part, **changes):
+def change(config: configs.Config, part: str, **changes: Any) -> configs.Config:
     """A `Config` with other fields in one of its parts."""
     return dataclasses.replace(
         config, **{part: dataclasses.replace(getattr(config, part), **changes)}

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, losses, weights
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.perceptual import Features
@@ -18,7 +19,11 @@ MOST_LABELS = 2048  # that give principal components: these hardly change with m
 CHUNK = 256  # labels that are read at once
 
 
-def assemble(config, strategy, bases=None):
+def assemble(
+    config: Config,
+    strategy: tf.distribute.Strategy,
+    bases: dict[str, dict[str, np.ndarray]] | None = None,
+) -> tuple[dict[str, data.Batches], step.Updates, Validation]:
     """(batches, `Updates`, `Validation`) of a `Config`; data sets are prepared first.
 
     Batches are a dict: name of a stage -> `data.Batches`, for every stage that has steps.
@@ -35,17 +40,17 @@ def assemble(config, strategy, bases=None):
     try:
         face = FaceModel.load(config.model.face_model)
         data.prepare(config)
-        batches, statistics = data.open_training(config, face)
+        all_batches, (mean, std) = data.open_training(config, face)
         split = data.open_first(config, "validation")
         with strategy.scope():
             features = _perceptual_features(stages)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from error
     with strategy.scope():
-        keras.utils.set_random_seed(config.train.seed)  # whatever was made before
-        model = Nonlinear3DMM(config.model, *statistics, face=face, **(bases or {}))
+        keras.utils.set_random_seed(config.train.seed)  # whatever drew numbers before
+        model = Nonlinear3DMM(config.model, mean, std, face=face, **(bases or {}))
         adversary = _adversary(config, stages)
-    constants = losses.constants(face, model.uv_layout, statistics[1], config.model.image_size)
+    constants = losses.constants(face, model.uv_layout, std, config.model.image_size)
     updates = step.Updates(
         strategy,
         model,
@@ -55,7 +60,7 @@ def assemble(config, strategy, bases=None):
         kinds={"all", "encoder", *(stage.trains for stage in stages.values())},
     )
     batches = {
-        name: batches.select(*objective.features(stage), batch_size=config.batch_size(stage))
+        name: all_batches.select(*objective.features(stage), batch_size=config.batch_size(stage))
         for name, stage in stages.items()
     }
     return batches, updates, Validation(model, face, model.uv_layout, split, config)
@@ -79,7 +84,9 @@ def _adversary(config, stages):
     return objective.Adversary(config.model, max(histories), optimizer)
 
 
-def set_first_weights(config, updates, batches):
+def set_first_weights(
+    config: Config, updates: step.Updates, batches: dict[str, data.Batches]
+) -> None:
     """Gives a new run the weights of `init`, or its decoders what the labels tell.
 
     Raises:

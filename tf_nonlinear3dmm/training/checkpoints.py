@@ -4,12 +4,15 @@ A checkpoint does not depend on the strategy that wrote it.
 """
 
 import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.array_files import LoadError
+from tf_nonlinear3dmm.core.types import Path
 
 
 class Checkpoints:
@@ -20,23 +23,26 @@ class Checkpoints:
         keep: how many of the last ones stay.
     """
 
-    def __init__(self, folder, keep):
+    def __init__(self, folder: Path, keep: int) -> None:
         self.folder, self.keep = pathlib.Path(folder), max(1, keep)
 
-    def steps(self):
+    def steps(self) -> list[int]:
         """The steps that have a checkpoint, rising."""
         return sorted(int(p.stem) for p in self.folder.glob("*.npz") if p.stem.isdigit())
 
-    def path(self, step):
+    def path(self, step: int) -> pathlib.Path:
+        """The file of the checkpoint of a step."""
         return self.folder / f"{step:08d}.npz"
 
-    def save(self, step, arrays, state):
+    def save(self, step: int, arrays: Mapping[str, np.ndarray], state: dict[str, Any]) -> None:
         """Writes a checkpoint, then removes those that are too old."""
         array_files.write(self.path(step), arrays, state)
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink(missing_ok=True)
 
-    def load_latest(self, warn=print):
+    def load_latest(
+        self, warn: Callable[[str], None] = print
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """(arrays, state) of the last checkpoint that can be read, or None where there is none."""
         for part in self.folder.glob("*.part"):  # of a process that was killed while writing
             part.unlink(missing_ok=True)
@@ -52,13 +58,13 @@ class Checkpoints:
         return None
 
 
-def values_of(variables):
+def values_of(variables: Sequence[tf.Variable]) -> dict[str, np.ndarray]:
     """Arrays of a list of variables, named by number."""
     return {f"{i:04d}": np.asarray(v) for i, v in enumerate(variables)}
 
 
-def assign(variables, arrays, what):
-    """Puts arrays from `values_of` back; raises `LoadError` where they do not fit."""
+def assign(variables: Sequence[tf.Variable], arrays: Mapping[str, np.ndarray], what: str) -> None:
+    """Assigns arrays from `values_of`; raises `LoadError` where they do not fit."""
     if len(arrays) != len(variables):
         raise LoadError(f"{what} has {len(arrays)} arrays, this model needs {len(variables)}")
     for i, variable in enumerate(variables):

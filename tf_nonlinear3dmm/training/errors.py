@@ -1,4 +1,4 @@
-"""What ends a run before its time, and how a training program then ends: a line and an exit code.
+"""What ends a run early, and how a training program then exits: with a line and an exit code.
 
 0 done or stopped on request; 2 something asked for is wrong, nothing was changed; 3 a loss that is
 not finite; 4 a file could not be written; 5 another worker is gone; 130 interrupted outside the
@@ -7,8 +7,10 @@ training steps.
 
 import contextlib
 import os
+import pathlib
 import re
 import sys
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -35,20 +37,22 @@ class NonFiniteError(Exception):
         step: 0-based; within the stage where a step raises it, within the run where `train` does.
         terms: the step's numbers.
         records: names of the step's records, where they are known.
-        where: the file that holds them, or "".
+        where: the file that holds them, or None.
     """
 
-    def __init__(self, step, terms):
+    def __init__(self, step: int, terms: dict[str, float]) -> None:
         super().__init__(step, terms)
-        self.step, self.terms, self.where, self.records = step, terms, "", []
+        self.step, self.terms = step, terms
+        self.where: pathlib.Path | None = None
+        self.records: list[str] = []
 
-    def __str__(self):
+    def __str__(self) -> str:
         records = f"; {self.where} names its records" if self.where else ""
         return f"step {self.step}: the loss or its gradient is not finite{records}"
 
 
 @contextlib.contextmanager
-def codes(program, again, *wrong):
+def codes(program: str, again: str, *wrong: type[Exception]) -> Iterator[None]:
     """Turns the errors of `train` into a line on stderr and an exit code.
 
     Args:
@@ -56,32 +60,33 @@ def codes(program, again, *wrong):
         again: the command that resumes the run.
         *wrong: more exceptions that mean that something asked for is wrong.
     """
+    refusals: tuple[type[Exception], ...] = (RunError, LoadError, *wrong)
     try:
         yield
-    except (RunError, LoadError, *wrong) as error:
-        _end(program, error, WRONG)
+    except refusals as error:
+        _exit(program, error, WRONG)
     except NonFiniteError as error:
-        _end(program, f"{error}; the checkpoint before it stays", NON_FINITE)
+        _exit(program, f"{error}; the checkpoint before it stays", NON_FINITE)
     except SaveError as error:
-        _end(program, f"{error}; the checkpoint before stays. To resume: {again}", NOT_WRITTEN)
+        _exit(program, f"{error}; the checkpoint before stays. To resume: {again}", NOT_WRITTEN)
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or error
-        _end(program, f"cannot read or write{where}: {reason}. To resume: {again}", NOT_WRITTEN)
+        _exit(program, f"cannot read or write{where}: {reason}. To resume: {again}", NOT_WRITTEN)
     except GONE as error:
         if "TF_CONFIG" not in os.environ:
             raise
-        _end(program, f"{_who(error)} is gone. On every machine: {again}", WORKER_GONE)
+        _exit(program, f"{_lost_worker(error)} is gone. On every machine: {again}", WORKER_GONE)
     except KeyboardInterrupt:
-        _end(program, f"interrupted. To resume: {again}", INTERRUPTED)
+        _exit(program, f"interrupted. To resume: {again}", INTERRUPTED)
 
 
-def _who(error):
+def _lost_worker(error):
     """The worker that TensorFlow blames, where it says."""
     silent = re.search(r"heartbeats\):\s*/job:(\w+)/replica:\d+/task:(\d+)", error.message)
     return f"{silent[1]} {silent[2]}" if silent else "another worker"
 
 
-def _end(program, message, code):
+def _exit(program, message, code):
     print(f"{program}: {message}", file=sys.stderr, flush=True)
     raise SystemExit(code)

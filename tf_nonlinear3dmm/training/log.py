@@ -9,7 +9,10 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +20,7 @@ from rich.text import Text
 
 from tf_nonlinear3dmm.core import array_files, json_files
 from tf_nonlinear3dmm.core.array_files import writing
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.rendering import visualize
 
 SHOWN = ("loss", "encoder_loss", "nme", "landmarks", "shape", "reconstruction")
@@ -29,16 +33,17 @@ class Means:
         sums: name -> (sum, count), which carries them through a checkpoint.
     """
 
-    def __init__(self, sums=None):
+    def __init__(self, sums: Mapping[str, tuple[float, int]] | None = None) -> None:
         self.sums = dict(sums or {})
 
-    def add(self, numbers):
+    def add(self, numbers: Mapping[str, float]) -> None:
+        """Counts each of the numbers, by its name, into its mean."""
         for name, value in numbers.items():
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = (total + value, count + 1)
 
-    def reset(self):
-        """Returns the means, and starts anew."""
+    def reset(self) -> dict[str, float]:
+        """Returns the means, and clears the sums."""
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
         return means
@@ -55,16 +60,18 @@ class Files:
         array_files.SaveError: from every method, where a file cannot be written.
     """
 
-    def __init__(self, folder, step):
+    def __init__(self, folder: Path, step: int) -> None:
         self.folder = pathlib.Path(folder)
         self.metrics, self.tensorboard = (self.folder / n for n in ("metrics.jsonl", "tensorboard"))
         with writing(self.tensorboard):
             self._board = tf.summary.create_file_writer(str(self.tensorboard))
         with writing(self.metrics):
-            _keep_until(self.metrics, step)
-            self._file = open(self.metrics, "a")  # noqa: SIM115  closed by `close`
+            _drop_lines_after(self.metrics, step)
+            self._file = self.metrics.open("a")  # noqa: SIM115  closed by `close`
 
-    def line(self, step, stage, numbers, kind="training"):
+    def line(
+        self, step: int, stage: str, numbers: Mapping[str, float], kind: str = "training"
+    ) -> None:
         """One line of metrics.jsonl, and the same numbers for TensorBoard."""
         line = {"step": step, "stage": stage, "kind": kind, **numbers}
         with writing(self.metrics):
@@ -72,13 +79,13 @@ class Files:
             self._file.flush()
         self.scalars(step, numbers, kind)
 
-    def scalars(self, step, numbers, kind):
+    def scalars(self, step: int, numbers: Mapping[str, float], kind: str) -> None:
         """Numbers for TensorBoard alone."""
         with writing(self.tensorboard), self._board.as_default(step):
             for name, value in numbers.items():
                 tf.summary.scalar(f"{kind}/{name}", value)
 
-    def panel(self, step, picture, histograms):
+    def panel(self, step: int, picture: np.ndarray, histograms: Mapping[str, tf.Tensor]) -> None:
         """A uint8 `[H, W, 3]` picture as panels/<step>.png; name -> values as histograms."""
         path = self.folder / "panels" / f"{step:08d}.png"
         with writing(path):
@@ -88,23 +95,23 @@ class Files:
             for name, values in histograms.items():
                 tf.summary.histogram(name, values)
 
-    def sync(self):
-        """Puts everything on the disk; comes before each checkpoint."""
+    def sync(self) -> None:
+        """Flushes everything to the disk, before each checkpoint."""
         with writing(self.tensorboard):
             self._board.flush()
         with writing(self.metrics):
             self._file.flush()
             os.fsync(self._file.fileno())
 
-    def close(self):
-        """What counts was synced; an error here would hide the one that ended the run."""
+    def close(self) -> None:
+        """Closes the files; ignores errors, which would hide the one that ended the run."""
         with contextlib.suppress(OSError, tf.errors.OpError):
             self._board.close()
         with contextlib.suppress(OSError):
             self._file.close()
 
 
-def read(path):
+def read(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a metrics.jsonl, as dicts."""
     lines = []
     for line in pathlib.Path(path).read_text().splitlines():
@@ -115,8 +122,8 @@ def read(path):
     return lines
 
 
-def _keep_until(path, step):
-    """Drops the lines after `step`."""
+def _drop_lines_after(path, step):
+    """Drops the lines of metrics.jsonl after `step`."""
     if not path.exists():
         return
     kept = [line for line in read(path) if line["step"] <= step]
@@ -134,8 +141,9 @@ class _Bar(Progress):
 
 
 class Terminal:
-    """Shows stage, step, losses, NME, images per second and time left: a bar on a terminal, plain
-    lines anywhere else.
+    """Shows stage, step, losses, NME, images per second and time left.
+
+    A bar on a terminal, plain lines anywhere else.
 
     Args:
         total: steps of the whole run.
@@ -144,9 +152,11 @@ class Terminal:
         quiet: say nothing, for workers that do not write the run's files.
     """
 
-    def __init__(self, total, first, batch_sizes, quiet=False):
+    def __init__(
+        self, total: int, first: int, batch_sizes: Mapping[str, int], quiet: bool = False
+    ) -> None:
         self.total, self.step, self.quiet = total, first, quiet
-        self.batch_sizes, self.stage = batch_sizes, None
+        self.batch_sizes, self.stage = batch_sizes, ""
         self.console = Console(quiet=quiet, highlight=False)
         self._marks = [(time.monotonic(), first)]
         self._bar = None
@@ -163,11 +173,11 @@ class Terminal:
             self._task = self._bar.add_task("", total=total, completed=first, stage="", speed="")
             self._bar.start()
 
-    def say(self, line):
+    def say(self, line: str) -> None:
         """Prints a line above the bar."""
         self.console.print(line, markup=False, soft_wrap=True)
 
-    def advance(self, step, stage):
+    def advance(self, step: int, stage: str) -> None:
         """One more step is done."""
         if stage != self.stage:  # another stage, another speed
             self.stage, self._marks = stage, [(time.monotonic(), self.step)]
@@ -175,22 +185,23 @@ class Terminal:
         if self._bar:
             self._bar.update(self._task, completed=step, stage=stage)
 
-    def show(self, stage, numbers):
+    def show(self, stage: str, numbers: Mapping[str, float]) -> None:
         """The means of the last steps, a dict."""
-        text, speed = _line(numbers), f"{self.speed():.1f} images/s"
+        text, speed = _in_words(numbers), f"{self.speed():.1f} images/s"
         if self._bar:
             self._bar.numbers = text
             self._bar.update(self._task, speed=speed)
         else:
             self.say(f"{stage} {self.step}/{self.total}  {text}  {speed}  {self._left()} left")
 
-    def speed(self):
+    def speed(self) -> float:
         """Images per second over the last minutes; also starts the next measurement."""
         self._marks = [*self._marks[-20:], (time.monotonic(), self.step)]
         (start, first), (end, last) = self._marks[0], self._marks[-1]
         return (last - first) * self.batch_sizes[self.stage] / max(end - start, 1e-9)
 
-    def close(self):
+    def close(self) -> None:
+        """Leaves the bar as it is."""
         if self._bar:
             self._bar.stop()
 
@@ -201,5 +212,5 @@ class Terminal:
         return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
 
 
-def _line(numbers):
+def _in_words(numbers):
     return "  ".join(f"{name} {numbers[name]:.3g}" for name in SHOWN if name in numbers)

@@ -1,16 +1,24 @@
 """The loop: stages of steps, with lines, validation, panels and checkpoints in between."""
 
 import functools
+import pathlib
 import signal
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tf_nonlinear3dmm import weights
+from tf_nonlinear3dmm.configs import Config, StageConfig, TrainConfig
+from tf_nonlinear3dmm.data import Batches
 from tf_nonlinear3dmm.training import strategies
+from tf_nonlinear3dmm.training.checkpoints import Checkpoints
 from tf_nonlinear3dmm.training.errors import NonFiniteError
-from tf_nonlinear3dmm.training.log import Means
+from tf_nonlinear3dmm.training.log import Files, Means, Terminal
+from tf_nonlinear3dmm.training.step import Updates
+from tf_nonlinear3dmm.training.validation import Validation
 
 SAVE = functools.partial(weights.save, exact=True)
 
@@ -25,30 +33,30 @@ class Position(NamedTuple):
     """
 
     step: int = 0
-    window: dict | None = None
+    window: Mapping[str, tuple[float, int]] | None = None
     best: float | None = None
 
 
 class Stopper:
     """Turns SIGTERM and Ctrl-C into a request to stop after the step; a second one kills."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.requested = False
 
-    def __enter__(self):
-        self._old = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
+    def __enter__(self) -> "Stopper":
+        self._old = {s: signal.signal(s, self._request) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
 
-    def _ask(self, number, _frame):
+    def _request(self, number, _frame):
         self.requested = True
         signal.signal(number, self._old[number])
 
 
-def stages(config):
+def stages(config: Config) -> list[tuple[str, StageConfig, int, int]]:
     """[(name, `StageConfig`, first step, step after the last)] of a `Config`."""
     ends = np.cumsum([stage.steps for _, stage in config.stages()]).tolist()
     return [
@@ -67,11 +75,13 @@ class Loop:
         observer: `Observer`, what happens beside training.
     """
 
-    def __init__(self, config, updates, batches, observer):
+    def __init__(
+        self, config: Config, updates: Updates, batches: Mapping[str, Batches], observer: "Silent"
+    ) -> None:
         self.config, self.updates, self.batches = config, updates, batches
         self.observer = observer
 
-    def run(self, position):
+    def run(self, position: Position) -> Position:
         """Returns the position reached: the end, or where a signal stopped the run."""
         with Stopper() as stopper:
             for name, stage, first, last in stages(self.config):
@@ -109,7 +119,9 @@ class Loop:
         return position
 
 
-def distribute(strategy, batches, first_step, last_step):
+def distribute(
+    strategy: tf.distribute.Strategy, batches: Batches, first_step: int, last_step: int
+) -> tf.data.Dataset:
     """The batches of the steps `first_step` to `last_step` - 1, split over the replicas."""
     replicas = strategy.num_replicas_in_sync
     local, worker = strategies.local_part(strategy)
@@ -122,11 +134,11 @@ def distribute(strategy, batches, first_step, last_step):
 class Silent:
     """The observer of a worker that writes nothing."""
 
-    def after_step(self, position, stage, means, at_end):
+    def after_step(self, position: Position, stage: str, means: Means, at_end: bool) -> Position:
         """Called after every step with the new `Position`; returns it, maybe changed."""
         return position
 
-    def save(self, position):
+    def save(self, position: Position) -> None:
         """Called when a checkpoint of the position is due."""
 
 
@@ -143,12 +155,22 @@ class Observer(Silent):
         save: (path, model, state): writes them, as `weights.save`.
     """
 
-    def __init__(self, config, updates, validation, terminal, files, store, save=SAVE):
+    def __init__(
+        self,
+        config: TrainConfig,
+        updates: Updates,
+        validation: Validation,
+        terminal: Terminal,
+        files: Files,
+        store: Checkpoints,
+        save: Callable[[pathlib.Path, Any, dict[str, Any]], None] = SAVE,
+    ) -> None:
         self.config, self.updates, self.validation = config, updates, validation
         self.terminal, self.files, self.store = terminal, files, store
         self.weights, self.save_weights = store.folder.parent / weights.FILE, save
 
-    def after_step(self, position, stage, means, at_end):
+    def after_step(self, position: Position, stage: str, means: Means, at_end: bool) -> Position:
+        """Logs, draws and validates where it is due; a new best score goes into the position."""
         step = position.step
         self.terminal.advance(step, stage)
         if step % self.config.log_every == 0 or at_end:
@@ -170,7 +192,8 @@ class Observer(Silent):
             self.updates.swap_averaged()
         return position
 
-    def save(self, position):
+    def save(self, position: Position) -> None:
+        """Writes a checkpoint of `position`."""
         self.files.sync()
         self.store.save(position.step, self.updates.arrays(), position._asdict())
 

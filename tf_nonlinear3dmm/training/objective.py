@@ -1,12 +1,17 @@
 """What a step minimises: the model's forward pass and its losses; and the discriminator's loss."""
 
+from collections.abc import Callable
+
+import keras
 import tensorflow as tf
 
 from tf_nonlinear3dmm import losses, metrics
+from tf_nonlinear3dmm.configs import LossConfig, ModelConfig, StageConfig
 from tf_nonlinear3dmm.core import determinism, replicas
 from tf_nonlinear3dmm.data import schema
-from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.networks.discriminator import Discriminator, History
+from tf_nonlinear3dmm.networks.perceptual import Features
 from tf_nonlinear3dmm.rendering import camera, renderer
 
 FEATURES = {  # of a batch, by what a stage trains
@@ -18,7 +23,7 @@ TERM_FEATURES = {"albedo": ("albedo",), "texture": ("texture", "texture_mask")}
 NOISE, CHOICE = (1000, 0), (2000, 0)  # added to a step's seed, so that no two draws are alike
 
 
-def features(stage):
+def features(stage: StageConfig) -> list[str]:
     """Names of the features of a batch that a `StageConfig` needs."""
     of_terms = [names for term, names in TERM_FEATURES.items() if getattr(stage.loss, term)]
     return [*dict.fromkeys([*FEATURES[stage.trains], *sum(of_terms, ())])]
@@ -32,10 +37,18 @@ class Objective:
         features: `perceptual.Features`, where a stage has the perceptual term.
     """
 
-    def __init__(self, constants, features=None):
+    def __init__(self, constants: losses.Constants, features: Features | None = None) -> None:
         self.constants, self.features = constants, features
 
-    def __call__(self, model, trains, config, batch, seed, critic=None):
+    def __call__(
+        self,
+        model: Nonlinear3DMM,
+        trains: str,
+        config: LossConfig,
+        batch: dict[str, tf.Tensor],
+        seed: tf.Tensor,
+        critic: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor | None]:
         """The losses of one replica's examples.
 
         Args:
@@ -106,16 +119,23 @@ class Adversary:
         optimizer: (variables) -> built optimizer of gradients that are summed over the replicas.
     """
 
-    def __init__(self, config, history, optimizer):
+    def __init__(
+        self,
+        config: ModelConfig,
+        history: int,
+        optimizer: Callable[[list], keras.optimizers.Optimizer],
+    ) -> None:
         self.discriminator = Discriminator(config)
         self.history = History(history, config.image_size)
         self.optimizer = optimizer(self.discriminator.trainable_variables)
 
-    def judge(self, images):
-        """Logits of `[B, S, S, 3]` pictures in [0, 1]."""
+    def judge(self, images: tf.Tensor) -> tf.Tensor:
+        """Logits of `[B, S, S, 3]` images in [0, 1]."""
         return self.discriminator(images, training=True)
 
-    def learn(self, photos, drawings, seed, replica_count):
+    def learn(
+        self, photos: tf.Tensor, drawings: tf.Tensor, seed: tf.Tensor, replica_count: int
+    ) -> tf.Tensor:
         """One step of the discriminator; returns its loss on this replica.
 
         Args:
@@ -124,14 +144,14 @@ class Adversary:
             replica_count: how many share the step.
         """
         old = self.history.exchange(drawings, seed + CHOICE)
-        logits = [self.judge(images) for images in (photos, tf.stop_gradient(drawings), old)]
-        loss = losses.discrimination(*logits, seed + NOISE)
+        real, drawn, remembered = map(self.judge, (photos, tf.stop_gradient(drawings), old))
+        loss = losses.discrimination(real, drawn, remembered, seed + NOISE)
         variables = self.discriminator.trainable_variables
         gradients = replicas.sum(determinism.gradients(loss / replica_count, variables))
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return loss
 
-    def state(self):
+    def state(self) -> dict[str, list[tf.Variable]]:
         """name -> list of variables that training changes."""
         return {
             "discriminator": [v.value for v in self.discriminator.weights if "float" in v.dtype],

@@ -5,8 +5,12 @@ import json
 import pathlib
 from typing import NamedTuple
 
+import numpy as np
+
 from tf_nonlinear3dmm import configs, weights
 from tf_nonlinear3dmm.core import array_files, json_files, locks
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
 from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
 from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent
@@ -30,7 +34,12 @@ class Outcome(NamedTuple):
     chief: bool = True
 
 
-def train(config, folder, strategy_name="one_device", bases=None):
+def train(
+    config: configs.Config,
+    folder: Path,
+    strategy_name: str = "one_device",
+    bases: dict[str, dict[str, np.ndarray]] | None = None,
+) -> Outcome:
     """Trains `config` in `folder`, from the start or from the last checkpoint there.
 
     Args:
@@ -80,17 +89,17 @@ def _batch_sizes(config):
     return {name: config.batch_size(stage) for name, stage in config.stages() if stage.steps}
 
 
-def check(config, folder):
+def check(config: configs.Config, folder: pathlib.Path) -> None:
     """Raises `RunError` where `folder` holds a run of another configuration."""
     try:
-        held = _read_config(folder)
+        stored = _read_config(folder)
     except FileNotFoundError:
         if any(folder.glob("checkpoints/*.npz")):
             raise RunError(f"{folder} has checkpoints but no config.json") from None
         return
     differences = [
         f"{name} {old!r} there, {new!r} asked for"
-        for name, old, new in _differences(configs.to_dict(held), configs.to_dict(config))
+        for name, old, new in _differences(configs.to_dict(stored), configs.to_dict(config))
         if name not in FREE
     ]
     if differences:
@@ -100,13 +109,13 @@ def check(config, folder):
         )
 
 
-def finished(config, folder):
+def finished(config: configs.Config, folder: pathlib.Path) -> bool:
     """Whether the run in `folder` has done all steps of `config`."""
     steps = checkpoints.Checkpoints(folder / "checkpoints", 1).steps()
     return bool(steps) and steps[-1] >= config.total_steps
 
 
-def load(folder):
+def load(folder: Path) -> tuple[Nonlinear3DMM, configs.Config]:
     """(model with the best averaged weights, `Config`) of a run."""
     folder = pathlib.Path(folder)
     try:
@@ -125,10 +134,11 @@ def load(folder):
 def _train(config, folder, chief, batches, updates, validation):
     """Trains; returns the `loop.Position` that was reached."""
     store = checkpoints.Checkpoints(folder / "checkpoints", config.train.keep_checkpoints)
-    position, held = Position(), store.load_latest()
-    if held:
-        updates.restore(held[0], f"the checkpoint of step {held[1]['step']}")
-        position = Position(**held[1])
+    position, checkpoint = Position(), store.load_latest()
+    if checkpoint:
+        arrays, state = checkpoint
+        updates.restore(arrays, f"the checkpoint of step {state['step']}")
+        position = Position(**state)
     else:
         assembly.set_first_weights(config, updates, batches)
     if not strategies.agree(updates.strategy, position.step):
@@ -145,7 +155,7 @@ def _train(config, folder, chief, batches, updates, validation):
             stack.callback(files.close)
             stack.callback(terminal.close)
             observer = Observer(config.train, updates, validation, terminal, files, store)
-            if held:
+            if checkpoint:
                 terminal.say(f"{folder}: resuming after step {position.step} of {total}")
         try:
             return Loop(config, updates, batches, observer).run(position)
@@ -175,10 +185,10 @@ def _write_config(config, folder):
     array_files.write_text(folder / "config.json", text)
 
 
-def _differences(held, wanted, prefix=""):
+def _differences(stored, asked, prefix=""):
     """(name, old, new) of every field that differs."""
-    for name in {**held, **wanted}:
-        old, new = held.get(name), wanted.get(name)
+    for name in {**stored, **asked}:
+        old, new = stored.get(name), asked.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _differences(old, new, f"{prefix}{name}.")
         elif old != new:

@@ -8,23 +8,28 @@ its own Adam and is traced once per stage.
 import dataclasses
 import functools
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import StageConfig, TrainConfig
 from tf_nonlinear3dmm.core import determinism, replicas
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.errors import NonFiniteError
+from tf_nonlinear3dmm.training.objective import Adversary
 
 
-def learning_rate(stage, step):
+def learning_rate(stage: StageConfig, step: int) -> float:
     """The rate of step `step` (0-based) of a stage, `configs.StageConfig`."""
     warm = min(1.0, (step + 1) / stage.warmup_steps) if stage.warmup_steps else 1.0
     fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, stage.steps))))
     return stage.learning_rate * warm * (stage.final_rate + (1 - stage.final_rate) * fall)
 
 
-def is_encoder_step(stage, step):
+def is_encoder_step(stage: StageConfig, step: int) -> bool:
     """Whether step `step` (0-based) of a stage trains the encoder alone, with landmarks."""
     return stage.trains == "encoder" or (
         stage.trains == "all" and stage.alternating and step % 2 == 1
@@ -38,7 +43,7 @@ class Updates:
         strategy: `tf.distribute.Strategy`, in whose scope model and adversary were made.
         model: with an `encoder`.
         objective: (model, what the stage trains, `LossConfig`, batch, seed, critic) -> (loss, dict
-            of scalars for the log, drawn pictures or None).
+            of scalars for the log, drawn images or None).
         train: `TrainConfig`.
         adversary: `objective.Adversary`, where a stage needs one.
         kinds: what steps train: "all", "encoder", "decoders"; each has its own Adam.
@@ -49,7 +54,15 @@ class Updates:
         traces: how often each function was traced.
     """
 
-    def __init__(self, strategy, model, objective, train, adversary=None, kinds=("all", "encoder")):
+    def __init__(
+        self,
+        strategy: tf.distribute.Strategy,
+        model: keras.Model,
+        objective: Callable[..., tuple[tf.Tensor, dict[str, tf.Tensor], tf.Tensor | None]],
+        train: TrainConfig,
+        adversary: Adversary | None = None,
+        kinds: Iterable[str] = ("all", "encoder"),
+    ) -> None:
         determinism.enable()
         self.strategy, self.model, self.objective, self.train = strategy, model, objective, train
         self.adversary = adversary
@@ -59,10 +72,19 @@ class Updates:
                 kind: optimizer(train.optimizer, _part(model, kind)) for kind in sorted(kinds)
             }
             self.averaged = [tf.Variable(v, trainable=False) for v in self.tensors]
-        self.traces = {}
-        self._functions, self._names = {}, {}
+        self.traces: dict[tuple[str, str], int] = {}
+        self._functions: dict[tuple[str, str], Callable] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
 
-    def run(self, stage_name, stage, step, batch, seed, stop=False):
+    def run(
+        self,
+        stage_name: str,
+        stage: StageConfig,
+        step: int,
+        batch: dict[str, Any],
+        seed: Sequence[int],
+        stop: bool = False,
+    ) -> tuple[dict[str, float], bool]:
         """One step.
 
         Args:
@@ -91,7 +113,7 @@ class Updates:
             raise NonFiniteError(step, terms)
         return terms, stops > 0
 
-    def state(self):
+    def state(self) -> dict[str, list[tf.Variable]]:
         """name -> list of variables: everything that training changes."""
         optimizers = {
             f"{name}_optimizer": [v.value for v in optimizer.variables]
@@ -100,7 +122,7 @@ class Updates:
         own = {"model": self.tensors, "averaged": self.averaged, **optimizers}
         return own | (self.adversary.state() if self.adversary else {})
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """The values of `state`, as the arrays of a checkpoint."""
         return {
             f"{part}/{name}": array
@@ -108,7 +130,7 @@ class Updates:
             for name, array in checkpoints.values_of(variables).items()
         }
 
-    def restore(self, arrays, what):
+    def restore(self, arrays: Mapping[str, np.ndarray], what: str) -> None:
         """The inverse of `arrays`; `what` names the checkpoint in errors."""
         for part, variables in self.state().items():
             inside = {
@@ -118,7 +140,7 @@ class Updates:
             }
             checkpoints.assign(variables, inside, f"{what}, part `{part}`")
 
-    def swap_averaged(self):
+    def swap_averaged(self) -> None:
         """Exchanges the model's weights and their averages; a second call undoes the first."""
         for variable, average in zip(self.tensors, self.averaged, strict=True):
             value = variable.numpy()
@@ -192,14 +214,14 @@ class _Summed:
 
 
 class Adam(_Summed, keras.optimizers.Adam):
-    pass
+    """Adam of summed gradients."""
 
 
 class SGD(_Summed, keras.optimizers.SGD):
-    pass
+    """Gradient descent of summed gradients."""
 
 
-def optimizer(name, variables):
+def optimizer(name: str, variables: Sequence[keras.Variable]) -> keras.optimizers.Optimizer:
     """A built optimizer, "adam" or "sgd", of gradients that are summed over the replicas."""
     built = Adam(beta_1=0.5) if name == "adam" else SGD()
     built.build(variables)

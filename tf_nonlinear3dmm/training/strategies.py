@@ -8,7 +8,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm import configs
 
 
-def create(name):
+def create(name: str) -> tf.distribute.Strategy:
     """The `tf.distribute.Strategy` of a name.
 
     Args:
@@ -23,7 +23,7 @@ def create(name):
     return STRATEGIES[name]()
 
 
-def is_chief(name):
+def is_chief(name: str) -> bool:
     """Whether this process, of a strategy `name`, writes the run's files; raises as `create`."""
     configs.check_choice("strategy", name, tuple(STRATEGIES))
     if name != "multi_worker":
@@ -33,17 +33,17 @@ def is_chief(name):
     return int(task["index"]) == 0 and (task["type"] == "chief" or "chief" not in jobs)
 
 
-def local_part(strategy):
+def local_part(strategy: tf.distribute.Strategy) -> tuple[int, int]:
     """(local replicas, number of this worker): which parts of a batch are computed here."""
     local = strategy.extended._num_replicas_in_sync // _workers(strategy)
-    resolver = getattr(strategy, "cluster_resolver", None)
     if _workers(strategy) == 1:
         return local, 0
+    resolver = strategy.cluster_resolver
     chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
     return local, resolver.task_id + (chiefs if resolver.task_type == "worker" else 0)
 
 
-def agree(strategy, number):
+def agree(strategy: tf.distribute.Strategy, number: int) -> bool:
     """Whether a number that fits float32 is the same on every worker."""
     if _workers(strategy) == 1:
         return True

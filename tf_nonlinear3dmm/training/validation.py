@@ -4,7 +4,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics
+from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import visualize
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 PANEL_FACES = 6
 FEATURES = ["vertices", "albedo", "has_landmarks", "has_vertices", "has_face_mask"]
@@ -21,7 +25,14 @@ class Validation:
         config: `Config`.
     """
 
-    def __init__(self, model, face, layout, split, config):
+    def __init__(
+        self,
+        model: Nonlinear3DMM,
+        face: FaceModel,
+        layout: UVLayout,
+        split: data.Split,
+        config: Config,
+    ) -> None:
         self.face, self.uv_layout, self.split = face, layout, split
         self.size, self.batch_size = config.model.image_size, config.train.batch_size
         self.trains = {name: stage.trains for name, stage in config.stages()}
@@ -30,18 +41,18 @@ class Validation:
             lambda batch: model.decode_labels(batch["vertices"], batch["albedo"])
         )
 
-    def score(self, stage):
-        """(dict of means over the split, one number to choose by: lower is better).
+    def score(self, stage: str) -> tuple[dict[str, float], float]:
+        """(dict of means over the split, the score that selects weights: lower is better).
 
         nme: percent of the landmarks' box; vertices: millimetres over the skin after rigid
-        alignment; albedo, image: mean L1 over the face. The number is nme + vertices, or image
+        alignment; albedo, image: mean L1 over the face. The score is nme + vertices, or image
         where the split has no labels. In a stage that trains the decoders alone, vertices and
-        albedo are decoded from the labels' codes; the number is vertices + 100 albedo.
+        albedo are decoded from the labels' codes; the score is vertices + 100 albedo.
 
         Args:
             stage: its name.
         """
-        values = {}
+        values: dict[str, list[float]] = {}
         for batch in self._batches():
             if self.trains[stage] == "decoders":
                 errors = self._map_errors(batch, self._decode(batch))
@@ -55,7 +66,7 @@ class Validation:
         labelled = [numbers[name] for name in ("nme", "vertices") if name in numbers]
         return numbers, sum(labelled) if labelled else numbers["image"]
 
-    def panel(self, stage):
+    def panel(self, stage: str) -> tuple[np.ndarray, dict[str, tf.Tensor]]:
         """(uint8 `[H, W, 3]` picture of the first faces, name -> code values)."""
         batch = next(self._batches())
         if self.trains[stage] == "decoders":

@@ -55,7 +55,7 @@ class MakeHumanPeople:
 
     attribute_names = TRAITS + EXPRESSION
 
-    def __init__(self, level: int, size: tuple[int, int]):
+    def __init__(self, level: int, size: tuple[int, int]) -> None:
         self.face = FaceModel.load(list(EMBEDDED)[level])
         self.size = size
         self._population = load_population(level)
@@ -121,7 +121,7 @@ class LinearPeople:
 
     attribute_names = ("melanin", "haemoglobin")
 
-    def __init__(self, face: FaceModel, size: tuple[int, int]):
+    def __init__(self, face: FaceModel, size: tuple[int, int]) -> None:
         self.face, self.size = face, size
         none = np.zeros([0, *face.mean_vertices.shape], np.float32)
         self._rest = dataclasses.replace(
@@ -136,33 +136,40 @@ class LinearPeople:
         self._lips = np.sum(lips[layout.texel_vertices] * layout.texel_weights, axis=-1).ravel()
 
     def scene_assets(self, layout: uv_layout.UVLayout) -> SceneAssets:
+        """The scene of a face alone, without hair or garments."""
         return assets.face_only(self.face, layout, self._tiles)
 
     def person(self, random: np.random.Generator) -> Person:
+        """A random person with a skin of random colour."""
         looks = appearance.sample(random, identity.sample(random, None))
         looks = appearance.bald(appearance.bare(looks))
         skin = albedo.plain(self._tiles, self.size, self._lips, looks)
         return self.subject(random)._replace(appearance=looks, albedo=skin)
 
     def subject(self, random: np.random.Generator) -> Person:
+        """A random person without a skin: shape alone."""
         return Person(sample_shapes(self._rest, random, 1)[0], None, None)
 
     def neutral(self, people: list[Person]) -> np.ndarray:
+        """Vertices `[N, V, 3]` of people with neutral expressions."""
         return np.stack([person.shape for person in people])
 
     def apply_expression(
         self, neutral: np.ndarray, randoms: list[np.random.Generator]
     ) -> tuple[np.ndarray, np.ndarray | list]:
+        """`neutral` `[N, V, 3]` with random expressions, and no weights of expression units."""
         if len(self._expressions.expression_basis) == 0:
             return neutral, [None] * len(randoms)
         drawn = [sample_shapes(self._expressions, random, 1)[0] for random in randoms]
         return neutral + np.stack(drawn) - self.face.mean_vertices, [None] * len(randoms)
 
     def albedo(self, person: Person, gap: float) -> np.ndarray:
+        """The albedo map `[Hu, Wu, 3]` of a person."""
         del gap  # no teeth to show
         return person.albedo.reshape(*self.size, 3)
 
     def attributes(self, person: Person, units: np.ndarray | None) -> np.ndarray:
+        """The values `[A]` that `attribute_names` names."""
         return np.array([person.appearance.melanin, person.appearance.haemoglobin], np.float32)
 
 

@@ -1,9 +1,10 @@
 """Real photographs to stored examples: what the builders of real data sets share.
 
-A builder reads files, calls `Fitted.labels` or `cut`, and gives away dicts of `features`. Labels
-that a data set has not are left out; `has_<label>` says so. Bad records are skipped and named.
+A `PhotoSetBuilder` reads files, calls `Fitted.labels` or `cut`, and writes dicts of `features`.
+Labels that a data set lacks are left out; `has_<label>` says so. Bad records are skipped and named.
 """
 
+from tf_nonlinear3dmm.data.photo_sets.builder import PhotoSetBuilder
 from tf_nonlinear3dmm.data.photo_sets.fitted import (
     Fitted,
     check_landmarks,
@@ -25,6 +26,7 @@ from tf_nonlinear3dmm.data.photo_sets.reading import (
 __all__ = [
     "Config",
     "Fitted",
+    "PhotoSetBuilder",
     "Skipped",
     "check_landmarks",
     "configs",

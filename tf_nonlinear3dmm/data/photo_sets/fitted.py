@@ -1,19 +1,22 @@
 """Photographs to stored crops; with the labels of a fitted Basel Face Model, where there is one."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tf_nonlinear3dmm.core import shapes
-from tf_nonlinear3dmm.data import crop, mat_labels
+from tf_nonlinear3dmm.data import archive, crop, mat_labels
 from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.data.photo_sets.layout import Config
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import unwrap, uv_layout
 
 WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
 
 
-def parameter_features():
+def parameter_features() -> dict[str, tfds.features.FeatureConnector]:
     """The tfds features of what `read_parameters` reads."""
     sizes = {
         "pose_para": (7, "pitch, yaw, roll (radians), x, y, z (pixels), pixels per micrometre"),
@@ -28,13 +31,15 @@ def parameter_features():
     return {k: tensor(shape=(n,), dtype=tf.float32, doc=d) for k, (n, d) in sizes.items()}
 
 
-def read_parameters(tree, record, sizes):
+def read_parameters(
+    tree: archive.Tree, record: str, sizes: Mapping[str, int | tuple[int | None, ...]]
+) -> dict[str, np.ndarray]:
     """`mat_labels.read_parameters` of the record's .mat in an `archive.Tree`."""
     contents = reading.read(tree, f"{record}.mat", mat_labels.MAT_BYTES)
     return mat_labels.read_parameters(contents, f"{record}.mat", sizes)
 
 
-def check_landmarks(landmarks, image, name):
+def check_landmarks(landmarks: np.ndarray, image: np.ndarray, name: str) -> None:
     """Refuses `[68, 2]` landmarks of which no more than half lie in the image `[H, W, 3]`."""
     shapes.check(landmarks=(landmarks, "68 2"), image=(image, "H W 3"))
     if not np.all(np.isfinite(landmarks)):
@@ -44,7 +49,13 @@ def check_landmarks(landmarks, image, name):
         raise ValueError(f"{name}: {inside} of {len(landmarks)} landmarks lie in the image")
 
 
-def cut(image, image_size, square=None, projection=None, **points):
+def cut(
+    image: np.ndarray,
+    image_size: int,
+    square: crop.Square | None = None,
+    projection: np.ndarray | None = None,
+    **points: np.ndarray | None,
+) -> dict[str, np.ndarray]:
     """The stored crop of a photo.
 
     Args:
@@ -57,8 +68,12 @@ def cut(image, image_size, square=None, projection=None, **points):
     Returns:
         dict of the same names, in the stored crop; what is None is left out.
     """
-    points = {name: np.float32(values) for name, values in points.items() if values is not None}
-    projection = None if projection is None else np.float32(projection)
+    points = {
+        name: np.asarray(values, np.float32)
+        for name, values in points.items()
+        if values is not None
+    }
+    projection = None if projection is None else np.asarray(projection, np.float32)
     cut_out = _cut(image, crop.stored_size(image_size), square, projection, points)
     return {name: value.numpy() for name, value in cut_out.items()}
 
@@ -86,15 +101,22 @@ class Fitted:
         exact: whether the face model is the one that was fitted.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         self.image_size = config.image_size
         self.face = FaceModel.load(config.face_model)
         self.exact = mat_labels.has_bases(self.face)
         if self.exact:
             self.uv_layout = uv_layout.build(self.face, config.uv_size)
 
-    def labels(self, image, parameters, landmarks, name, **points):
-        """What a stored example knows.
+    def labels(
+        self,
+        image: np.ndarray,
+        parameters: dict[str, np.ndarray],
+        landmarks: np.ndarray,
+        name: str,
+        **points: np.ndarray | None,
+    ) -> dict[str, np.ndarray]:
+        """The features of a stored example.
 
         Args:
             image: `[H, W, 3]` uint8.
@@ -144,7 +166,9 @@ class Fitted:
 
 
 @tf.function
-def textures(images, vertices, projections, layout):
+def textures(
+    images: tf.Tensor, vertices: tf.Tensor, projections: tf.Tensor, layout: uv_layout.UVLayout
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Pseudo ground truth: textures unwrapped from images by the labels' geometry.
 
     Args:

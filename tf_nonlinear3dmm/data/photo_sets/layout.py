@@ -3,12 +3,16 @@
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.configs import Config as RunConfig
 from tf_nonlinear3dmm.data import crop, schema
 from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.data.sources import Request
 
 UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
 FEATURES = ("image", "landmarks", "projection", "identity", "name", "yaw_deg")  # of all of them
@@ -19,6 +23,7 @@ class Config(tfds.core.BuilderConfig):
     """A builder's configuration.
 
     Attributes:
+        name: of the configuration, unique among those of the builder.
         image_size: side of the evaluation crop in pixels; a wider margin is stored around it.
         uv_size: (height, width) of the unwrapped texture.
         face_model: name or path. With the bases of the Basel Face Model, examples get its exact
@@ -27,18 +32,19 @@ class Config(tfds.core.BuilderConfig):
         path: the user's folder or zip, instead of tfds' `manual_dir`.
     """
 
+    name: str = ""
     image_size: int = 112
     uv_size: tuple[int, int] = (96, 112)
     face_model: str = "makehuman"
     strict: bool = False
     path: str | None = None
 
-    def source(self, download_manager):
+    def source(self, download_manager: tfds.download.DownloadManager) -> pathlib.Path:
         """The folder or zip to read."""
         return pathlib.Path(self.path or download_manager.manual_dir)
 
 
-def configs(kind=Config):
+def configs(kind: type[Any] = Config) -> list[Any]:
     """The ready-made configurations `s112`, `s224` and `s32` of a builder."""
     return [
         kind(
@@ -51,18 +57,18 @@ def configs(kind=Config):
     ]
 
 
-def configured(ready, request, config):
+def configured(ready: Sequence[Config], request: Request, config: RunConfig) -> Config:
     """The one of the configurations `ready` that a `data.Request` of a run's `Config` names.
 
     With another face model, UV size or user's folder, or strict, it gets a name of its own.
     """
-    face_model, uv_size = str(config.model.face_model), tuple(config.model.uv_size)
+    face_model, (height, width) = str(config.model.face_model), config.model.uv_size
     chosen = next(c for c in ready if c.name == request.config)
     name = chosen.name
     if face_model != Config.face_model:
         name += f"_{pathlib.Path(face_model).stem}_{_digest(face_model)}"
-    if uv_size != chosen.uv_size:
-        name += f"_uv{uv_size[0]}x{uv_size[1]}"
+    if (height, width) != chosen.uv_size:
+        name += f"_uv{height}x{width}"
     if request.path:
         name += f"_{_digest(request.path)}"
     if config.data.strict:
@@ -72,7 +78,7 @@ def configured(ready, request, config):
     return dataclasses.replace(
         chosen,
         name=name,
-        uv_size=uv_size,
+        uv_size=(height, width),
         face_model=face_model,
         strict=config.data.strict,
         path=request.path,
@@ -83,14 +89,16 @@ def _digest(path):
     return hashlib.sha256(str(pathlib.Path(path).resolve()).encode()).hexdigest()[:6]
 
 
-def features(config, textured=False):
+def features(config: Config, textured: bool = False) -> dict[str, tfds.features.FeatureConnector]:
     """The tfds features that every data set of photographs has, as a dict."""
     names = FEATURES + (("texture", "texture_mask") if textured else ())
     sizes = schema.sizes(config.image_size, config.uv_size)
     return schema.tfds_features(names, sizes) | schema.flags()
 
 
-def example(name, identity, image, **labels):
+def example(
+    name: str, identity: str, image: np.ndarray, **labels: np.ndarray | None
+) -> dict[str, Any]:
     """A stored example: `image`, the labels there are, and a `has_<label>` flag for each.
 
     `identity` is any string; equal strings give equal numbers.

@@ -5,34 +5,40 @@ import concurrent.futures
 import hashlib
 import logging
 import os
+import pathlib
 import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import numpy as np
+
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import archive, photos
 
 VALIDATION = 20
 LOG = logging.getLogger(__name__)
 
 
-def read(tree, name, limit):
+def read(tree: archive.Tree, name: str, limit: int) -> bytes:
     """The bytes of a file of an `archive.Tree`; one that is missing is a `ValueError`."""
     if name not in tree:
         raise ValueError(f"{name}: the file is missing")
     return tree.read(name, limit)
 
 
-def read_photo(tree, stem):
+def read_photo(tree: archive.Tree, stem: str) -> np.ndarray:
     """The photo `[H, W, 3]` uint8 of this name without its ending in an `archive.Tree`."""
     name = tree.find(stem, photos.SUFFIXES) or stem + photos.SUFFIXES[0]
     return photos.read(read(tree, name, archive.IMAGE_BYTES), name)
 
 
-def number(text):
+def number(text: str) -> int:
     """A fixed number in [0, 2^63) for a string."""
     contents = text.encode(errors="surrogateescape")  # a file's name need not be Unicode
     return int.from_bytes(hashlib.blake2b(contents, digest_size=8).digest(), "big") >> 1
 
 
-def held_out(identities, make):
+def held_out(identities: set[str], make: Callable[[str], Any]) -> set[str]:
     """Of a set of names, those for validation: one in `VALIDATION`, but a good one at least.
 
     A name's part does not depend on the others, so it stays where it is when a folder grows.
@@ -63,16 +69,17 @@ class Skipped:
         reasons: one line per bad record.
     """
 
-    def __init__(self, strict=False):
-        self.strict, self.reasons = strict, []
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+        self.reasons: list[str] = []
 
-    def add(self, reason):
+    def add(self, reason: str | Exception) -> None:
         """`reason`: one line, or an error, that begins with the name of the file or record."""
         if self.strict:
             raise ValueError(str(reason))
         self.reasons.append(str(reason))
 
-    def report(self, path, count):
+    def report(self, path: pathlib.Path, count: int) -> None:
         """Tells the user about the `count` good records of `path` and the bad ones so far.
 
         Raises:
@@ -86,7 +93,7 @@ class Skipped:
         LOG.log(logging.WARNING if self.reasons else logging.INFO, line)
 
 
-def named(name, error):
+def named(name: Path, error: Exception) -> str:
     """An error as a line that gives the name of a file, or of one beside it (another ending)."""
     message, stem = str(error), posixpath.splitext(str(name))[0]
     if str(name) in message or message.startswith((f"{stem}.", f"{stem}:")):
@@ -94,7 +101,9 @@ def named(name, error):
     return f"{name}: {message}"
 
 
-def each(names, make, skipped, threads=None):
+def each(
+    names: Iterable[str], make: Callable[[str], Any], skipped: Skipped, threads: int | None = None
+) -> Iterator[tuple[str, Any]]:
     """`make(name)` for every name, in order, several at once; memory stays flat.
 
     A `ValueError` or `OSError` goes to `skipped`, with the name where it does not give it itself;
@@ -104,7 +113,7 @@ def each(names, make, skipped, threads=None):
         (name, result).
     """
     threads = threads or os.cpu_count() or 1
-    waiting = collections.deque()
+    waiting: collections.deque = collections.deque()
 
     def finish():
         name, future = waiting.popleft()

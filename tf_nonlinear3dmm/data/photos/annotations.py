@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from tf_nonlinear3dmm.core import filenames, json_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 
 LANDMARK_SUFFIXES = (".pts", ".json")
@@ -13,7 +14,7 @@ BOX = ("x", "y", "width", "height")
 LARGEST = 2**20  # bytes
 
 
-def read_landmarks(contents, name):
+def read_landmarks(contents: bytes, name: str) -> np.ndarray:
     """The 68 points of a landmark file.
 
     Args:
@@ -47,7 +48,7 @@ def read_landmarks(contents, name):
     return np.where(hidden[:, np.newaxis], np.nan, points).astype(np.float32)
 
 
-def read_face(contents, name):
+def read_face(contents: bytes, name: str) -> faces.PhotoFace:
     """The `faces.PhotoFace` of a person's own file beside a photo.
 
     Args:
@@ -70,7 +71,7 @@ def read_face(contents, name):
     return faces.of_box(box)
 
 
-def own_face(path):
+def own_face(path: Path) -> faces.PhotoFace | None:
     """The `faces.PhotoFace` of the file beside the photo at `path`, None where there is none."""
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)

@@ -1,6 +1,7 @@
 """Where faces are in a photo: MediaPipe's two detectors over the whole photo and over tiles."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -8,7 +9,7 @@ import PIL.Image
 from tf_nonlinear3dmm.data.photos import litert
 
 THRESHOLD = 0.5  # confidence below which a detection is dropped
-TILE = 1000  # pixels: a tile's side at the finest level; a 15th of a side is found
+TILE = 1000  # pixels: a tile's side at the finest level; a face of a 15th of it is detected
 OVERLAP = 0.25  # of neighbouring tiles
 SAME_UNION, SAME_PART = 0.3, 0.7  # of two boxes of one face: common over united, over smaller area
 
@@ -27,7 +28,7 @@ class Detection(NamedTuple):
     confidence: float
 
 
-def find(photo, threshold=THRESHOLD):
+def find(photo: "Photo", threshold: float = THRESHOLD) -> list[Detection]:
     """Faces that stand about upright (within 45 degrees), the most certain first.
 
     Args:
@@ -41,10 +42,10 @@ def find(photo, threshold=THRESHOLD):
     for x0, y0, side, networks in windows(photo.width, photo.height):
         for network in networks:
             detections += _in_window(photo, x0, y0, side, network, threshold)
-    return distinct(detections)
+    return distinct(detections, _confidence)
 
 
-def windows(width, height):
+def windows(width: int, height: int) -> Iterator[tuple[float, float, float, tuple[str, ...]]]:
     """The squares that the detectors see: x0, y0, side in pixels, and their networks."""
     longer, both = max(width, height), (litert.SHORT_RANGE, litert.FULL_RANGE)
     for side in (longer, 2 * longer):  # twice: a face that fills the photo
@@ -57,16 +58,20 @@ def windows(width, height):
                 yield x0, y0, side, (litert.FULL_RANGE,)
 
 
-def distinct(detections):
-    """The detections without those that overlap a more certain one."""
-    kept = []
-    for one in sorted(detections, key=lambda detection: -detection.confidence):
-        if not any(same(one.box, other.box) for other in kept):
-            kept.append(one)
-    return kept
+def distinct(faces: Iterable[Any], preference: Callable[[Any], float]) -> list[Any]:
+    """Non-maximum suppression: faces, each with a `box`, that overlap no preferred one."""
+    separate: list[Any] = []
+    for face in sorted(faces, key=preference, reverse=True):
+        if not any(same(face.box, other.box) for other in separate):
+            separate.append(face)
+    return separate
 
 
-def same(a, b):
+def _confidence(detection):
+    return detection.confidence
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two boxes are of one face."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
     common, areas = np.prod(np.maximum(high - low, 0)), (a[2] * a[3], b[2] * b[3])
@@ -83,11 +88,11 @@ class Photo:
         width, height: pixels.
     """
 
-    def __init__(self, image):
+    def __init__(self, image: PIL.Image.Image) -> None:
         self.width, self.height = image.size
         self._halves = [image]
 
-    def view(self, x0, y0, side, size):
+    def view(self, x0: float, y0: float, side: float, size: int) -> np.ndarray:
         """A square resampled to `[size, size, 3]` uint8, black outside the photo."""
         low = np.maximum([x0, y0], 0)
         high = np.minimum([x0 + side, y0 + side], [self.width, self.height])
@@ -105,10 +110,10 @@ class Photo:
 
     def _half(self, pixels):
         """How often to halve for a window that makes one pixel of so many: two are left."""
-        wanted = max(0, int(np.floor(np.log2(max(pixels, 1) / 2))))
-        while len(self._halves) <= wanted:
+        halvings = max(0, int(np.floor(np.log2(max(pixels, 1) / 2))))
+        while len(self._halves) <= halvings:
             self._halves.append(self._halves[-1].reduce(2))
-        return wanted
+        return halvings
 
 
 def _starts(length, side):
@@ -129,7 +134,7 @@ def _in_window(photo, x0, y0, side, network, threshold):
         corner = np.array([x0, y0])
         box = np.concatenate([corner + places[0] - places[1] / 2, places[1]])
         detections.append(Detection(box, corner + places[2:] - 0.5, float(scores[i])))
-    return distinct(detections)
+    return distinct(detections, _confidence)
 
 
 def _grid(network):

@@ -6,6 +6,7 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm.data.photos import litert
+from tf_nonlinear3dmm.data.photos.detector import Detection, Photo
 
 SIZE = 192  # pixels of the network's input
 MARGIN = 1.5  # side of its crop over the longer side of the points' box
@@ -35,7 +36,7 @@ class MeshPoints(NamedTuple):
     score: float
 
 
-def fit(photo, detection):
+def fit(photo: Photo, detection: Detection) -> MeshPoints:
     """The `MeshPoints` of a `detector.Detection` in a `detector.Photo`."""
     centre = detection.box[:2] + detection.box[2:] / 2
     side, tilt = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
@@ -47,8 +48,8 @@ def fit(photo, detection):
     return mesh
 
 
-def look(photo, centre, side, angle):
-    """The `MeshPoints` that the network sees in one square.
+def look(photo: Photo, centre: np.ndarray, side: float, angle: float) -> MeshPoints:
+    """The `MeshPoints` that the network predicts in one square.
 
     Args:
         photo: `detector.Photo`.
@@ -69,7 +70,7 @@ def _settled(before, after):
     return abs(turned) < SETTLED_ANGLE and abs(np.log(after[0] / before[0])) < SETTLED_SIDE
 
 
-def angle(points):
+def angle(points: np.ndarray) -> float:
     """Radians from the photo's x axis to the line from the right to the left eye's corner."""
     return _angle(*points[list(EYE_CORNERS), :2])
 

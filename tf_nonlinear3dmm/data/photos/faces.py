@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.data.photos import face_mesh
+from tf_nonlinear3dmm.data.photos.detector import Detection
 
 TRUSTED = 10.0  # score of the mesh's points from which they lie on the face
 CROPPED = 3.0  # score from which the crop follows the points; below it, the detector's box
@@ -38,13 +39,18 @@ class PhotoFace(NamedTuple):
     quarter_turns: int = 0
 
     @property
-    def trusted(self):
+    def trusted(self) -> bool:
         """Whether the points lie on the face."""
         return self.landmark_score >= TRUSTED
 
 
-def of_mesh(detection, mesh, quarter_turns=0, size=(0, 0)):
-    """The `PhotoFace` of what the networks found.
+def of_mesh(
+    detection: Detection,
+    mesh: face_mesh.MeshPoints,
+    quarter_turns: int = 0,
+    size: tuple[int, int] = (0, 0),
+) -> PhotoFace:
+    """The `PhotoFace` of what the networks detected.
 
     Args:
         detection: `detector.Detection` in pixels of the photo.
@@ -63,7 +69,7 @@ def of_mesh(detection, mesh, quarter_turns=0, size=(0, 0)):
     )
 
 
-def of_landmarks(landmarks):
+def of_landmarks(landmarks: np.ndarray) -> PhotoFace:
     """The `PhotoFace` of a person's own 68 points `[68, 2]`, NaN where hidden: its exact crop."""
     visible = landmarks[np.isfinite(landmarks).all(axis=1)]
     low, high = visible.min(axis=0), visible.max(axis=0)
@@ -72,23 +78,23 @@ def of_landmarks(landmarks):
     return PhotoFace(box, 1.0, square, landmarks, np.inf)
 
 
-def of_box(box):
+def of_box(box: np.ndarray) -> PhotoFace:
     """The `PhotoFace` of a person's own box `[4]`: x, y, width, height, from brows to chin."""
     return PhotoFace(np.asarray(box, float), 1.0, box_square(box))
 
 
-def box_square(box):
+def box_square(box: np.ndarray) -> crop.Square:
     """The crop `crop.Square` of scalars for a detector's box `[4]`: x, y, width, height."""
     x, y, width, height = np.asarray(box, np.float32)
     return _around([x, y], [x + width, y + height], BOX_TO_SIDE, BOX_TO_CENTRE)
 
 
-def points_square(points):
+def points_square(points: np.ndarray) -> crop.Square:
     """The crop `crop.Square` of scalars for the mesh's 68 points `[68, 2]`."""
     return _around(points.min(axis=0), points.max(axis=0), POINTS_TO_SIDE, POINTS_TO_CENTRE)
 
 
-def turn(quarter_turns, height, width):
+def turn(quarter_turns: int, height: int, width: int) -> np.ndarray:
     """`[2, 3]` that moves pixels of a photo to those of `np.rot90(photo, quarter_turns)`."""
     return np.array(
         [
@@ -101,18 +107,18 @@ def turn(quarter_turns, height, width):
     )
 
 
-def turn_back(quarter_turns, height, width):
+def turn_back(quarter_turns: int, height: int, width: int) -> np.ndarray:
     """`[2, 3]` that undoes `turn` of a photo of `height` x `width`."""
     there = turn(quarter_turns, height, width)
     return np.c_[there[:, :2].T, -there[:, :2].T @ there[:, 2]]
 
 
-def move(points, affine):
+def move(points: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Points `[N, 2]` moved by `[2, 3]`."""
     return points @ affine[:, :2].T + affine[:, 2]
 
 
-def move_box(box, affine):
+def move_box(box: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """The box `[4]` around a box's moved corners; a box ends half a pixel beyond its pixels."""
     corners = move(box[:2] + np.array([[0, 0], box[2:]]) - 0.5, affine) + 0.5
     low = corners.min(axis=0)

@@ -6,13 +6,13 @@ import PIL.Image
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data.photos import detector, face_mesh, faces
 
-CERTAIN = 11.0  # score of a face's points from which the photo is not searched turned, too
-DOUBTFUL = 0.0  # score below which the detector must be surer: `DOUBTFUL_CERTAINTY`
+CERTAIN = 11.0  # score of a face's points from which no turned copy of the photo is searched
+DOUBTFUL = 0.0  # score below which the detector must be more certain: `DOUBTFUL_CERTAINTY`
 DOUBTFUL_CERTAINTY = 0.62
-UPRIGHT = 0.1  # what it is worth that most photos are upright
+UPRIGHT = 0.1  # added to the preference of an upright face, as most photos are upright
 
 
-def detect(image, confidence=detector.THRESHOLD):
+def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[faces.PhotoFace]:
     """Faces in a photo, the largest first, at any angle.
 
     Where no upright face is certain, the photo is also searched turned by 90, 180 and 270 degrees.
@@ -34,20 +34,17 @@ def detect(image, confidence=detector.THRESHOLD):
         candidates += _faces(photo, turns, confidence)
         if any(face.landmark_score >= CERTAIN for face in candidates):
             break
-    kept = []
-    for face in sorted(candidates, key=_preference, reverse=True):
-        if not any(detector.same(face.box, other.box) for other in kept):
-            kept.append(face)
-    return sorted(kept, key=lambda face: -_area(face.box, *photo.size))
+    separate = detector.distinct(candidates, _preference)
+    return sorted(separate, key=lambda face: -_area(face.box, *photo.size))
 
 
-def upright(image, face):
+def upright(image: np.ndarray, face: faces.PhotoFace) -> np.ndarray:
     """The photo `[H, W, 3]` turned so that the face is upright; its `square` is in this one."""
     return np.rot90(image, face.quarter_turns)
 
 
 def _faces(photo, turns, confidence):
-    """The faces, in pixels of the photo, that are found in the photo turned so."""
+    """The faces, in pixels of the photo, that the detector sees in the photo turned so."""
     size = photo.size[::-1]
     back = faces.turn_back(turns, *size)
     turned = detector.Photo(photo.transpose(_TURNS[turns]) if turns else photo)
@@ -78,7 +75,7 @@ def _certainty(face):
 
 
 def _preference(face):
-    """What decides between two looks at one face."""
+    """By which of two overlapping detections one is chosen."""
     return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
 
 

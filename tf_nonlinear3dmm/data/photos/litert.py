@@ -21,8 +21,8 @@ SHA256 = {
 _LOCK = threading.Lock()  # an interpreter serves one thread at a time
 
 
-def run(name, image):
-    """What a network says of one image.
+def run(name: str, image: np.ndarray) -> list[np.ndarray]:
+    """The outputs of a network for one image.
 
     Args:
         name: `SHORT_RANGE`, `FULL_RANGE` or `MESH`.

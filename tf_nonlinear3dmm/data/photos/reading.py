@@ -9,6 +9,7 @@ import PIL.Image
 import PIL.ImageOps
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".tif", ".tiff")  # not read
@@ -19,7 +20,7 @@ LARGEST_IMAGE = 100_000_000  # pixels
 SMALLEST_IMAGE = 16  # pixels, each side
 
 
-def read(source, name=None):
+def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
     """A photo as RGB, upright, whatever its format.
 
     Args:

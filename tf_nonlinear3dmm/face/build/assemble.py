@@ -2,10 +2,12 @@
 
 import io
 import zipfile
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import (
     clip,
     features,
@@ -21,7 +23,7 @@ ORIGIN = np.array([0, 7.15, 0.45])  # dm, between the ears
 UV_RINGS = (3, 6)
 
 
-def build(wheel_path):
+def build(wheel_path: Path) -> dict[str, np.ndarray]:
     """All arrays of the asset, as a dict; see `face.Population` for their meaning."""
     with source.open_wheel(wheel_path) as wheel:
         base = source.read_base(wheel)
@@ -128,14 +130,16 @@ def _level(wheel, base, mean, mesh, columns, rings, shared):
     return facts
 
 
-def symmetric(points, mirror):
+def symmetric(points: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     """The mean of a shape and its reflection; exact to the last bit."""
     result = (points + points[mirror] * [-1, 1, 1]) / 2
     result[mirror == np.arange(len(mirror)), 0] = 0
     return result
 
 
-def open_face(points, moved, mirror):
+def open_face(
+    points: np.ndarray, moved: Callable[[str], np.ndarray], mirror: np.ndarray
+) -> np.ndarray:
     """The face with parted lips and wide eyes; `moved(unit)` is an expression unit's `[V, 3]`."""
     wide = moved("eyeWideLeft") + moved("eyeWideRight")
     return symmetric(points + 0.25 * moved("jawOpen") + wide, mirror)
@@ -183,7 +187,9 @@ def _masks(wheel, base, mesh, points, triangles, labels, contours, wing):
     return {name: (mask + mask[mesh.mirror]) / 2 for name, mask in masks.items()}
 
 
-def uv_map(points, triangles, labels, mirror, rings):
+def uv_map(
+    points: np.ndarray, triangles: np.ndarray, labels: np.ndarray, mirror: np.ndarray, rings: int
+) -> np.ndarray:
     """The relaxed map `[V, 2]`, v down, of the face with parted lips and wide eyes."""
     plane = relaxation.elevation(points, ORIGIN)
     free = relaxation.bad_vertices(plane, points, triangles, labels != region.SKIN, rings)
@@ -205,7 +211,7 @@ def _texel_gain(points, triangles, labels):
     return gain
 
 
-def write(path, arrays):
+def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes the asset; the same arrays give the same bytes (no time stamps)."""
     with (
         array_files.replacing(path) as asset,
@@ -219,7 +225,7 @@ def write(path, arrays):
             file.writestr(entry, buffer.getvalue())
 
 
-def differences(path, arrays):
+def differences(path: Path, arrays: Mapping[str, np.ndarray]) -> list[str]:
     """Lines that say where a stored asset differs from `arrays`; empty if it does not.
 
     Whole numbers and names must agree exactly, except the byte masks (by 1); floats within 1e-5, so

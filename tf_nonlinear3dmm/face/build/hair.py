@@ -10,14 +10,17 @@ import json
 import numpy as np
 import PIL.Image
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import assets_package, population, source
 from tf_nonlinear3dmm.face.build.assemble import ORIGIN
 from tf_nonlinear3dmm.face.hair import QUANTUM
 
 # The hair that MakeHuman itself came with, which its makers put under CC0; the package also holds
 # other people's, whose licences differ.
-_STYLES = ("short01", "short02", "short03", "short04", "afro01", "bob01", "bob02", "long01")
-_STYLES += ("ponytail01", "Braid01")
+_STYLES = (
+    *("short01", "short02", "short03", "short04", "afro01"),
+    *("bob01", "bob02", "long01", "ponytail01", "Braid01"),
+)
 _CORNERS = 11  # numbers of a face in a file: its kind, 4 vertices, the material, 4 places, nothing
 _QUAD = 11  # the kind of a face with four corners, a material and places in the texture
 _TEXTURE = 256  # pixels
@@ -25,7 +28,7 @@ _SKULL_CENTRE = np.array([0.0, 0.40, 0.0])
 SKULL = (33, 64)  # rows of polar angle from +y, columns of turn from +z towards +x
 
 
-def build(tarball, wheel_path):
+def build(tarball: Path, wheel_path: Path) -> dict[str, np.ndarray]:
     """All arrays of the asset, as a dict; see `face.hair` for their meaning.
 
     Args:

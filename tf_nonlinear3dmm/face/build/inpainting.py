@@ -4,27 +4,25 @@ import numpy as np
 import scipy.ndimage
 
 
-def fill(image, known):
-    """`image` `[H, W, C]` with unknown texels from the known ones around, coarse from afar."""
+def fill(image: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """`image` `[H, W, C]` with unknown texels filled in from known ones, coarser with distance."""
     if known.all():
         return image
     weight = known[..., np.newaxis].astype(np.float64)
     levels = [(image * weight, weight)]
     while min(levels[-1][0].shape[:2]) > 2:
         levels.append(tuple(_halve(part) for part in levels[-1]))
-    result = None
+    total, weight = levels.pop()
+    result = total / np.maximum(weight, 1e-12)
     for total, weight in reversed(levels):
         mean = total / np.maximum(weight, 1e-12)
-        if result is None:
-            result = mean
-            continue
         above = _double(result, total.shape[:2])
         share = np.clip(weight, 0, 1)
         result = share * mean + (1 - share) * above
     return np.where(known[..., np.newaxis], image, result)
 
 
-def feather(mask, width=4):
+def feather(mask: np.ndarray, width: int = 4) -> np.ndarray:
     """`[H, W, 1]` 0 outside `mask` `[H, W]`, growing to 1 at `width` texels inside."""
     return np.clip(scipy.ndimage.distance_transform_edt(mask) / width, 0, 1)[..., np.newaxis]
 

@@ -4,6 +4,7 @@
 every person. Polygons are lists of vertex ids, counter-clockwise seen from outside.
 """
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +29,12 @@ class PolygonMesh(NamedTuple):
     original: np.ndarray
 
 
-def edges_of(polygon):
+def edges_of(polygon: tuple[int, ...]) -> Iterator[tuple[int, int]]:
     """The directed edges of a polygon."""
     return zip(polygon, polygon[1:] + polygon[:1], strict=True)
 
 
-def border_loops(polygons):
+def border_loops(polygons: Iterable[Sequence[int]]) -> list[list[int]]:
     """Closed chains of the directed edges that have no partner, in the polygons' direction."""
     directed = {edge for polygon in polygons for edge in edges_of(tuple(polygon))}
     follow = {a: b for a, b in directed if (b, a) not in directed}
@@ -49,7 +50,7 @@ def border_loops(polygons):
     return loops
 
 
-def rows_to_operator(rows, sources):
+def rows_to_operator(rows: Sequence[Mapping[int, float]], sources: int) -> scipy.sparse.csr_matrix:
     """Sparse matrix from a list of dicts source -> weight."""
     data = [weight for row in rows for weight in row.values()]
     columns = [column for row in rows for column in row]
@@ -59,7 +60,7 @@ def rows_to_operator(rows, sources):
     return matrix
 
 
-def keep_vertices(mesh, keep):
+def keep_vertices(mesh: PolygonMesh, keep: np.ndarray) -> PolygonMesh:
     """The mesh with only the vertices of `keep` (sorted ids); polygons must not need others."""
     new_id = np.full(mesh.operator.shape[0], -1)
     new_id[keep] = np.arange(len(keep))
@@ -68,13 +69,14 @@ def keep_vertices(mesh, keep):
     return PolygonMesh(mesh.operator[keep], polygons, mesh.labels, mirror, mesh.original[keep])
 
 
-def subdivide(mesh):
+def subdivide(mesh: PolygonMesh) -> PolygonMesh:
     """One Catmull-Clark step; vertices come in the order old, edge points, face points.
 
     Border edges keep to their midpoint, border vertices to the cubic B-spline of the border.
     """
     count = mesh.operator.shape[0]
-    edge_id, edge_faces = {}, []
+    edge_id: dict[tuple[int, int], int] = {}
+    edge_faces: list[list[int]] = []
     for face, polygon in enumerate(mesh.polygons):
         for a, b in edges_of(polygon):
             edge = (min(a, b), max(a, b))
@@ -88,7 +90,8 @@ def subdivide(mesh):
     step = rows_to_operator(old_points + edge_points + face_points, count)
 
     first_face = count + len(edge_id)
-    polygons, labels = [], []
+    polygons: list[tuple[int, ...]] = []
+    labels = []
     for face, polygon in enumerate(mesh.polygons):
         for before, here, after in zip(
             polygon[-1:] + polygon[:-1], polygon, polygon[1:] + polygon[:1], strict=True

@@ -1,5 +1,6 @@
 """Which MakeHuman targets describe the head, and how strongly people differ along them."""
 
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ class _Slider(NamedTuple):
     sigma: float
 
 
-def sliders(wheel):
+def sliders(wheel: zipfile.ZipFile) -> list[_Slider]:
     """The local sliders of the head, sorted by their targets' names."""
     entries = []
     for folder in _FOLDERS:
@@ -101,7 +102,7 @@ def _names(wheel, folder):
 
 
 def _split(name):
-    """ "mouth/mouth-angles-up" -> ("mouth/mouth-angles", "up"); no known ending: (name, "")."""
+    """Splits "mouth/mouth-angles-up" into "mouth/mouth-angles" and "up"; "" if no known ending."""
     stem, _, ending = name.rpartition("-")
     known = _PAIRS.keys() | {second for second, _ in _PAIRS.values()}
     return (stem, ending) if ending in known else (name, "")
@@ -118,14 +119,14 @@ def _asymmetries(wheel):
     return [n for n in names if n.startswith("asym/asym-") and not n.startswith("asym/asym-ear")]
 
 
-def units(wheel):
+def units(wheel: zipfile.ZipFile) -> list[str]:
     """Names of the 51 expression units; `tongueOut` moves nothing that is kept."""
     names = [p for p in wheel.namelist() if p.startswith(FACE_UNITS) and p.endswith(".target")]
     names = sorted(p.split("/")[-1].removesuffix(".target") for p in names)
     return [name for name in names if name != "tongueOut"]
 
 
-def target_paths(wheel):
+def target_paths(wheel: zipfile.ZipFile) -> dict[str, tuple[list[str], list[str]]]:
     """Block -> (names, paths): "race", "univ", "local", "asym", "unit", in storage order."""
     macro = f"{MAKEHUMAN}/targets/macrodetails"
     race = [f"{r}-{g}-{a}" for r in _RACES for g in _GENDERS for a in _AGES]
@@ -147,7 +148,7 @@ def target_paths(wheel):
     }
 
 
-def mean_head(wheel, vertices):
+def mean_head(wheel: zipfile.ZipFile, vertices: np.ndarray) -> np.ndarray:
     """The neutral mean of young adults: base plus the mean of its macro targets, all vertices."""
     macro = f"{MAKEHUMAN}/targets/macrodetails"
     result = vertices.copy()
@@ -159,7 +160,7 @@ def mean_head(wheel, vertices):
     return result
 
 
-def as_int16(offsets):
+def as_int16(offsets: np.ndarray) -> np.ndarray:
     """Displacements in dm as whole thousandths; refuses to lose anything."""
     scaled = np.round(offsets * 1000)
     if np.abs(scaled / 1000 - offsets).max() > 1e-6 or np.abs(scaled).max() > 32767:

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from tf_nonlinear3dmm.face.build.polygons import PolygonMesh, keep_vertices, rows_to_operator
+from tf_nonlinear3dmm.face.build.source import BaseMesh
 
 SKIN, SHEET, LEFT_EYE, RIGHT_EYE = range(4)
 EYE_BASE = {LEFT_EYE: 14598, RIGHT_EYE: 14670}
@@ -23,7 +24,7 @@ _PAIRED = [0, 1, 2, 4, 5, 8, 10, 12, 14, 16, 19, 20, 22, 23, 24]
 _SHEET_ROWS = ((0.25, -0.05), (0.50, -0.07), (0.75, -0.05))  # from the upper lip; push in dm
 
 
-def face_parts(base):
+def face_parts(base: BaseMesh) -> PolygonMesh:
     """The face's polygons on the sources [hm08 vertices; (0, 0, 1)], unused vertices dropped."""
     skin = base.quads[head_island(base)]
     rows, sheet, sheet_mirror = _mouth_sheet(len(base.vertices))
@@ -41,7 +42,7 @@ def face_parts(base):
     return keep_vertices(mesh, np.unique(np.concatenate([np.array(p) for p in polygons])))
 
 
-def head_island(base):
+def head_island(base: BaseMesh) -> np.ndarray:
     """Ids of the quads of the outer head skin: the UV island that holds the highest vertex."""
     body = np.flatnonzero(base.groups == "body")
     corners = base.quad_uv[body]

@@ -5,6 +5,7 @@ triangle that lies the right way has positive area. `to_unit` gives the stored m
 """
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 import scipy.sparse.linalg
 
@@ -12,14 +13,14 @@ _ROUNDS = 40
 _EXPONENT = 0.25
 
 
-def cylinder(points, centre):
+def cylinder(points: np.ndarray, centre: npt.ArrayLike) -> np.ndarray:
     """The paper's map: angle about the vertical axis through `centre` (x, y, z), and height."""
     x, y, z = (points - centre).T
     radius = np.median(np.hypot(x, z))
     return np.stack([radius * np.arctan2(x, z), y], axis=1)
 
 
-def elevation(points, centre):
+def elevation(points: np.ndarray, centre: npt.ArrayLike) -> np.ndarray:
     """Angle about the vertical axis and angle of elevation, in face units; one-to-one at the rim.
 
     0.75 and 0.80 are the radii in dm of the embedded face; other faces are scaled to it.
@@ -28,7 +29,7 @@ def elevation(points, centre):
     return np.stack([0.75 * np.arctan2(x, z), 0.80 * np.arctan2(y, np.hypot(x, z))], axis=1)
 
 
-def to_unit(plane):
+def to_unit(plane: np.ndarray) -> np.ndarray:
     """`[V, 2]` plane coordinates -> UV in [0, 1], u symmetric about the middle, v down, float32."""
     half_width = np.abs(plane[:, 0]).max()
     low, high = plane[:, 1].min(), plane[:, 1].max()
@@ -37,26 +38,28 @@ def to_unit(plane):
     return np.stack([u, v], axis=1).astype(np.float32)
 
 
-def signed_areas(plane, triangles):
+def signed_areas(plane: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Signed area of each triangle, positive if counter-clockwise with y up; `[T]`."""
     a, b, c = (plane[triangles[:, i]].astype(np.float64) for i in range(3))
     cross = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     return cross / 2
 
 
-def areas(points, triangles):
+def areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Area of each triangle in space, `[T]`."""
     a, b, c = (points[triangles[:, i]] for i in range(3))
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
 
 
-def flipped(plane, triangles):
+def flipped(plane: np.ndarray, triangles: np.ndarray) -> int:
     """How many triangles are flipped or empty in the float32 UV map."""
     uv = to_unit(plane)
     return int(np.sum(signed_areas(uv * [1, -1], triangles) <= 0))
 
 
-def bad_vertices(plane, points, triangles, seeds, rings):
+def bad_vertices(
+    plane: np.ndarray, points: np.ndarray, triangles: np.ndarray, seeds: np.ndarray, rings: int
+) -> np.ndarray:
     """Vertices to relax: those of small, flipped or `seeds` triangles and `rings` around them.
 
     Args:
@@ -95,14 +98,21 @@ def _connected(mask, start, triangles):
     return mask & np.isin(part, part[start])
 
 
-def border_vertices(triangles):
+def border_vertices(triangles: np.ndarray) -> np.ndarray:
     """Ids of the vertices on edges that only one triangle has."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     unique, counts = np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)
     return np.unique(unique[counts == 1])
 
 
-def relax(plane, points, triangles, free, gain=None, mirror=None):
+def relax(
+    plane: np.ndarray,
+    points: np.ndarray,
+    triangles: np.ndarray,
+    free: np.ndarray,
+    gain: np.ndarray | None = None,
+    mirror: np.ndarray | None = None,
+) -> np.ndarray:
     """Spreads the free vertices so that no triangle folds and stretch is small.
 
     Tutte's map, then stretch-reducing weights (Yoshizawa, Belyaev, Seidel 2004); the best round

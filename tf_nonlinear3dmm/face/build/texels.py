@@ -3,7 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import scipy.ndimage
+
+from tf_nonlinear3dmm.core.types import Size
+from tf_nonlinear3dmm.face.population import Population
 
 
 class Cover(NamedTuple):
@@ -20,7 +24,7 @@ class Cover(NamedTuple):
     weights: np.ndarray
 
 
-def cover(people, size):
+def cover(people: Population, size: Size) -> Cover:
     """The `Cover` of a `Population`'s map of `size` (height, width), corner texels at 0 and 1."""
     points = people.uv.astype(np.float64) * [size[1] - 1, size[0] - 1]
     triangles = people.tri.astype(int)
@@ -51,7 +55,7 @@ def _barycentric(points, corners):
     return np.concatenate([1 - two.sum(axis=-1, keepdims=True), two], axis=-1)
 
 
-def interpolate(cover, values):
+def interpolate(cover: Cover, values: npt.ArrayLike) -> np.ndarray:
     """Vertex values `[V, C]` at the texels: `[H, W, C]`."""
     corners = np.asarray(values, np.float64)[cover.corners]
     return np.sum(corners * cover.weights[..., np.newaxis], axis=-2)

@@ -1,4 +1,4 @@
-"""Face models of others, each turned into one `FaceModel`; what they are is seen from content.
+"""Face models of other projects, converted to `FaceModel`; their content tells the format.
 
     face, notes = formats.convert("01_MorphableModel.mat")
     face.save("bfm2009.npz")
@@ -27,13 +27,17 @@ Pickles are refused: reading one can run code. The licences are the sources' own
 research only.
 """
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats.finish import UV_MAPS, finish
 from tf_nonlinear3dmm.face.formats.recognise import recognise
+from tf_nonlinear3dmm.face.model import FaceModel
 
 __all__ = ["UV_MAPS", "convert", "recognise"]
 
 
-def convert(path, uv="source", units=None, name=None):
+def convert(
+    path: Path, uv: str = "source", units: float | None = None, name: str | None = None
+) -> tuple[FaceModel, list[str]]:
     """The `FaceModel` of someone else's face model.
 
     Args:

@@ -4,10 +4,12 @@ Micrometres, 1-based ids, triangles wound inwards, shapeEV and sigma are standar
 """
 
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import matlab, raw
 
 LICENCE = "Basel Face Model 2009: academic use only, no redistribution"
@@ -18,12 +20,12 @@ _KEYS = {
 }
 
 
-def kind(names):
+def kind(names: Iterable[str]) -> str | None:
     """Which of the three variants a .mat file with these arrays is, or None."""
     return next((variant for variant, keys in _KEYS.items() if keys <= set(names)), None)
 
 
-def load(path):
+def load(path: Path) -> raw.RawFace:
     """The `RawFace` of 01_MorphableModel.mat, Model_Shape.mat or face3d's BFM.mat."""
     path = pathlib.Path(path)
     variant = kind(matlab.names(path))

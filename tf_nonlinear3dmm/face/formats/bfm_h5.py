@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import raw
 
 LICENCE = "Basel Face Model 2017/2019: academic use only, no redistribution"
@@ -28,7 +29,7 @@ LANDMARK_NAMES = {
 }
 
 
-def load(path):
+def load(path: Path) -> raw.RawFace:
     """The `RawFace` of a BFM 2017 or 2019 .h5."""
     try:
         with h5py.File(path, "r") as file:

@@ -13,13 +13,14 @@ import struct
 import numpy as np
 
 from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import bfm_h5, raw
 
 LICENCE = "eos model; the Surrey Face Model is for non-commercial use only"
 _VERSIONS = (1, 2, 3, 4)
 
 
-def looks_like(head):
+def looks_like(head: bytes) -> bool:
     """Whether the first bytes are an eos model: a small version, then a column of 3 V numbers."""
     if len(head) < 12:
         return False
@@ -80,7 +81,7 @@ class _Reader:
             )
 
 
-def load(path):
+def load(path: Path) -> raw.RawFace:
     """The `RawFace` of an eos .bin."""
     path = pathlib.Path(path)
     reader = _Reader(path)

@@ -3,9 +3,11 @@
 import numpy as np
 import scipy.spatial
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import FaceModel, constancy
 from tf_nonlinear3dmm.face.build import relaxation
 from tf_nonlinear3dmm.face.formats import maps
+from tf_nonlinear3dmm.face.formats.raw import RawFace
 
 UV_MAPS = ("source", "cylinder", "relaxed")
 _HEIGHTS = (80.0, 500.0)  # mm, of anything from a face mask to a head with its neck
@@ -13,7 +15,13 @@ _TYPICAL_HEIGHT = 200.0
 _LIMIT = 20.0  # mm, the paper's range of offsets
 
 
-def finish(raw, path, uv="source", units=None, name=None):
+def finish(
+    raw: RawFace,
+    path: Path,
+    uv: str = "source",
+    units: float | None = None,
+    name: str | None = None,
+) -> tuple[FaceModel, list[str]]:
     """The checked `FaceModel` of a `RawFace`, in millimetres, and lines about what it lacks."""
     if uv not in UV_MAPS:
         raise ValueError(f"`uv` must be one of {', '.join(UV_MAPS)}, got `{uv}`")

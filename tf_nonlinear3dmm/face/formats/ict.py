@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from tf_nonlinear3dmm.core import filenames, json_files
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import raw
 
 NEUTRAL = "generic_neutral_mesh.obj"
@@ -13,7 +14,7 @@ _FACE_VERTICES = 9409  # the first ones; head, mouth, eyes and lashes follow
 LICENCE = "ICT-FaceKit, MIT"
 
 
-def load(folder):
+def load(folder: Path) -> raw.RawFace:
     """The `RawFace` of a FaceXModel folder."""
     folder = pathlib.Path(folder)
     vertices, uv, polygons, polygon_uv = _read_obj(folder / NEUTRAL, faces=True)

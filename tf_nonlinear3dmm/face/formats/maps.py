@@ -4,13 +4,14 @@ import numpy as np
 import scipy.sparse
 import scipy.spatial
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import polygons, relaxation
 
 _RELAXED_REACH = 0.06  # dm of surface to relax around a fold
 _RIM_POWER = 4  # of the superellipse |x|^p + |y|^p = 1: rounder than a square, fuller than a circle
 
 
-def oriented(uv, mean):
+def oriented(uv: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The source's map `[V, 2]` in [0, 1], turned so that u grows with x and v against y."""
     uv = np.array(uv, np.float64)
     low, high = uv.min(axis=0), uv.max(axis=0)
@@ -27,12 +28,12 @@ def _correlation(a, b):
     return np.sum((a - a.mean()) * (b - b.mean()))
 
 
-def cylinder(mean):
+def cylinder(mean: np.ndarray) -> np.ndarray:
     """The paper's map of `[V, 3]` millimetres: angle and height about the middle of the box."""
     return relaxation.to_unit(relaxation.cylinder(mean, _middle(mean)))
 
 
-def relaxed(mean, triangles, path):
+def relaxed(mean: np.ndarray, triangles: np.ndarray, path: Path) -> np.ndarray:
     """Angle and elevation where they do not fold, Tutte's map where they do.
 
     Holes are closed for the purpose. If even the rim folds, as under a neck, the whole face is

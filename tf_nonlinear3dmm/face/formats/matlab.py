@@ -3,13 +3,15 @@
 import numpy as np
 import scipy.io
 
+from tf_nonlinear3dmm.core.types import Path
 
-def names(path):
+
+def names(path: Path) -> set[str]:
     """The names of the arrays in a .mat file."""
     return {name for name, _, _ in _guarded(path, lambda: scipy.io.whosmat(str(path)))}
 
 
-def read(path, *keys):
+def read(path: Path, *keys: str) -> dict[str, np.ndarray]:
     """The arrays `keys`, as a dict.
 
     Raises:

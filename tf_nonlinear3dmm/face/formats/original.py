@@ -5,13 +5,14 @@ import pathlib
 import numpy as np
 import scipy.optimize
 
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import bfm2009, raw
 
 TRIANGLES = "3DMM_tri.dat"
 _MAP_SIZE = (192, 224)  # rows, columns of its UV map
 
 
-def load(folder):
+def load(folder: Path) -> raw.RawFace:
     """The `RawFace` of a folder of .dat files."""
     folder = pathlib.Path(folder)
     mean, shape = _basis(folder / "3DMM_shape_basis.dat", folder)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tf_nonlinear3dmm.core.types import Path
+
 BLEND_SHAPE_STD = 0.3  # of weights meant for [0, 1], whose authors state none
 
 
@@ -38,17 +40,17 @@ class RawFace(NamedTuple):
     constancy: np.ndarray | None = None
 
 
-def no_basis(count):
+def no_basis(count: int) -> tuple[np.ndarray, np.ndarray]:
     """An empty basis and its deviations for `count` vertices."""
     return np.zeros([0, count, 3], np.float32), np.zeros(0, np.float32)
 
 
-def no_landmarks():
+def no_landmarks() -> np.ndarray:
     """68 times "unknown"."""
     return np.full(68, -1)
 
 
-def points(values, path, key, count=None):
+def points(values: np.ndarray, path: Path, key: str, count: int | None = None) -> np.ndarray:
     """A vector x0 y0 z0 x1 ... as `[V, 3]` float64."""
     values = np.asarray(values)
     if values.dtype.kind not in "fiu" or values.size % 3 or values.size == 0:
@@ -58,7 +60,7 @@ def points(values, path, key, count=None):
     return values.reshape(-1, 3).astype(np.float64)
 
 
-def basis(values, path, key, count):
+def basis(values: np.ndarray, path: Path, key: str, count: int) -> np.ndarray:
     """Columns x0 y0 z0 x1 ... `[3 V, K]` as `[K, V, 3]` float32."""
     values = np.asarray(values)
     if values.dtype.kind not in "fiu" or values.ndim != 2 or len(values) != 3 * count:
@@ -66,7 +68,7 @@ def basis(values, path, key, count):
     return np.ascontiguousarray(values.T, np.float32).reshape(-1, count, 3)
 
 
-def deviations(values, path, key, count):
+def deviations(values: np.ndarray, path: Path, key: str, count: int) -> np.ndarray:
     """Standard deviations `[K]`, not negative."""
     values = np.asarray(values)
     if values.dtype.kind not in "fiu" or values.size != count or not np.all(values >= 0):
@@ -74,7 +76,7 @@ def deviations(values, path, key, count):
     return values.reshape(-1).astype(np.float32)
 
 
-def ids(values, path, key, last, first=0):
+def ids(values: np.ndarray, path: Path, key: str, last: int, first: int = 0) -> np.ndarray:
     """Ids that count from `first`, as ids that count from 0, checked against `last` (from 0)."""
     values = np.asarray(values)
     if values.dtype.kind not in "fiu" or np.any(values != np.round(values)):
@@ -87,7 +89,7 @@ def ids(values, path, key, last, first=0):
     return values.astype(np.int64) - first
 
 
-def landmarks(values, path, key, last, first=0):
+def landmarks(values: np.ndarray, path: Path, key: str, last: int, first: int = 0) -> np.ndarray:
     """68 ids as `[68]` from 0."""
     vertex_ids = ids(values, path, key, last, first).reshape(-1)
     if len(vertex_ids) != 68:
@@ -95,7 +97,7 @@ def landmarks(values, path, key, last, first=0):
     return vertex_ids
 
 
-def read_bytes(path):
+def read_bytes(path: pathlib.Path) -> bytes:
     """A file's bytes, or an error that names it."""
     path = pathlib.Path(path)
     if not path.is_file():
@@ -103,6 +105,6 @@ def read_bytes(path):
     return path.read_bytes()
 
 
-def brief(values):
+def brief(values: np.ndarray) -> str:
     """dtype and shape, for errors."""
     return f"{values.dtype} of shape {list(values.shape)}"

@@ -1,10 +1,12 @@
-"""Which loader understands a path, seen from its first bytes and keys, never from its name."""
+"""Which loader understands a path, by its first bytes and keys, never by its name."""
 
 import pathlib
 import zipfile
+from collections.abc import Callable
 
 from tf_nonlinear3dmm.core import filenames
-from tf_nonlinear3dmm.face.formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.face.formats import bfm2009, bfm_h5, eos, ict, matlab, original, packed, raw
 
 _KNOWN = (
     "BFM 2009 (.mat), BFM 2017 or 2019 (.h5), ICT-FaceKit (folder FaceXModel), eos (.bin), "
@@ -12,7 +14,7 @@ _KNOWN = (
 )
 
 
-def recognise(path):
+def recognise(path: Path) -> Callable[[Path], raw.RawFace]:
     """The loader `load(path) -> RawFace` for a file or folder.
 
     Raises:
@@ -24,7 +26,7 @@ def recognise(path):
         return _of_folder(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such face model")
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         head = file.read(512)
     if head[:1] == b"\x80":
         raise ValueError(f"{path}: is a pickle; it is not read, because reading one can run code")

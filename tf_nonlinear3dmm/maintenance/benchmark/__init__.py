@@ -1,4 +1,4 @@
-"""How fast and how large: tables that anyone can make again with scripts/maintenance/benchmark.py.
+"""Speed and memory: tables that scripts/maintenance/benchmark.py makes again on any machine.
 
 for table in benchmark.run(["rasterizer"], benchmark.Setting()):
     print(benchmark.markdown(table))

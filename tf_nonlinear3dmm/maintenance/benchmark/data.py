@@ -1,13 +1,16 @@
-"""How fast examples come: from prepared data sets, from the generator."""
+"""How fast examples are read from prepared data sets, and generated."""
 
 import dataclasses
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 
 FACE_GOAL = 40
 WORK = (
@@ -17,7 +20,7 @@ WORK = (
 )
 
 
-def measure(setting):
+def measure(setting: Setting) -> Iterator[tables.Table]:
     """Yields one `Table`."""
     config = setting.config()
     count = 64 if setting.quick else 512
@@ -35,26 +38,33 @@ def measure(setting):
     yield tables.Table("Data", WORK.format(runs=setting.runs), columns, rows)
 
 
-def speeds(seconds, count):
+def speeds(seconds: Sequence[float], count: int) -> list[float]:
     """Median and best of `count` things a second."""
     return [float(count / np.median(seconds)), count / min(seconds)]
 
 
-def consume(dataset):
+def consume(dataset: Iterable) -> None:
     """Reads all of it."""
     for _ in dataset:
         pass
 
 
-def generate(config, count, runs, say):
-    """(seconds of each run, faces of a run): data sets that are made anew."""
+def generate(
+    config: Config, count: int, runs: int, say: Callable[[str], None]
+) -> tuple[list[float], int]:
+    """(seconds of each run, faces of a run), each run a new data set."""
     seconds = []
     for number in range(runs + 1):
         with tempfile.TemporaryDirectory() as folder:
-            changes = {"train_examples": count, "validation_examples": 16, "test_examples": 16}
-            own = dataclasses.replace(config.data, folder=folder, **changes)
+            source = dataclasses.replace(
+                config.data,
+                folder=folder,
+                train_examples=count,
+                validation_examples=16,
+                test_examples=16,
+            )
             with timing.stopwatch() as clock:
-                data.prepare(dataclasses.replace(config, data=own), lambda line: None)
+                data.prepare(dataclasses.replace(config, data=source), lambda line: None)
         say(f"generated {count + 32} faces: {clock.seconds:.1f} s")
         seconds += [clock.seconds] if number else []
     return seconds, count + 32

@@ -2,22 +2,25 @@
 
 import dataclasses
 import statistics
+from collections.abc import Iterator, Mapping
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.maintenance.benchmark import process, tables
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 
 BATCH = 16
 PEAK_GOAL, GROWTH_GOAL = 10.0, 5.0
 STEPS = 2000
+FACES = {"train_examples": 32, "validation_examples": 16, "test_examples": 16}
 
 
-def measure(setting):
+def measure(setting: Setting) -> Iterator[tables.Table]:
     """Yields two `Table`s."""
     yield peak(setting)
     yield growth(setting)
 
 
-def peak(setting):
+def peak(setting: Setting) -> tables.Table:
     """The peak of both stages."""
     config = few_faces(setting, setting.preset if setting.quick else "paper")
     setting.say(f"training steps of the preset {config.preset}")
@@ -27,14 +30,14 @@ def peak(setting):
         gigabytes = run.megabytes("VmHWM") / 1000
     row = [config.preset, BATCH, gigabytes, PEAK_GOAL, gigabytes < PEAK_GOAL]
     work = (
-        "Peak resident memory (VmHWM) of scripts/train.py through two steps of pretraining, a "
+        "Peak resident memory (VmHWM) of `nonlinear3dmm train` through two steps of pretraining, a "
         "validation with its panel, a checkpoint, and two steps of finetuning."
     )
     columns = ["preset", "batch", "peak GB", "goal, below", "met"]
     return tables.Table("Memory of a step", work, columns, [row])
 
 
-def growth(setting):
+def growth(setting: Setting) -> tables.Table:
     """The memory of a long run, in quarters."""
     config = few_faces(setting, "tiny")
     steps = 60 if setting.quick else STEPS
@@ -55,15 +58,15 @@ def growth(setting):
     grown = 100 * (sizes[3] / sizes[1] - 1)
     row = [config.preset, steps, *sizes, grown, GROWTH_GOAL, grown <= GROWTH_GOAL]
     work = (
-        "Anonymous resident memory (RssAnon: without mapped files) of scripts/train.py while it "
-        "finetunes: the median of each quarter of its steps. Growth is from the second to the last."
+        "Anonymous resident memory (RssAnon: without mapped files) of `nonlinear3dmm train` while "
+        "it finetunes: the median of each quarter of its steps. Growth is from second to last."
     )
     columns = ["preset", "steps", "1st MB", "2nd MB", "3rd MB", "4th MB"]
     columns += ["growth %", "goal, at most", "met"]
     return tables.Table("Memory of a long run", work, columns, [row])
 
 
-def quarters(samples):
+def quarters(samples: Mapping[int, float]) -> list[float]:
     """Medians of step -> value over the four quarters of the steps; a quarter has a step."""
     first, last = min(samples), max(samples)
     parts = [[], [], [], []]
@@ -72,12 +75,7 @@ def quarters(samples):
     return [statistics.median(part or [samples[last]]) for part in parts]
 
 
-def few_faces(setting, preset):
-    """The `Config` of a preset with faces for a few batches."""
-    config = configs.preset(preset)
-    few = {"train_examples": 32, "validation_examples": 16, "test_examples": 16}
-    return dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, folder=setting.folder, **few),
-        train=dataclasses.replace(config.train, batch_size=BATCH),
-    )
+def few_faces(setting: Setting, preset: str) -> Config:
+    """The `Config` of a preset with faces for a few batches of `BATCH`."""
+    config = setting.config(preset, FACES)
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, batch_size=BATCH))

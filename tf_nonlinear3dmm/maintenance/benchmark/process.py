@@ -7,7 +7,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 
+from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.training import log
 
 TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.log_every", "1"]
@@ -22,26 +25,26 @@ class Run:
         process: `subprocess.Popen`.
     """
 
-    def __init__(self, folder, process):
+    def __init__(self, folder: Path, process: subprocess.Popen) -> None:
         self.folder, self.process = pathlib.Path(folder), process
 
-    def step(self):
+    def step(self) -> tuple[str | None, int]:
         """(stage, step) of the last line of metrics.jsonl; (None, 0) before there is one."""
         path = self.folder / "metrics.jsonl"
         lines = log.read(path) if path.exists() else []
         return (lines[-1]["stage"], lines[-1]["step"]) if lines else (None, 0)
 
-    def megabytes(self, name):
+    def megabytes(self, name: str) -> float:
         """A line of /proc/<pid>/status: "RssAnon", the memory of its own, or "VmHWM", the peak."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         match = re.search(rf"{name}:\s*([0-9]+) kB", text)
         return int(match[1]) / MB if match else 0.0
 
-    def wait_for(self, done, seconds=0.02):
-        """Looks every so many seconds whether `done()` is true.
+    def wait_for(self, done: Callable[[], bool], seconds: float = 0.02) -> None:
+        """Waits until `done()` is true, which it asks every so many seconds.
 
         Raises:
-            RuntimeError: the run ended before; says why.
+            RuntimeError: the run ended first; says why.
         """
         while not done():
             if self.process.poll() is not None:
@@ -53,10 +56,10 @@ class Run:
 
 
 @contextlib.contextmanager
-def train(flags):
+def train(flags: Sequence[str]) -> Iterator[Run]:
     """A `Run` with the given flags; it is killed and its folder removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
-        with open(pathlib.Path(folder) / "errors", "w") as errors:
+        with (pathlib.Path(folder) / "errors").open("w") as errors:
             process = subprocess.Popen(
                 [*TRAIN, "--out", folder, *flags], stdout=subprocess.DEVNULL, stderr=errors
             )
@@ -67,8 +70,8 @@ def train(flags):
             process.wait()
 
 
-def flags(config, **changes):
-    """Flags for the preset, data and batch of a `Config`; "stage_field" = value changes more."""
+def flags(config: Config, **changes: object) -> list[str]:
+    """Flags for the preset, data and batch of a `Config`; `stage_field=value` changes others."""
     data = [f"{n}_examples" for n in ("train", "validation", "test")]
     fields = {f"data.{name}": getattr(config.data, name) for name in ["folder", *data]}
     fields["train.batch_size"] = config.train.batch_size
@@ -77,7 +80,7 @@ def flags(config, **changes):
     return ["--preset", config.preset, *(word for pair in pairs for word in pair)]
 
 
-def first_step(config):
+def first_step(config: Config) -> float:
     """Seconds from the start of the process to the end of its first step."""
     start = time.perf_counter()
     with train(flags(config)) as run:

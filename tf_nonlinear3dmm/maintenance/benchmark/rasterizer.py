@@ -1,10 +1,12 @@
 """The rasterizer alone, by mesh size, image size and batch."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tf_nonlinear3dmm.maintenance.benchmark import scenes, tables, timing
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 from tf_nonlinear3dmm.rendering import rasterizer
 
 TITLE = "Rasterizer"
@@ -28,7 +30,7 @@ class Case(NamedTuple):
     batch: int
 
 
-def cases(quick):
+def cases(quick: bool) -> tuple[Case, dict[str, list[Case]]]:
     """The middle `Case`, and the cases of each of `AXES`, rising."""
     middle = Case("3k", 56, 4) if quick else Case("12k", 224, 16)
     meshes = scenes.MESHES[: 2 if quick else 3]
@@ -40,14 +42,14 @@ def cases(quick):
     }
 
 
-def measure(setting):
+def measure(setting: Setting) -> Iterator[tables.Table]:
     """Yields one `Table`: a row for each case, those of an axis together and rising."""
     middle, axes = cases(setting.quick)
-    every = dict.fromkeys(case for axis in AXES for case in axes[axis])
-    meshes = {case.mesh: scenes.mesh(case.mesh) for case in every}
+    distinct = dict.fromkeys(case for axis in AXES for case in axes[axis])
+    meshes = {case.mesh: scenes.mesh(case.mesh) for case in distinct}
     functions = {
         (kind, case): function
-        for case in every
+        for case in distinct
         for kind, function in zip(KINDS, _functions(case, *meshes[case.mesh]), strict=True)
     }
     times = timing.take_turns(functions, setting.runs, setting.say)
@@ -66,20 +68,20 @@ def measure(setting):
     yield tables.Table(TITLE, work, COLUMNS, rows, notes)
 
 
-def exponent(rows, axis, kind):
+def exponent(rows: Sequence[list], axis: str, kind: str) -> float:
     """How the median time of one of `KINDS` grows along one of `AXES`, see `timing.growth`."""
     points = along(rows, axis, kind)
     return timing.growth(*zip(*points, strict=True))
 
 
-def along(rows, axis, kind):
+def along(rows: Sequence[list], axis: str, kind: str) -> list[tuple[int, float]]:
     """[(size, median ms)] of the rows of an axis."""
     x, y = COLUMNS.index(axis), COLUMNS.index(f"{kind} ms")
     return [(row[x], row[y]) for row in rows if row[0] == axis]
 
 
 def _functions(case, vertices, triangles):
-    """(forward, step) of nothing."""
+    """(forward, step), functions without arguments."""
     image_size = (case.size, case.size)
     points = scenes.poses(case.batch, case.size, vertices)
     triangles = tf.constant(triangles)

@@ -1,13 +1,18 @@
 """Photo to face: the model's throughput beside the detector's."""
 
+import functools
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import PIL.Image
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 BATCH = 16
@@ -20,16 +25,15 @@ WORK = (
 )
 
 
-def measure(setting):
+def measure(setting: Setting) -> Iterator[tables.Table]:
     """Yields one `Table`."""
     config = setting.config()
     data.prepare(config, setting.say)
     split = data.open_first(config, "test")
     crops = next(data.in_order(split, config.model.image_size, BATCH, ["image"]))["image"]
     images = tf.cast(tf.round(255 * crops), tf.uint8)
-    functions = {name: (lambda f=f: f(images)) for name, f in stages(config.model).items()}
-    photo = photograph(images[0].numpy())
-    functions["detector"] = lambda: [photos.detect(photo), None][1:]
+    functions = {n: functools.partial(f, images) for n, f in stages(config.model).items()}
+    functions["detector"] = functools.partial(photos.detect, photograph(images[0].numpy()))
     times = timing.take_turns(functions, setting.runs, setting.say)
     batch = {name: 1 if name == "detector" else len(images) for name in functions}
     rows = [
@@ -41,7 +45,7 @@ def measure(setting):
     yield tables.Table("Reconstruction", work, columns, rows)
 
 
-def stages(config):
+def stages(config: ModelConfig) -> dict[str, Callable]:
     """Name -> function of uint8 images `[B, S, S, 3]`."""
     model = Nonlinear3DMM(config, *everyday_cameras(config))
 
@@ -55,14 +59,14 @@ def stages(config):
     }
 
 
-def everyday_cameras(config):
+def everyday_cameras(config: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation `[8]` of projections that fill the crop, for weights at random."""
     projections = crop.typical_projections(FaceModel.load(config.face_model), config.image_size)
     rows = projections.numpy().reshape(-1, 8)
     return rows.mean(axis=0), rows.std(axis=0)
 
 
-def photograph(image):
+def photograph(image: np.ndarray) -> np.ndarray:
     """A photo of `PHOTO` with the face `[S, S, 3]` in it, a third of its height."""
     photo = np.full([*PHOTO, 3], 90, np.uint8)
     side = PHOTO[0] // 3

@@ -1,11 +1,14 @@
 """The whole renderer, projection to image, at the sizes of presets."""
 
+from collections.abc import Iterator
+
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 from tf_nonlinear3dmm.rendering import renderer, uv_layout
 
 COLUMNS = ["preset", "image", "UV", "batch", "forward ms", "minimum", "with gradient ms", "minimum"]
@@ -29,7 +32,7 @@ class Work:
         arguments: vertices, albedo_map, projection and illumination for `renderer.render`.
     """
 
-    def __init__(self, config, batch):
+    def __init__(self, config: configs.ModelConfig, batch: int) -> None:
         face = FaceModel.load(config.face_model)
         size, uv_size = config.image_size, config.uv_size
         self.constants = uv_layout.build(face, uv_size), (size, size)
@@ -45,11 +48,11 @@ class Work:
         self.target = tf.random.stateless_uniform([batch, size, size, 3], [0, 3])
         self._graphs = tf.function(self._image), tf.function(self._gradients)
 
-    def forward(self):
+    def forward(self) -> tf.Tensor:
         """The images."""
         return self._graphs[0](self.arguments)
 
-    def step(self):
+    def step(self) -> list[tf.Tensor]:
         """The gradients of the arguments."""
         return self._graphs[1](self.arguments)
 
@@ -61,7 +64,7 @@ class Work:
         return tf.gradients(loss, [a for a in arguments if a is not None])
 
 
-def measure(setting):
+def measure(setting: Setting) -> Iterator[tables.Table]:
     """Yields one `Table`."""
     presets = dict.fromkeys([setting.preset] if setting.quick else [setting.preset, "paper"])
     work = {name: Work(configs.preset(name).model, BATCH) for name in presets}

@@ -10,7 +10,7 @@ MESHES = ("3k", "12k", "47k")
 FILLED = 0.76  # height of the face over that of the image
 
 
-def mesh(name):
+def mesh(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Vertices `[V, 3]` float32 and triangles `[T, 3]` int32 of one of `MESHES`.
 
     "3k" and "12k" are the embedded faces, "47k" is the second with every triangle split in four.
@@ -20,7 +20,7 @@ def mesh(name):
     return split(vertices, triangles) if name == "47k" else (vertices, triangles)
 
 
-def split(vertices, triangles):
+def split(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A mesh with every triangle split in four at the middles of its sides."""
     sides = np.sort(triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     unique, inverse = np.unique(sides, axis=0, return_inverse=True)
@@ -31,7 +31,7 @@ def split(vertices, triangles):
     return np.concatenate([vertices, middles]), triangles.astype(np.int32)
 
 
-def poses(batch, size, vertices, seed=0):
+def poses(batch: int, size: int, vertices: np.ndarray, seed: int = 0) -> tf.Tensor:
     """Image points `[batch, V, 3]` at random poses, yaw to +-90 degrees, in images of side `size`.
 
     The face is `FILLED` of the image high, its middle in the image's.

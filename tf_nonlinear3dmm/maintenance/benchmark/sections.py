@@ -1,5 +1,7 @@
 """The sections by name, in the order in which they are printed."""
 
+from collections.abc import Iterator, Sequence
+
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.maintenance.benchmark import (
     data,
@@ -9,6 +11,8 @@ from tf_nonlinear3dmm.maintenance.benchmark import (
     renderer,
     step,
 )
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
+from tf_nonlinear3dmm.maintenance.benchmark.tables import Table
 
 SECTIONS = {
     "rasterizer": rasterizer.measure,
@@ -20,7 +24,7 @@ SECTIONS = {
 }
 
 
-def run(names, setting):
+def run(names: Sequence[str], setting: Setting) -> Iterator[Table]:
     """Yields the `Table`s of sections.
 
     Args:
@@ -28,7 +32,7 @@ def run(names, setting):
         setting: `Setting`.
 
     Raises:
-        ValueError: there is no section of a name; nothing is measured then.
+        ValueError: a name is no section; nothing is measured then.
     """
     for name in names:
         configs.check_choice("section", name, tuple(SECTIONS))

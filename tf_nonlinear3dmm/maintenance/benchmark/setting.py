@@ -1,7 +1,7 @@
 """What is measured, and how thoroughly."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tf_nonlinear3dmm import configs
@@ -14,9 +14,9 @@ class Setting(NamedTuple):
 
     Attributes:
         preset: whose networks and images are measured.
-        folder: where generated faces lie; they are made where they lack.
+        folder: of generated faces; those that are missing are generated.
         runs: of which the median is taken, after one that warms up.
-        quick: smaller work: shows that a section runs, not how fast.
+        quick: smaller work, which shows that a section runs, not how fast.
         say: called with a line now and then.
     """
 
@@ -26,10 +26,10 @@ class Setting(NamedTuple):
     quick: bool = False
     say: Callable[[str], None] = print
 
-    def config(self):
-        """The `Config` of the preset with few faces, enough for its batches."""
-        config = configs.preset(self.preset)
-        few = {name: min(n, getattr(config.data, name)) for name, n in FACES.items()}
+    def config(self, preset: str = "", faces: Mapping[str, int] = FACES) -> configs.Config:
+        """The `Config` of a preset, by default `self.preset`, with at most so many faces."""
+        config = configs.preset(preset or self.preset)
+        few = {name: min(n, getattr(config.data, name)) for name, n in faces.items()}
         return dataclasses.replace(
             config, data=dataclasses.replace(config.data, folder=self.folder, **few)
         )

@@ -2,10 +2,16 @@
 
 import dataclasses
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import Config, LossConfig
+from tf_nonlinear3dmm.data import Batches
 from tf_nonlinear3dmm.maintenance.benchmark import process, renderer, tables, timing
+from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, loop, strategies
 from tf_nonlinear3dmm.training.step import Updates
 
@@ -30,16 +36,16 @@ WORK = (
 )
 
 
-def measure(setting):
-    """Yields two `Table`s: the parts, and how the whole compares with what it should be."""
+def measure(setting: Setting) -> Iterator[tables.Table]:
+    """Yields two `Table`s: the parts, and how the whole compares with its goals."""
     config = setting.config()
     batches, updates, _ = assembly.assemble(config, strategies.create("one_device"))
-    work = parts(config, batches, updates)
-    times = timing.take_turns(work, setting.runs, setting.say)
+    functions = parts(config, batches, updates)
+    times = timing.take_turns(functions, setting.runs, setting.say)
     whole = times.median("finetune step") / PARTS["finetune step"]
     rows = [
         [name, *times.ms(name, PARTS[name]), 100 * times.median(name) / PARTS[name] / whole]
-        for name in work
+        for name in functions
     ]
     columns = ["part", "ms", "minimum", "% of a finetune step"]
     work = WORK.format(preset=config.preset, batch=config.train.batch_size, runs=setting.runs)
@@ -47,9 +53,11 @@ def measure(setting):
     yield goals(setting, config, batches, updates, times)
 
 
-def parts(config, batches, updates):
-    """Name -> function of nothing; a call does `PARTS` times the work of a step."""
-    examples = {name: next(iter(some.dataset(0, 1))) for name, some in batches.items()}
+def parts(
+    config: Config, batches: dict[str, Batches], updates: Updates
+) -> dict[str, Callable[[], Any]]:
+    """Name -> function without arguments; a call does `PARTS` times the work of a step."""
+    examples = {name: next(iter(source.dataset(0, 1))) for name, source in batches.items()}
     batch = examples["finetune"]
     # Nothing is learned while the clock runs, so that every run does the same work.
     stages = {
@@ -67,7 +75,7 @@ def parts(config, batches, updates):
     dataset = batches["finetune"].dataset(0, PARTS["data"])
     return {
         "finetune step": steps(updates, "finetune"),
-        f"{before(batches)} step": steps(updates, before(batches)),
+        f"{stage_before(batches)} step": steps(updates, stage_before(batches)),
         "networks": steps(with_objective(weigh_outputs), "finetune"),
         "optimizer": steps(with_objective(weigh_weights), "finetune"),
         "renderer": renderer.Work(config.model, config.train.batch_size).step,
@@ -76,12 +84,19 @@ def parts(config, batches, updates):
     }
 
 
-def before(batches):
+def stage_before(batches: dict[str, Batches]) -> str:
     """The name of the stage before finetuning that reads images."""
     return "encoder" if "encoder" in batches else "pretrain"
 
 
-def weigh_outputs(model, trains, config, batch, seed, critic=None):
+def weigh_outputs(
+    model: Nonlinear3DMM,
+    trains: str,
+    config: LossConfig,
+    batch: dict[str, tf.Tensor],
+    seed: tf.Tensor,
+    critic: object = None,
+) -> tuple[tf.Tensor, dict, None]:
     """An objective of the networks' outputs alone."""
     codes = model.encode(batch["image"], training=True)
     outputs = [codes.projection, codes.illumination]
@@ -91,14 +106,23 @@ def weigh_outputs(model, trains, config, batch, seed, critic=None):
     return tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def weigh_weights(model, trains, config, batch, seed, critic=None):
+def weigh_weights(
+    model: Nonlinear3DMM,
+    trains: str,
+    config: LossConfig,
+    batch: dict[str, tf.Tensor],
+    seed: tf.Tensor,
+    critic: object = None,
+) -> tuple[tf.Tensor, dict, None]:
     """An objective whose gradient costs nothing."""
     terms = [tf.reduce_sum(variable.value) for variable in model.trainable_variables]
     return 1e-6 * tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def losses_alone(updates, config, batch):
-    """A function of nothing: losses and their gradients by the parts of the reconstruction."""
+def losses_alone(
+    updates: Updates, config: LossConfig, batch: dict[str, tf.Tensor]
+) -> Callable[[], Any]:
+    """A function without arguments: losses and their gradients by the reconstruction."""
     reconstruct = tf.function(lambda images: updates.model(images, training=False))
     result = reconstruct(batch["image"])
 
@@ -111,24 +135,30 @@ def losses_alone(updates, config, batch):
     return lambda: step(result)
 
 
-def goals(setting, config, batches, updates, times):
+def goals(
+    setting: Setting,
+    config: Config,
+    batches: dict[str, Batches],
+    updates: Updates,
+    times: timing.Times,
+) -> tables.Table:
     """The `Table` of ratios and times that have a goal."""
     setting.say("waiting for data")
     steps = 10 if setting.quick else 60
     waited = waiting(config, batches, updates, steps)
     setting.say("a training run from the start of its process")
     started = process.first_step(config)
-    other = f"{before(batches)} step"
+    other = f"{stage_before(batches)} step"
     networks = times.ratio("finetune step", "networks"), times.ratio(other, "networks")
     drawing = 100 * PARTS["finetune step"] * times.ratio("renderer", "finetune step")
-    rows = [
-        ["finetune step / networks", networks[0], 1.35],
-        [f"{other} / networks", networks[1], 1.35],
-        ["renderer, % of a finetune step", drawing, 25.0],
-        ["waiting for data, % of finetuning", waited, 3.0],
-        ["from the start of scripts/train.py to the end of its first step, s", started, 30.0],
+    measured = [
+        ("finetune step / networks", networks[0], 1.35),
+        (f"{other} / networks", networks[1], 1.35),
+        ("renderer, % of a finetune step", drawing, 25.0),
+        ("waiting for data, % of finetuning", waited, 3.0),
+        ("from the start of `nonlinear3dmm train` to the end of its first step, s", started, 30.0),
     ]
-    rows = [[name, value, goal, value <= goal] for name, value, goal in rows]
+    rows = [[name, value, goal, value <= goal] for name, value, goal in measured]
     work = (
         f"Ratios are medians over the rounds. Waiting is counted over {steps} steps of finetuning, "
         "the time to the first step with data sets that are there."
@@ -137,7 +167,7 @@ def goals(setting, config, batches, updates, times):
     return tables.Table("A training step and its goals", work, columns, rows)
 
 
-def waiting(config, batches, updates, steps):
+def waiting(config: Config, batches: dict[str, Batches], updates: Updates, steps: int) -> float:
     """Percent of `steps` steps of finetuning that is spent waiting for their batches."""
     dataset, waited = iter(batches["finetune"].dataset(0, steps + 1)), 0.0
     batch, start = next(dataset), time.perf_counter()

@@ -4,7 +4,7 @@ import os
 import pathlib
 import platform
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -27,7 +27,7 @@ class Table(NamedTuple):
     notes: list[str] = []
 
 
-def device():
+def device() -> str:
     """One line: processor, cores that may be used, TensorFlow, and how busy the machine is."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = os.getloadavg()[0]
@@ -39,7 +39,7 @@ def device():
     )
 
 
-def markdown(table):
+def markdown(table: Table) -> str:
     """A `Table` as markdown."""
     rows = [[_text(value) for value in row] for row in table.rows]
     widths = [max(map(len, column)) for column in zip(table.columns, *rows, strict=True)]
@@ -51,7 +51,7 @@ def markdown(table):
     return "\n\n".join([f"### {table.title}", table.work, "\n".join(body), *table.notes])
 
 
-def as_dict(table):
+def as_dict(table: Table) -> dict[str, Any]:
     """A `Table` for JSON."""
     return table._asdict()
 

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import pathlib
 import shlex
+from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, config_flags
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 
@@ -32,7 +35,15 @@ mesh."""
 PICTURES = {"curves": "curves.png", "median": "faces.jpg"}  # figure of a report -> file
 
 
-def write(folder, run, config, report, size, rounding, note=""):
+def write(
+    folder: Path,
+    run: Path,
+    config: configs.Config,
+    report: dict[str, Any],
+    size: int,
+    rounding: Sequence[float],
+    note: str = "",
+) -> list[pathlib.Path]:
     """Writes the card and its pictures.
 
     Args:
@@ -49,7 +60,7 @@ def write(folder, run, config, report, size, rounding, note=""):
     """
     folder, figures = pathlib.Path(folder), pathlib.Path(run) / "figures"
     data = dataclasses.replace(config.data, folder=configs.DataConfig().folder)
-    config = dataclasses.replace(config, data=data)  # where the data lay is nobody's business
+    config = dataclasses.replace(config, data=data)  # its place on the maker's machine is left out
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
     card = folder / FILE
     blocks = _blocks(config, report, size, rounding, note, express)
@@ -75,7 +86,7 @@ def _blocks(config, report, size, rounding, note, express):
         Block("heading", "The trained model"),
         Block("text", ABOUT.format(**numbers, image_size=config.model.image_size)),
         Block("heading", "How it was made"),
-        Block("command", shlex.join(["python", "scripts/train.py", *config_flags.words(config)])),
+        Block("command", shlex.join(["nonlinear3dmm", "train", *config_flags.words(config)])),
         Block("text", TRAINING.format(**source)),
         *sections.figures(["curves"], PICTURES["curves"]),
         Block("heading", "How good it is"),

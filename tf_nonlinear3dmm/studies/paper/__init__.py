@@ -1,7 +1,7 @@
 """The paper's experiments: many models on the same data, their tables, figures and report.
 
-`experiments` lists the parts in their order; the other files are one experiment or one piece of the
-report each.
+`experiments` lists the parts in their order; every other file is one experiment or one piece of the
+report.
 """
 
 from tf_nonlinear3dmm.studies.paper.experiments import parts, reproduce, write_report

@@ -1,10 +1,11 @@
 """Landmarks and 3D shape that every method predicts on test faces, and their errors.
 
-The predictions are kept as arrays, so that tables and figures are made without running a method
-again.
+Predictions are saved as arrays: tables and figures need no second run of a method.
 """
 
+import pathlib
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,13 +16,20 @@ from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.evaluation import measures
 from tf_nonlinear3dmm.studies.paper import baseline_training
+from tf_nonlinear3dmm.studies.study import Study
 
 BATCH = 32
 LABELS = """landmarks projection vertices yaw_deg has_landmarks has_projection has_vertices
     landmark_visible""".split()
 
 
-def predict(study, method, run=None, split=None, name="test"):
+def predict(
+    study: Study,
+    method: str,
+    run: str | None = None,
+    split: data.Split | None = None,
+    name: str = "test",
+) -> None:
     """Runs a method on a split and writes predictions/<name>/<method>.npz.
 
     Args:
@@ -34,28 +42,28 @@ def predict(study, method, run=None, split=None, name="test"):
     split = study.split("test") if split is None else split
     if method == "SDM":
         predicted, seconds = _descend(sdm.load(study.file("sdm.npz")), study, split)
-    elif method == "3DDFA":
+    elif run is None:
         predicted, seconds = _run(baseline_training.load_threeddfa(study), study, split)
     else:
         predicted, seconds = _run(training.load(study.run(run))[0], study, split)
-    with array_files.replacing(path(study, method, name)) as file:
-        np.savez(file, seconds=seconds / len(split.rows), **predicted)
+    predicted["seconds"] = np.array(seconds / len(split.rows))
+    array_files.write(path(study, method, name), predicted, {})
 
 
-def path(study, method, name="test"):
-    """Where `predict` keeps the answers of a method on the split called `name`."""
+def path(study: Study, method: str, name: str = "test") -> pathlib.Path:
+    """The file of a method's predictions on the split called `name`."""
     return study.file(f"predictions/{name}/{method}.npz")
 
 
 def _descend(model, study, split):
-    """What SDM says about the faces of a split, and the seconds that it took."""
+    """SDM's predictions on the faces of a split, and the seconds they took."""
     images, _ = baseline_training.crops(study, split)
     started = time.monotonic()
     return {"landmarks": sdm.predict(model, images)}, time.monotonic() - started
 
 
 def _run(model, study, split):
-    """What a network says about the faces of a split, and the seconds that it took."""
+    """A network's predictions on the faces of a split, and the seconds they took."""
     size = study.config.model.image_size
     call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
     parts = {"landmarks": [], "vertices": [], "projection": []}
@@ -70,13 +78,19 @@ def _run(model, study, split):
     return {name: np.concatenate(batches) for name, batches in parts.items()}, seconds
 
 
-def read(study, method, name="test"):
+def read(study: Study, method: str, name: str = "test") -> dict[str, np.ndarray]:
     """The arrays that `predict` wrote."""
     with np.load(path(study, method, name), allow_pickle=False) as file:
         return dict(file)
 
 
-def errors(study, methods, pose_of, split=None, name="test"):
+def errors(
+    study: Study,
+    methods: Sequence[str],
+    pose_of: str,
+    split: data.Split | None = None,
+    name: str = "test",
+) -> measures.Measures:
     """Errors per face of methods that have predicted a split.
 
     Args:
@@ -89,12 +103,12 @@ def errors(study, methods, pose_of, split=None, name="test"):
         `measures.Measures`.
     """
     split = study.split("test") if split is None else split
-    answers = {method: read(study, method, name) for method in methods}
+    predictions = {method: read(study, method, name) for method in methods}
     measured = measures.Measures()
     for start in range(0, len(split.rows), BATCH):
         part = slice(start, start + BATCH)
         landmarks, vertices, projections = (
-            {method: arrays[kind][part] for method, arrays in answers.items() if kind in arrays}
+            {method: arrays[kind][part] for method, arrays in predictions.items() if kind in arrays}
             for kind in ("landmarks", "vertices", "projection")
         )
         labels = _labels(split, split.rows[part], study.config.model.image_size)
@@ -104,7 +118,7 @@ def errors(study, methods, pose_of, split=None, name="test"):
 
 
 def _labels(split, rows, image_size):
-    """What `errors` compares with, in pixels of the evaluation crop."""
+    """The ground truth that `errors` compares with, in pixels of the evaluation crop."""
     labels = {name: split[name][rows] for name in LABELS if name in split}
     labels = crop.evaluation(labels, image_size)
     return {name: np.asarray(values) for name, values in labels.items()}

@@ -1,21 +1,25 @@
-"""Nonlinear decoders learned from 3D: what the decoder alone can do with an oracle's data.
+"""Nonlinear decoders learned from 3D: what a decoder alone can do with the oracle's data.
 
 The same faces that the oracle's principal components are learned from, as vertices or as albedo
 maps, train a decoder of the nonlinear model behind a small encoder of their linear codes. No image,
 no camera and no renderer takes part, so a difference to the linear model is the decoder's.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.rendering import uv_layout
 
 HIDDEN = 256
+Decoder = tuple[Callable[..., tf.Tensor], keras.layers.Layer]  # (codes -> samples, what is trained)
 
 
 class Autoencoder(NamedTuple):
@@ -24,28 +28,36 @@ class Autoencoder(NamedTuple):
     Attributes:
         encode: linear codes `[B, R]` -> codes `[B, K]`.
         decode: codes `[B, K]` -> what the samples are, `[B, ...]`.
-        weights: all variables, for saving.
     """
 
     encode: keras.Model
-    decode: object
-    weights: list
+    decode: Callable[[tf.Tensor], tf.Tensor]
 
 
-def shape_decoder(config, face):
+def shape_decoder(config: ModelConfig, face: FaceModel) -> Decoder:
     """codes, training -> vertices `[B, V, 3]` in face units, and the decoder's layer."""
     layer = decoders.shape_decoder(config, face, uv_layout.build(face, config.uv_size))
     return (lambda codes, training=False: layer(codes, training=training)[1]), layer
 
 
-def albedo_decoder(config, face):
+def albedo_decoder(config: ModelConfig, face: FaceModel) -> Decoder:
     """codes, training -> albedo maps `[B, Hu, Wu, 3]` in [0, 1], and the decoder's layer."""
     del face
     layer = decoders.AlbedoDecoder(config)
     return layer, layer
 
 
-def train(build, code_size, samples, linear_codes, weights, steps, batch=32, rate=1e-3, seed=0):
+def train(
+    build: Callable[[], Decoder],
+    code_size: int,
+    samples: np.ndarray,
+    linear_codes: np.ndarray,
+    weights: np.ndarray,
+    steps: int,
+    batch: int = 32,
+    rate: float = 1e-3,
+    seed: int = 0,
+) -> Autoencoder:
     """Trains an encoder of linear codes and a decoder to reproduce samples.
 
     Args:
@@ -65,8 +77,8 @@ def train(build, code_size, samples, linear_codes, weights, steps, batch=32, rat
     variables = encode.trainable_variables + layer.trainable_variables
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
     weight = tf.constant(weights / weights.mean(), tf.float32)
-    some = as_float(samples[:: max(1, len(samples) // 200)])
-    deviation = float(some.std(axis=0).mean())
+    subset = as_float(samples[:: max(1, len(samples) // 200)])
+    deviation = float(subset.std(axis=0).mean())
 
     @tf.function
     def step(linear_codes, target):
@@ -83,17 +95,10 @@ def train(build, code_size, samples, linear_codes, weights, steps, batch=32, rat
         loss = step(tf.constant(linear_codes[rows]), tf.constant(target))
         if not np.isfinite(loss):
             raise FloatingPointError(f"step {i}: the loss is not finite")
-    return Autoencoder(encode, decode, encode.weights + layer.weights)
+    return Autoencoder(encode, decode)
 
 
-def untrained(build, code_size, inputs):
-    """An `Autoencoder` of `inputs` linear codes to load weights into."""
-    decode, layer = build()
-    encode = _encoder(inputs, code_size)
-    return Autoencoder(encode, decode, encode.weights + layer.weights)
-
-
-def as_float(samples):
+def as_float(samples: np.ndarray) -> np.ndarray:
     """uint8 to [0, 1], floats as they are; float32."""
     scale = np.float32(255) if samples.dtype == np.uint8 else np.float32(1)
     return np.asarray(samples, np.float32) / scale
@@ -109,9 +114,3 @@ def _encoder(inputs, code_size):
     encode = keras.Sequential(layers, name="encode")
     encode.build([None, inputs])
     return encode
-
-
-def texel_weights(face, uv_size):
-    """`[Hu, Wu, 1]`: 1 where the UV layout covers the map."""
-    layout = uv_layout.build(face, uv_size)
-    return (np.asarray(layout.texel_triangle) >= 0).astype(np.float32)[..., np.newaxis]

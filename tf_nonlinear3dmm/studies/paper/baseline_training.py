@@ -1,6 +1,7 @@
 """Training of SDM and 3DDFA, on the data of the nonlinear model."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
 from tf_nonlinear3dmm.data import augment, crop
 from tf_nonlinear3dmm.studies.paper import linear_models
+from tf_nonlinear3dmm.studies.study import Study
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
 
@@ -17,21 +19,21 @@ SAVE_EVERY = 200  # steps
 RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
 
 
-def crops(study, split):
+def crops(study: Study, split: data.Split) -> tuple[np.ndarray, np.ndarray]:
     """uint8 evaluation crops `[N, S, S, 3]` of a split, and landmarks `[N, 68, 2]` in them."""
     size = study.config.model.image_size
     cut = crop.evaluation({name: split[name] for name in ("image", "landmarks")}, size)
     return cut["image"][split.rows], cut["landmarks"].numpy()[split.rows]
 
 
-def mirrored(images, landmarks):
+def mirrored(images: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Images `[N, S, S, 3]` and landmarks `[N, 68, 2]`, and after them their mirror images."""
-    flipped = landmarks[:, augment.LANDMARK_MIRROR] * np.float32([-1, 1])
+    flipped = landmarks[:, augment.LANDMARK_MIRROR] * np.array([-1, 1], np.float32)
     flipped[..., 0] += images.shape[2] - 1
     return np.concatenate([images, images[:, :, ::-1]]), np.concatenate([landmarks, flipped])
 
 
-def train_sdm(study, say=print):
+def train_sdm(study: Study, say: Callable[[str], None] = print) -> None:
     """Learns the cascade of regressions from the training split and its mirror; writes sdm.npz."""
 
     def report(stage, distance):
@@ -39,10 +41,9 @@ def train_sdm(study, say=print):
 
     images, landmarks = mirrored(*crops(study, study.split("train")))
     sdm.save(sdm.train(images, landmarks, study.descent, report), study.file("sdm.npz"))
-    return True
 
 
-def make_cascade(study, statistics):
+def make_cascade(study: Study, statistics: tuple[np.ndarray, np.ndarray]) -> threeddfa.Cascade:
     """An untrained 3DDFA on the linear model of 200 scans."""
     shape, _ = linear_models.load(study, "scan-200", study.code_size)
     return threeddfa.Cascade(
@@ -50,7 +51,7 @@ def make_cascade(study, statistics):
     )
 
 
-def train_threeddfa(study, say=print):
+def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
     """Trains 3DDFA, network after network, or resumes it; whether it is finished.
 
     Each network takes as many steps as the nonlinear model.
@@ -61,15 +62,15 @@ def train_threeddfa(study, say=print):
     cascade = make_cascade(study, statistics)
     store = checkpoints.Checkpoints(folder, keep=2)
     trainer = _Trainer(cascade, config)
-    each = stages(config)[-1][-1]
-    total = each * len(cascade.networks)
-    held, step = store.load_latest(), 0
-    if held:
-        step = held[1]["step"]
-        trainer.restore(held[0])
+    steps_each = stages(config)[-1][-1]
+    total = steps_each * len(cascade.networks)
+    checkpoint, step = store.load_latest(), 0
+    if checkpoint:
+        step = checkpoint[1]["step"]
+        trainer.restore(checkpoint[0])
     with Stopper() as stopper:
         for batch in batches.dataset(step, total):
-            number = step // each
+            number = step // steps_each
             cost = trainer.step(number, batch)
             if not np.isfinite(cost):
                 raise FloatingPointError(f"3DDFA, step {step}: the cost is not finite")
@@ -82,13 +83,13 @@ def train_threeddfa(study, say=print):
     return step == total
 
 
-def load_threeddfa(study):
+def load_threeddfa(study: Study) -> threeddfa.Cascade:
     """The trained cascade."""
     cascade = make_cascade(study, (np.zeros(8), np.ones(8)))
-    held = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
-    if held is None:
+    checkpoint = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
+    if checkpoint is None:
         raise FileNotFoundError(f"{study.folder / 'threeddfa'}: 3DDFA is not trained yet")
-    _Trainer(cascade, study.config).restore(held[0])
+    _Trainer(cascade, study.config).restore(checkpoint[0])
     return cascade
 
 

@@ -1,7 +1,9 @@
-"""Questions to the numbers: what the paper claims, and what one would also like to know.
+"""What the paper claims, and what else one would like to know, judged by the numbers.
 
 Every comparison is paired: the interval is that of the difference on the same faces.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -44,7 +46,15 @@ AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
 ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
 
 
-def judge(faces, tables, pairs, words):
+Table = Mapping[str, Mapping[str, np.ndarray]]  # model -> code size -> errors `[N]`
+
+
+def judge(
+    faces: Mapping,
+    tables: Mapping[str, Table],
+    pairs: Sequence[tuple[str, str, str]],
+    words: Mapping[int, str],
+) -> list[list[str]]:
     """Rows (question, what is measured here, verdict), of those that the numbers can answer.
 
     Args:
@@ -98,10 +108,10 @@ def _power(table, better, worse):
             continue
         last = max(sizes, key=int)
         ours, theirs = np.asarray(ours), np.asarray(table[worse][last])
-        good = np.isfinite(ours) & np.isfinite(theirs)
-        low, high = mean((theirs - ours)[good])[1:]
+        finite = np.isfinite(ours) & np.isfinite(theirs)
+        low, high = mean((theirs - ours)[finite])[1:]
         signs.append(_sign(low, high))
         word = {1: "better", -1: "worse", 0: "undecided"}[signs[-1]]
         at = f"size {size}" if last == size else f"size {size} (the other: {last})"
-        parts.append(f"{at}: {ours[good].mean():.3g} against {theirs[good].mean():.3g}, {word}")
+        parts.append(f"{at}: {ours[finite].mean():.3g} against {theirs[finite].mean():.3g}, {word}")
     return ("; ".join(parts), signs) if parts else None

@@ -1,11 +1,22 @@
-"""Codes by optimisation: how well a decoder can show something when nothing limits the fit."""
+"""Codes by optimisation: how well a decoder can represent a target when nothing limits the fit."""
+
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 
-def fit(decode, targets, weights, start, scale, steps=300, rate=0.05, batch=32):
+def fit(
+    decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    targets: np.ndarray,
+    weights: np.ndarray,
+    start: np.ndarray,
+    scale: np.ndarray | Sequence[float],
+    steps: int = 300,
+    rate: float = 0.05,
+    batch: int = 32,
+) -> tuple[np.ndarray, np.ndarray]:
     """The codes whose decoded arrays lie nearest to targets, by Adam on the codes.
 
     Minimises the weighted mean squared difference of each sample; the rate falls to zero along

@@ -1,6 +1,7 @@
-"""The parts of the paper's experiments, what says most first: an early report is worth reading."""
+"""The parts of the paper's experiments, the most telling first, for early reports."""
 
 import functools
+from collections.abc import Callable
 
 from tf_nonlinear3dmm.studies import schedule
 from tf_nonlinear3dmm.studies.paper import (
@@ -14,14 +15,17 @@ from tf_nonlinear3dmm.studies.paper import (
     trained_models,
 )
 from tf_nonlinear3dmm.studies.schedule import Part
+from tf_nonlinear3dmm.studies.study import Study
 
 
-def reproduce(study, minutes=None, say=print):
-    """Does what is left to do and writes the report; see `schedule.follow`."""
+def reproduce(
+    study: Study, minutes: float | None = None, say: Callable[[str], None] = print
+) -> bool:
+    """Does the parts that are left and writes the report; see `schedule.follow`."""
     return schedule.follow(study, parts(study), _writer(study), minutes, say)
 
 
-def write_report(study, say=print):
+def write_report(study: Study, say: Callable[[str], None] = print) -> None:
     """Writes the report of what is done so far."""
     schedule.write_report(study, parts(study), _writer(study), say)
 
@@ -30,7 +34,7 @@ def _writer(study):
     return functools.partial(report.write, study)
 
 
-def parts(study):
+def parts(study: Study) -> list[Part]:
     """The schedule of a `Study`: list of `Part`."""
     methods = functools.partial(_method, study)
     return [
@@ -82,8 +86,8 @@ def _power_of_run(study, kind, size):
 
 def _by_code_size(study):
     """The largest share of the representation tables; the code size of the other tables first."""
-    every = {*study.shape_codes, *study.texture_codes, *study.image_codes}
-    for size in sorted(every, key=lambda k: (k != study.code_size, k)):
+    sizes = {*study.shape_codes, *study.texture_codes, *study.image_codes}
+    for size in sorted(sizes, key=lambda k: (k != study.code_size, k)):
         for kind in ("conv", "mlp") if size in study.shape_codes else ():
             name = f"shape: {kind} {size}, trained in 3D"
             yield _part(study, name, shape_power.measure_decoder, kind, size)

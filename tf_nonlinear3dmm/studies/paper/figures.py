@@ -1,5 +1,8 @@
 """Figures that compare models: curves of representation power, and reconstructions."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import matplotlib.backends.backend_agg
 import matplotlib.figure
 import numpy as np
@@ -11,6 +14,7 @@ from tf_nonlinear3dmm.rendering import camera, visualize
 from tf_nonlinear3dmm.studies import pictures
 from tf_nonlinear3dmm.studies.paper import alignment
 from tf_nonlinear3dmm.studies.pictures import TILE
+from tf_nonlinear3dmm.studies.study import Study
 
 # The start of a model's name -> its colour and line: linear models dashed, controls dotted.
 STYLES = {
@@ -36,13 +40,13 @@ STYLES = {
 }
 
 
-def style(model):
-    """How lines of a model look in every figure: a dict for matplotlib."""
+def style(model: str) -> dict[str, Any]:
+    """Colour and line style of a model in every figure: arguments for matplotlib."""
     name = max((n for n in STYLES if model.startswith(n)), key=len)
     return dict(zip(("color", "linestyle"), STYLES[name], strict=True))
 
 
-def power(table, label):
+def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.ndarray:
     """Error against code size: one line with 95 % intervals per model, uint8 picture.
 
     Args:
@@ -56,10 +60,11 @@ def power(table, label):
     for i, model in enumerate(models):
         sizes = sorted(table[model], key=int)
         mean, low, high = np.array([table[model][size] for size in sizes]).T
-        aside = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
-        places = aside * np.array(sizes, float)
-        bars = dict(marker="o", markersize=4, capsize=2, linewidth=1.6, elinewidth=1)
-        axes.errorbar(places, mean, [mean - low, high - mean], label=model, **bars, **style(model))
+        shift = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
+        positions = shift * np.array(sizes, float)
+        lines: dict[str, Any] = dict(linewidth=1.6, elinewidth=1, **style(model))
+        lines |= dict(label=model, marker="o", markersize=4, capsize=2)
+        axes.errorbar(positions, mean, [mean - low, high - mean], **lines)
     for model in set(table) - set(models):
         axes.axhline(table[model]["0"][0], label=model, **style(model))
     axes.set(xscale="log", xlabel="code size", ylabel=label, ylim=(0, None))
@@ -72,31 +77,31 @@ def power(table, label):
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def reconstructions(study, methods, count=5):
-    """Input, the true shape and each method's, in the input's true pose, of evenly spread faces."""
+def reconstructions(study: Study, methods: Sequence[str], count: int = 5) -> np.ndarray:
+    """Input, ground truth and each method's shape in the true pose, of evenly spaced faces."""
     split, face = study.split("test"), study.face()
     size = study.config.model.image_size
     chosen = np.linspace(0, len(split.rows) - 1, count).astype(int)
     batch = next(data.in_order(split, size, count, ["vertices"], split.rows[chosen]))
     scale = TILE / size
     projection = camera.crop(batch["projection"], 0.0, 0.0, scale)
-    true = batch["vertices"].numpy()
+    ground_truth = batch["vertices"].numpy()
     columns = [visualize.to_uint8(visualize.enlarge(batch["image"], TILE))]
-    columns.append(visualize.mesh(tf.constant(true), projection, face, TILE))
+    columns.append(visualize.mesh(tf.constant(ground_truth), projection, face, TILE))
     for method in methods:
-        solid = alignment.read(study, method)["vertices"][chosen]
-        rotation, translation = metrics.kabsch(solid, true, face.regions["skin"])
-        solid = solid @ rotation.transpose(0, 2, 1) + translation[:, np.newaxis]
-        columns.append(visualize.mesh(tf.constant(solid, tf.float32), projection, face, TILE))
-    picture = visualize.grid(np.stack(columns, axis=1), [])
+        vertices = alignment.read(study, method)["vertices"][chosen]
+        rotation, translation = metrics.kabsch(vertices, ground_truth, face.regions["skin"])
+        vertices = vertices @ rotation.transpose(0, 2, 1) + translation[:, np.newaxis]
+        columns.append(visualize.mesh(tf.constant(vertices, tf.float32), projection, face, TILE))
+    faces = visualize.grid(np.stack(columns, axis=1), [])
     titles = [plots.caption(title, TILE, 56) for title in ("input", "ground truth", *methods)]
     head = visualize.grid(np.stack(titles)[np.newaxis], [])
-    return np.concatenate([head, picture])
+    return np.concatenate([head, faces])
 
 
-def express(study):
+def express(study: Study) -> None:
     """Draws what the model trained on true labels can express."""
     model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
     figures = expressiveness.draw_all(model, study.split("train"), study.split("test"))
     for name, picture in figures.items():
-        pictures.keep(study, name, picture)
+        pictures.save(study, name, picture)

@@ -1,4 +1,4 @@
-"""The linear models of the study, learned once and kept as arrays.
+"""The linear models of the study, learned once and saved as arrays.
 
 `scan-200`: 200 scans of similar people, as the usual linear model was made. `oracle`: all training
 faces in 3D, which nobody has of real people. `mixture`: the oracle's faces as a mixture of
@@ -11,19 +11,21 @@ from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
+from tf_nonlinear3dmm.studies.study import Study
 
 WORKING = 200  # linear codes that nonlinear decoders' encoders read
 COMPONENTS = 6  # subpopulations
 
 
-def learn_scans(study):
+def learn_scans(study: Study) -> None:
     """Learns the model of 200 scans and writes bases/scan-200-*.npz."""
+    assert study.scans is not None
     shape, texture = study.scans(study.config.model.uv_size, max(study.shape_codes))
     _save(study, "scan-200-shape", shape)
     _save(study, "scan-200-albedo", texture)
 
 
-def learn_faces(study):
+def learn_faces(study: Study) -> None:
     """Learns from the training faces and writes the other bases/*.npz."""
     split = study.split("train")
     rows = split.rows
@@ -44,17 +46,25 @@ def _learn(study, what, samples, count):
     _save(study, f"mixture-{what}", gmm_prior.learn(working, codes, components, count))
 
 
-def load(study, source, count):
+def load(study: Study, source: str, count: int) -> tuple[linear.Basis, linear.Basis]:
     """(shape, albedo) `linear.Basis` of `scan-200` or `oracle`, cut to a code size."""
-    pair = (read(study, f"{source}-{what}") for what in ("shape", "albedo"))
-    return [linear.truncate(basis, count) for basis in pair]
+    shape, albedo = (read(study, f"{source}-{what}") for what in ("shape", "albedo"))
+    return linear.truncate(shape, count), linear.truncate(albedo, count)
 
 
-def read(study, name):
-    """The `linear.Basis` or `gmm_prior.MixtureBasis` called `name`."""
+def read(study: Study, name: str) -> linear.Basis:
+    """The basis called `name`."""
+    return linear.Basis(**_arrays(study, name))
+
+
+def read_mixture(study: Study, what: str) -> gmm_prior.MixtureBasis:
+    """The mixture of "shape" or "albedo"."""
+    return gmm_prior.MixtureBasis(**_arrays(study, f"mixture-{what}"))
+
+
+def _arrays(study, name):
     with np.load(study.file(f"bases/{name}.npz"), allow_pickle=False) as file:
-        kind = gmm_prior.MixtureBasis if "weights" in file.files else linear.Basis
-        return kind(**{key: file[key] for key in file.files})
+        return dict(file)
 
 
 def _save(study, name, basis):

@@ -1,7 +1,8 @@
-"""What has been measured so far -> report.md, report.html (one file), report.json and figures."""
+"""All measurements so far -> report.md, report.html (one file), report.json and figures."""
 
 import json
 import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +21,7 @@ from tf_nonlinear3dmm.studies.paper import (
     texture_power,
     trained_models,
 )
-from tf_nonlinear3dmm.studies.study import change
+from tf_nonlinear3dmm.studies.study import Study, change
 
 TABLES = {  # question's table -> kind of `results`, its rows
     claims.SHAPE: ("shape", shape_power.MODELS),
@@ -30,14 +31,14 @@ TABLES = {  # question's table -> kind of `results`, its rows
 POSE_OF = "Nonlinear, truth"  # whose pose the first control takes
 
 
-def aflw_split(study):
+def aflw_split(study: Study) -> data.Split:
     """The test split of AFLW2000-3D in the user's folder."""
     config = change(study.config, "data", sources=f"aflw2000_3d:{study.aflw}", mix="1")
     return data.open_first(config, "test")
 
 
-def write(study, parts):
-    """Makes the tables and figures that can be made, and writes the three forms of the report.
+def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
+    """Makes every table and figure that has its numbers, and writes the report in three formats.
 
     Args:
         study: `Study`.
@@ -85,10 +86,10 @@ def _tables(study, faces):
         return {}
     seed, methods = study.config.train.seed, [*trained_models.methods(study)]
     summary = statistics.summarise(faces, seed)
-    answered = [m for m in methods if m in summary["alignment"]]
-    speed = {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in answered}
+    measured = [m for m in methods if m in summary["alignment"]]
+    speed = {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in measured}
     numbers = {"alignment": summary["alignment"], "reconstruction": summary["measures"]}
-    numbers["speed_ms"] = speed
+    numbers |= {"speed_ms": speed}
     if study.aflw:
         photos = _errors(study, aflw_split(study), "aflw2000_3d").per_face()
         if photos:
@@ -106,15 +107,15 @@ def _means(table):
 
 def _figures(study, faces, per_vertex, power):
     nme = {name[1]: values for name, values in faces.items() if name[0] == errors.NME}
-    solid = {m: per_vertex[m] for m in trained_models.methods(study) if m in per_vertex}
+    reconstructed = {m: per_vertex[m] for m in trained_models.methods(study) if m in per_vertex}
     styles = {method: figures.style(method) for method in nme}
-    for name, picture in plots.error_figures(nme, solid, study.face(), styles).items():
-        pictures.keep(study, name, picture)
-    if solid:
-        pictures.keep(study, "reconstructions", figures.reconstructions(study, [*solid]))
+    for name, picture in plots.error_figures(nme, reconstructed, study.face(), styles).items():
+        pictures.save(study, name, picture)
+    if reconstructed:
+        pictures.save(study, "reconstructions", figures.reconstructions(study, [*reconstructed]))
     for name, table in power.items():
         label = report_text.POWER[name].label
-        pictures.keep(study, report_text.POWER[name].figure, figures.power(table, label))
-    maps = results.maps(study, ("photo", "visible", *texture_power.MODELS))
+        pictures.save(study, report_text.POWER[name].figure, figures.power(table, label))
+    maps = results.read_maps(study, ("photo", "visible", *texture_power.MODELS))
     if "visible" in maps:
-        pictures.keep(study, "textures", pictures.textures(study, maps))
+        pictures.save(study, "textures", pictures.textures(study, maps))

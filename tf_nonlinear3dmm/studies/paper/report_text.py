@@ -6,7 +6,14 @@ from tf_nonlinear3dmm.studies.paper import claims
 
 
 class Power(NamedTuple):
-    """One table of representation power: its figure, the figure's axis, the factor of its cells."""
+    """One table of representation power.
+
+    Attributes:
+        figure: its name.
+        label: of the figure's vertical axis.
+        factor: of the table's cells.
+        note: the text above the table.
+    """
 
     figure: str
     label: str

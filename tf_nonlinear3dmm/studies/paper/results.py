@@ -1,14 +1,16 @@
-"""What parts have measured, kept until the report is written: whatever is there can be reported."""
+"""Measurements of the parts as files, from which a report can be made at any time."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.studies.study import Study
 
 
-def keep(study, part, rows):
-    """Keeps errors of a part.
+def save(study: Study, part: str, rows: Mapping[str, Mapping[int, np.ndarray]]) -> None:
+    """Writes the errors that a part has measured.
 
     Args:
         study: `Study`.
@@ -22,7 +24,7 @@ def keep(study, part, rows):
     study.write_json(f"results/{part}.json", lists)
 
 
-def table(study, kind, models):
+def table(study: Study, kind: str, models: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
     """Model -> code size (a string, rising) -> errors `[N]`, of all parts of a kind.
 
     `models` says which rows come in which order; those that nothing has measured are left out.
@@ -38,14 +40,14 @@ def table(study, kind, models):
     }
 
 
-def keep_maps(study, model, size, maps):
-    """Keeps the maps `[N, Hu, Wu, C]` in [0, 1] that a model of a code size makes of some faces."""
+def save_maps(study: Study, model: str, size: int, maps: np.ndarray) -> None:
+    """Writes the maps `[N, Hu, Wu, C]` in [0, 1] by which a model represents the figure's faces."""
     path = study.file(f"results/maps/{model}/{size:04d}.npy")
     with array_files.replacing(path) as file:
         np.save(file, np.clip(maps, 0, 1).astype(np.float16))
 
 
-def maps(study, models):
-    """Model -> what `keep_maps` kept at its largest code size, of those that have some."""
+def read_maps(study: Study, models: Sequence[str]) -> dict[str, np.ndarray]:
+    """Model -> its maps of `save_maps` at the largest code size, where it has any."""
     files = {m: sorted((study.folder / "results/maps" / m).glob("*.npy")) for m in models}
     return {m: np.load(paths[-1]).astype(np.float32) for m, paths in files.items() if paths}

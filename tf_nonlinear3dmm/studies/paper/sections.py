@@ -1,10 +1,12 @@
 """The report's sections: numbers -> blocks, for whatever there is."""
 
 import json
+from typing import Any
 
 from tf_nonlinear3dmm.evaluation import expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 from tf_nonlinear3dmm.studies.paper import claims, report_text, trained_models
+from tf_nonlinear3dmm.studies.study import Study
 
 POWER = "Error against code size, with 95 % intervals."
 CAPTIONS = {
@@ -15,7 +17,7 @@ CAPTIONS = {
 }
 
 
-def blocks(study, numbers):
+def blocks(study: Study, numbers: dict[str, Any]) -> list[Block]:
     """All sections of the report that `numbers` (of `report.write`) can fill: list of `Block`."""
     section = [Block("heading", "The paper's experiments on generated faces")]
     section += [Block("text", text) for text in _setting(study, numbers)]

@@ -9,10 +9,11 @@ import numpy as np
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
 from tf_nonlinear3dmm.studies.paper.alignment import BATCH
-from tf_nonlinear3dmm.studies.study import change
+from tf_nonlinear3dmm.studies.study import Study, change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
@@ -27,38 +28,38 @@ MODELS = (
 )
 
 
-def targets(study):
+def targets(study: Study) -> tuple[np.ndarray, np.ndarray]:
     """(true vertices `[N, V, 3]` of the test faces, skin weights `[1, V, 1]`)."""
     split = study.split("test")
     skin = study.face().regions["skin"][np.newaxis, :, np.newaxis]
     return split["vertices"][split.rows[: study.fit_faces]], skin
 
 
-def error(study, decoded, vertices):
+def error(study: Study, decoded: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """`[N]` mean distance of skin vertices in percent of the eye distance."""
     face = study.face()
     distance = np.linalg.norm(decoded - vertices, axis=-1) @ metrics.skin_weights(face)
     return 100 * distance / metrics.eye_distance(vertices, face.landmarks)
 
 
-def measure_linear(study):
+def measure_linear(study: Study) -> None:
     """The mean face and the linear models, at every code size."""
     vertices, skin = targets(study)
     rows = {"mean face": {0: error(study, study.face().mean_vertices, vertices)}}
-    mixture = linear_models.read(study, "mixture-shape")
+    mixture = linear_models.read_mixture(study, "shape")
     for size in study.shape_codes:
         for model, name in LINEAR.items():
             basis = linear.truncate(linear_models.read(study, f"{name}-shape"), size)
             decoded = linear.decode(basis, linear.project(basis, vertices, skin))
             rows.setdefault(model, {})[len(basis.modes)] = error(study, decoded, vertices)
-        basis = gmm_prior.truncate(mixture, size)
-        decoded = gmm_prior.project(basis, vertices, skin)[2]
+        truncated = gmm_prior.truncate(mixture, size)
+        _, _, decoded = gmm_prior.project(truncated, vertices, skin)
         errors = error(study, decoded, vertices)
-        rows.setdefault("Gaussian mixture", {})[len(basis.modes)] = errors
-    results.keep(study, "shape/linear", rows)
+        rows.setdefault("Gaussian mixture", {})[len(truncated.modes)] = errors
+    results.save(study, "shape/linear", rows)
 
 
-def measure_decoder(study, kind, size):
+def measure_decoder(study: Study, kind: str, size: int) -> None:
     """Trains a shape decoder ("conv", "mlp") on all training faces in 3D, and fits the test's.
 
     A fit starts at the code that the decoder's own encoder gives.
@@ -78,10 +79,10 @@ def measure_decoder(study, kind, size):
     start = trained.encode(linear.project(oracle, targets(study)[0])).numpy()
     errors = _fitted(study, lambda z, rows: trained.decode(z), start, start.std(axis=0))
     rows = {f"Nonlinear {kind}, trained in 3D": {size: errors}}
-    results.keep(study, f"shape/{kind}-3d-{size}", rows)
+    results.save(study, f"shape/{kind}-3d-{size}", rows)
 
 
-def measure_run(study, kind, size):
+def measure_run(study: Study, kind: str, size: int) -> None:
     """Fits a model trained on images, from the mean code of the first training faces."""
     name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-truth-{size}"
     model, _ = training.load(study.run(name))
@@ -89,21 +90,23 @@ def measure_run(study, kind, size):
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
     errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
     rows = {f"Nonlinear {kind}, trained on images": {size: errors}}
-    results.keep(study, f"shape/{name}", rows)
+    results.save(study, f"shape/{name}", rows)
 
 
-def statistics(study, model, name, count=256):
+def statistics(
+    study: Study, model: Nonlinear3DMM, name: str, count: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation `[K]` of one of `encoder.Codes` over the first training faces.
 
     Entries that the encoder hardly uses get a tenth of the usual deviation: a fit may move them.
     """
     split = study.split("train")
     size = study.config.model.image_size
-    codes = [
+    batches = [
         getattr(model.encode(batch["image"]), name).numpy()
         for batch in data.in_order(split, size, BATCH, ["image"], split.rows[:count])
     ]
-    codes = np.concatenate(codes)
+    codes = np.concatenate(batches)
     deviation = codes.std(axis=0)
     return codes.mean(axis=0), np.maximum(deviation, 0.1 * deviation.mean() + 1e-6)
 

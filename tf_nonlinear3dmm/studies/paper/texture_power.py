@@ -4,6 +4,9 @@ Errors are mean absolute differences, colours in [0, 1], of the two `texture_tar
 a photo is fitted along with the code, except by the model of wild textures, which has learned it.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +22,7 @@ from tf_nonlinear3dmm.studies.paper import (
     texture_targets,
 )
 from tf_nonlinear3dmm.studies.paper.alignment import BATCH
-from tf_nonlinear3dmm.studies.study import change
+from tf_nonlinear3dmm.studies.study import Study, change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 LIGHT_STD = 0.5  # of light coefficients
@@ -34,85 +37,93 @@ MODELS = (
 )
 
 
-class Rows:
-    """The errors of one part, kept as tables `albedo` and `photo`, and maps for the figure."""
+class ErrorTables:
+    """The errors of one part as tables `albedo` and `photo`, and maps for the figure."""
 
-    def __init__(self, study, targets):
-        self.study, self.targets, self.tables = study, targets, {"albedo": {}, "photo": {}}
+    def __init__(self, study: Study, targets: texture_targets.Targets) -> None:
+        self.study, self.targets = study, targets
+        self.errors: dict[str, dict[str, dict[int, np.ndarray]]] = {"albedo": {}, "photo": {}}
 
-    def enter(self, model, size, albedo=None, photo=None):
-        """Adds what a model of code size `size` makes of the targets, `[N, Hu, Wu, 3]`."""
-        goals = self.targets
-        for kind, maps, true, mask in (
-            ("albedo", albedo, goals.albedo, goals.layout),
-            ("photo", photo, goals.photo, goals.visible),
+    def enter(
+        self,
+        model: str,
+        size: int,
+        albedo: np.ndarray | None = None,
+        photo: np.ndarray | None = None,
+    ) -> None:
+        """Adds what a model of a code size makes of the targets: maps `[N, Hu, Wu, 3]`."""
+        targets = self.targets
+        for kind, maps, target, mask in (
+            ("albedo", albedo, targets.albedo, targets.layout),
+            ("photo", photo, targets.photo, targets.visible),
         ):
             if maps is not None:
-                errors = metrics.masked_l1(np.clip(maps, 0, 1), true, mask)
-                self.tables[kind].setdefault(model, {})[size] = errors
+                errors = metrics.masked_l1(np.clip(maps, 0, 1), target, mask)
+                self.errors[kind].setdefault(model, {})[size] = errors
         if photo is not None:
-            results.keep_maps(self.study, model, size, photo[:SHOWN])
+            results.save_maps(self.study, model, size, photo[:SHOWN])
 
-    def keep(self, part):
-        for kind, rows in self.tables.items():
-            results.keep(self.study, f"{kind}/{part}", rows)
+    def save(self, part: str) -> None:
+        """Writes the tables."""
+        for kind, rows in self.errors.items():
+            results.save(self.study, f"{kind}/{part}", rows)
 
 
-def measure_linear(study):
+def measure_linear(study: Study) -> None:
     """The linear models, at every code size."""
     targets = texture_targets.Targets(study)
-    rows = Rows(study, targets)
+    tables = ErrorTables(study, targets)
     for size in study.texture_codes:
         for model, name in shape_power.LINEAR.items():
             basis = linear.truncate(linear_models.read(study, f"{name}-albedo"), size)
-            if len(basis.modes) in rows.tables["albedo"].get(model, {}):
+            if len(basis.modes) in tables.errors["albedo"].get(model, {}):
                 continue  # it has no more modes than at the size before
             codes = linear.project(basis, targets.albedo, targets.layout)
             photo = texture_targets.linear_photo(targets, basis)
-            rows.enter(model, len(basis.modes), linear.decode(basis, codes), photo)
-        basis = gmm_prior.truncate(linear_models.read(study, "mixture-albedo"), size)
-        albedo = gmm_prior.project(basis, targets.albedo, targets.layout)[2]
-        rows.enter("Gaussian mixture", len(basis.modes), albedo=albedo)
+            tables.enter(model, len(basis.modes), linear.decode(basis, codes), photo)
+        mixture = gmm_prior.truncate(linear_models.read_mixture(study, "albedo"), size)
+        _, _, albedo = gmm_prior.project(mixture, targets.albedo, targets.layout)
+        tables.enter("Gaussian mixture", len(mixture.modes), albedo=albedo)
         basis = linear.truncate(linear_models.read(study, "wild-texture"), size)
         codes = linear.project(basis, targets.photo, targets.visible, ridge=1e-3)
-        rows.enter("Linear in the wild", len(basis.modes), photo=linear.decode(basis, codes))
-    results.keep_maps(study, "photo", 0, targets.photo[:SHOWN])
-    results.keep_maps(study, "visible", 0, targets.visible[:SHOWN])
-    rows.keep("linear")
+        tables.enter("Linear in the wild", len(basis.modes), photo=linear.decode(basis, codes))
+    results.save_maps(study, "photo", 0, targets.photo[:SHOWN])
+    results.save_maps(study, "visible", 0, targets.visible[:SHOWN])
+    tables.save("linear")
 
 
-def measure_decoder(study, size):
+def measure_decoder(study: Study, size: int) -> None:
     """Trains an albedo decoder on true albedos, and fits it to the test faces."""
     split, oracle = study.split("train"), linear_models.read(study, "oracle-albedo")
     albedo = split["albedo"][split.rows]
     parts = np.array_split(albedo, -(-len(albedo) // 500))
     linear_codes = [linear.project(oracle, autoencoder.as_float(part)) for part in parts]
+    targets = texture_targets.Targets(study)
     config = change(study.config, "model", albedo_code_size=size).model
     trained = autoencoder.train(
         lambda: autoencoder.albedo_decoder(config, study.face()),
         size,
         albedo,
         np.concatenate(linear_codes),
-        autoencoder.texel_weights(study.face(), study.config.model.uv_size),
+        targets.layout[0],
         study.decoder_steps,
     )
     normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
     codes = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
-    targets = texture_targets.Targets(study)
-    rows = Rows(study, targets)
-    fits = gradient(study, targets, trained.decode, codes.mean(axis=0), codes.std(axis=0))
-    rows.enter("Nonlinear, trained in 3D", size, *fits)
-    rows.keep(f"3d-{size}")
+    tables = ErrorTables(study, targets)
+    fits = fit_by_gradient(study, targets, trained.decode, codes.mean(axis=0), codes.std(axis=0))
+    tables.enter("Nonlinear, trained in 3D", size, *fits)
+    tables.save(f"3d-{size}")
 
 
-def measure_run(study, size):
+def measure_run(study: Study, size: int) -> None:
     """A model trained on images: by gradient on its code, and by its encoder."""
     model, config = training.load(study.run(f"nonlinear-truth-{size}"))
     targets = texture_targets.Targets(study)
-    rows = Rows(study, targets)
+    tables = ErrorTables(study, targets)
     mean, std = shape_power.statistics(study, model, "albedo_code")
-    fits = gradient(study, targets, model.decode_albedo, mean, std)
-    rows.enter("Nonlinear, by gradient", size, *fits)
+    fits = fit_by_gradient(study, targets, model.decode_albedo, mean, std)
+    tables.enter("Nonlinear, by gradient", size, *fits)
     image_size, split = config.model.image_size, study.split("test")
     reconstructions = [
         model(batch["image"])
@@ -123,19 +134,26 @@ def measure_run(study, size):
         for field in ("albedo_map", "texture")
     )
     gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
-    rows.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
-    rows.keep(f"nonlinear-truth-{size}")
+    tables.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
+    tables.save(f"nonlinear-truth-{size}")
 
 
-def gradient(study, targets, decode, mean, std):
+def fit_by_gradient(
+    study: Study,
+    targets: texture_targets.Targets,
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    mean: np.ndarray,
+    std: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """(albedo maps, photos) by gradient on the code, and for photos on the light too.
 
     Fits start at the code `mean` `[K]`; `std` `[K]` says how widely codes vary.
     """
-    budget = (study.fit_steps, RATE, BATCH)
+    budget: dict[str, Any] = dict(steps=study.fit_steps, rate=RATE, batch=BATCH)
     start = np.repeat(mean[np.newaxis], len(targets.rows), axis=0)
-    goal = targets.albedo, targets.layout
-    _, albedo = code_fitting.fit(lambda z, rows: decode(z), *goal, start, std, *budget)
+    _, albedo = code_fitting.fit(
+        lambda z, rows: decode(z), targets.albedo, targets.layout, start, std, **budget
+    )
     light = texture_targets.best_light(targets, np.asarray(decode(tf.constant(start))))
     harmonics = targets.harmonics
 
@@ -147,5 +165,5 @@ def gradient(study, targets, decode, mean, std):
 
     both = np.concatenate([start, light.reshape(len(light), 27)], axis=1)
     scale = np.concatenate([std, np.full(27, LIGHT_STD, np.float32)])
-    _, photo = code_fitting.fit(lit, targets.photo, targets.visible, both, scale, *budget)
+    _, photo = code_fitting.fit(lit, targets.photo, targets.visible, both, scale, **budget)
     return albedo, photo

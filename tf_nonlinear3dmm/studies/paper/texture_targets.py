@@ -1,4 +1,4 @@
-"""What texture models are asked to show of held-out faces, and the light that photos need.
+"""The textures of held-out faces that models are to represent, and the light that photos need.
 
 Two targets. *Albedo*: the true unlit colours of all texels. *Photo*: what the photo shows unwrapped
 with the true geometry, on the texels in sight.
@@ -7,10 +7,12 @@ with the true geometry, on the texels in sight.
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera, lighting, uv_layout
 from tf_nonlinear3dmm.studies.paper import autoencoder
 from tf_nonlinear3dmm.studies.paper.alignment import BATCH
+from tf_nonlinear3dmm.studies.study import Study
 
 ROUNDS = 6  # of light and code in turn
 
@@ -26,13 +28,13 @@ class Targets:
         harmonics: `[N, Hu, Wu, 9]` of the true normals.
     """
 
-    def __init__(self, study):
+    def __init__(self, study: Study) -> None:
         split, face = study.split("test"), study.face()
         rows = split.rows[: study.fit_faces]
         layout = uv_layout.build(face, study.config.model.uv_size)
         self.rows = rows
         self.albedo = autoencoder.as_float(split["albedo"][rows])
-        self.layout = autoencoder.texel_weights(face, study.config.model.uv_size)[np.newaxis]
+        self.layout = metrics.covered(layout).astype(np.float32)
         self.photo = autoencoder.as_float(split["texture"][rows])
         self.visible = (split["texture_mask"][rows] > 127).astype(np.float32) * self.layout
         parts = np.array_split(rows, -(-len(rows) // BATCH))
@@ -47,24 +49,24 @@ def _harmonics(split, rows, layout):
     return lighting.sh_basis(uv_layout.to_texels(normals, layout)).numpy()
 
 
-def best_light(targets, albedo):
+def best_light(targets: Targets, albedo: np.ndarray) -> np.ndarray:
     """The lights `[N, 9, 3]` under which albedos come nearest to the photos, by least squares."""
     lights = []
     for photo, visible, harmonics, colour in zip(
         targets.photo, targets.visible, targets.harmonics, albedo, strict=True
     ):
         mask = visible[..., 0] > 0
-        design, goal, own = harmonics[mask], photo[mask], colour[mask]
+        design, goal, unlit = harmonics[mask], photo[mask], colour[mask]
         channels = []
         for c in range(3):
-            columns = design * own[:, c : c + 1]
+            columns = design * unlit[:, c : c + 1]
             normal = columns.T @ columns + 1e-3 * (1 + len(goal)) * np.eye(9)
             channels.append(np.linalg.solve(normal, columns.T @ goal[:, c]))
         lights.append(np.stack(channels, -1))
     return np.stack(lights).astype(np.float32)
 
 
-def linear_photo(targets, basis, rounds=ROUNDS):
+def linear_photo(targets: Targets, basis: linear.Basis, rounds: int = ROUNDS) -> np.ndarray:
     """Photos by a linear albedo model under light, each in turn: `[N, Hu, Wu, 3]`."""
     albedo = np.broadcast_to(basis.mean, targets.photo.shape)
     for _ in range(rounds):

@@ -2,15 +2,16 @@
 
 import dataclasses
 
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.studies import runs
 from tf_nonlinear3dmm.studies.paper import linear_models
-from tf_nonlinear3dmm.studies.study import change
+from tf_nonlinear3dmm.studies.study import Study, change
 
 PRETRAIN = "-pretrain"  # at the end of a name: finetuning is left out
 
 
-def methods(study):
-    """What the tables of alignment and reconstruction call a method -> its run, or None."""
+def methods(study: Study) -> dict[str, str | None]:
+    """A method's name in the tables of alignment and reconstruction -> its run, or None."""
     size = study.code_size
     return {
         "Linear scan-200, truth": "linear-truth-scan-200",
@@ -24,7 +25,7 @@ def methods(study):
     }
 
 
-def configure(study, name):
+def configure(study: Study, name: str) -> tuple[Config, runs.Bases | None]:
     """(`Config`, bases or None) of a trained model.
 
     Names: `nonlinear-<labels>-<code size>`, `mlp-<labels>-<code size>`, `linear-<labels>-scan-200`,
@@ -48,7 +49,7 @@ def configure(study, name):
 def _weak(config):
     """Weights of finetuning: camera and shape count a tenth of what they did, as in the paper.
 
-    Labels that are fits of a linear model must not keep images from teaching more than they say.
+    Labels that are fits of a linear model must not hold back what images teach.
     """
     before = config.pretrain.loss
     weights = dict(projection=before.projection / 10, shape=before.shape / 10)
@@ -69,7 +70,7 @@ def _linear(study, config, source):
     }
 
 
-def train(study, name):
+def train(study: Study, name: str) -> bool:
     """Trains one model, or resumes it; one that was pretrained alone begins from there.
 
     Args:
@@ -79,5 +80,5 @@ def train(study, name):
     Returns:
         Whether it is finished.
     """
-    config, arrays = configure(study, name)
-    return runs.train(study, name, config, name + PRETRAIN, arrays)
+    config, bases = configure(study, name)
+    return runs.train(study, name, config, name + PRETRAIN, bases)

@@ -1,28 +1,38 @@
-"""A trained run becomes what comes with the package."""
+"""Copies a trained run into the package."""
 
 import json
 import pathlib
+from collections.abc import Sequence
+
+import numpy as np
 
 from tf_nonlinear3dmm import serving, training
+from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.demo import labelled, samples
 from tf_nonlinear3dmm.evaluation import directions
 from tf_nonlinear3dmm.maintenance.release import card
 
-LARGEST = 10 * 2**20  # bytes of the weights
+LARGEST = 18 * 2**20  # bytes of the weights
 
 
 class ShipError(Exception):
     """What a run lacks, and how to make it."""
 
 
-def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
-    """Writes weights, directions, samples and the card of a run to a folder; what is there goes.
+def ship(
+    run: Path,
+    crops: Sequence[np.ndarray],
+    folder: Path = serving.SHIPPED,
+    faces: int = 1000,
+    note: str = "",
+) -> list[pathlib.Path]:
+    """Writes weights, directions, samples and the card of a run to a folder, over those in it.
 
     Args:
         run: folder of a trained and evaluated run on `synthetic_faces`.
         crops: list of `[S, S, 3]` uint8 sample faces.
-        folder: made where it does not exist.
-        faces: training faces to find the directions with.
+        folder: created if it does not exist.
+        faces: training faces to regress the directions on.
         note: one sentence for the card, such as how long the training took on what.
 
     Returns:
@@ -38,7 +48,7 @@ def ship(run, crops, folder=serving.SHIPPED, faces=1000, note=""):
     except (training.RunError, training.LoadError) as error:
         raise ShipError(str(error)) from None
     except FileNotFoundError:
-        raise ShipError(f"{run} has no report: python scripts/evaluate.py --run {run}") from None
+        raise ShipError(f"{run} has no report: nonlinear3dmm evaluate --run {run}") from None
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / serving.FILE
     serving.save(weights, model)

@@ -1,0 +1,34 @@
+"""Finds the places of the face mesh's 468 points on the embedded face, or draws those in use.
+
+python scripts/maintenance/build_correspondence.py --records data/synthetic_faces/s112/2.0.0
+python scripts/maintenance/build_correspondence.py --picture points.png  # draws the asset
+"""
+
+import argparse
+import pathlib
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", help="folder of prepared generated faces on `makehuman`")
+    parser.add_argument("--faces", type=int, default=1500, help="of its training split")
+    parser.add_argument("--output", type=pathlib.Path, help="[the asset]")
+    parser.add_argument("--picture", type=pathlib.Path, help="draws the places, too")
+    flags = parser.parse_args()
+    import numpy as np
+    import tensorflow_datasets as tfds
+
+    from tf_nonlinear3dmm.data import splits
+    from tf_nonlinear3dmm.fitting import correspondence, places
+
+    output = flags.output or places.ASSET
+    if flags.records:
+        split = splits.Split(tfds.builder_from_directory(flags.records), "train")
+        np.savez_compressed(output, **correspondence.build(split, flags.faces))
+    if flags.picture:
+        with np.load(output) as asset:
+            correspondence.picture(asset, flags.picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What a fit brings on generated faces: the encoder beside fits with several landmarks."""
+
+import numpy as np
+
+from tf_nonlinear3dmm import metrics
+from tf_nonlinear3dmm.fitting import photo
+
+ENCODER = "encoder"
+METHODS = {  # name -> (landmarks, whether they are the labels)
+    "fit without landmarks": (None, False),
+    "fit to detected landmarks": (photo.DETECTED, False),
+    "fit to the labels' landmarks": (None, True),
+}
+MEASURES = ("NME, inner (%)", "NME (%)", "vertices (mm)", "albedo L1", "image L1")
+
+
+def measure(model, batches, steps=photo.STEPS, progress=lambda faces: None):
+    """Measures encoder and fits.
+
+    Args:
+        model: `Nonlinear3DMM` on an embedded face.
+        batches: dicts of `image`, `landmarks`, `vertices`, `albedo`, `face_mask`, as
+            `data.in_order` gives them.
+        steps: of the fits, on the pixels.
+        progress: called with the number of faces after each batch.
+
+    Returns:
+        dict from method to `[N, 5]`, a column for each of `MEASURES`.
+    """
+    numbers = {name: [] for name in (ENCODER, *METHODS)}
+    for batch in batches:
+        labels = {name: np.asarray(value) for name, value in batch.items()}
+        numbers[ENCODER].append(_errors(model, model.reconstruct(batch["image"]), labels))
+        for name, (points, known) in METHODS.items():
+            points = labels["landmarks"] if known else points
+            fit = photo.fit(model, batch["image"], points, contour=known, steps=steps)
+            numbers[name].append(_errors(model, fit.reconstruction, labels))
+        progress(len(labels["image"]))
+    return {name: np.concatenate(parts) for name, parts in numbers.items()}
+
+
+def table(numbers):
+    """The means as lines of Markdown."""
+    lines = [" | ".join(["| ", *MEASURES]) + " |", "| --- " * (1 + len(MEASURES)) + "|"]
+    for name, values in numbers.items():
+        cells = [f"{v:.3g}" for v in np.nanmean(values, axis=0)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _errors(model, result, labels):
+    """`[B, 5]`: `MEASURES`."""
+    points, true = result.landmarks.numpy(), labels["landmarks"].astype(np.float32)
+    size = np.sqrt(np.prod(np.ptp(true, axis=1), axis=-1))
+    inner = np.linalg.norm(points - true, axis=-1)[:, 17:].mean(axis=1) / size * 100
+    skin, units = model.face.regions["skin"], model.face.units
+    distance, _ = metrics.vertex_error(result.vertices.numpy(), labels["vertices"], skin)
+    layout = (np.asarray(model.uv_layout.texel_triangle) >= 0)[None, :, :, None]
+    visible = result.mask.numpy() * labels["face_mask"]
+    image = metrics.masked_l1(np.clip(result.image, 0, 1), labels["image"], visible)
+    return np.stack(
+        [
+            inner,
+            metrics.nme(points, true).numpy(),
+            units * distance @ (skin / skin.sum()),
+            metrics.masked_l1(result.albedo_map.numpy(), labels["albedo"], layout),
+            image,
+        ],
+        axis=1,
+    )

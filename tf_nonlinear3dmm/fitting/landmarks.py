@@ -1,0 +1,79 @@
+"""How far a face is from landmarks: a robust distance, weighted by what is known of each."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.fitting import places
+from tf_nonlinear3dmm.rendering import camera, lighting
+
+OUTLIER = 3.0  # deviations from which a landmark counts less and less
+IN_SIGHT = 0.15  # cosine to the viewing direction about which a point goes out of sight
+
+
+class Landmarks(NamedTuple):
+    """Points that are known in `B` images.
+
+    Attributes:
+        points: `[B, K, 2]` pixels; finite, any number where `precision` is 0.
+        precision: `[B, K]`: 1 / variance in pixels^-2; 0 where a point is not known.
+        size: `[B]` pixels, of the faces.
+    """
+
+    points: tf.Tensor
+    precision: tf.Tensor
+    size: tf.Tensor
+
+
+def known(points, confidence, noise, size):
+    """`Landmarks` of what a person or a detector says.
+
+    Args:
+        points: `[B, K, 2]` pixels; NaN where hidden.
+        confidence: `[B]` or `[B, K]` in [0, 1].
+        noise: `[K]` of `places.Places`.
+        size: `[B]` pixels, of the faces.
+    """
+    points, size = np.asarray(points, np.float32)[..., :2], np.asarray(size, np.float32)
+    shapes.check(points=(points, "B K 2"), noise=(noise, "K"), size=(size, "B"))
+    confidence = np.asarray(confidence, np.float32)
+    confidence = confidence.reshape(*confidence.shape, *[1] * (2 - confidence.ndim))
+    confidence = confidence * np.isfinite(points).all(axis=-1)
+    precision = confidence / np.square(noise / 100 * size[:, np.newaxis])
+    points = np.where(np.isfinite(points), points, 0)
+    return Landmarks(*map(tf.constant, (points, np.float32(precision), size)))
+
+
+def in_sight(vertices, projection, marked, normal_triangles):
+    """`[B, K]` in [0, 1]: how surely places on `vertices` `[B, V, 3]` face the camera.
+
+    1 where `normal_triangles` is None: landmarks that the face hides are known as the others.
+    """
+    if normal_triangles is None:
+        return tf.ones([tf.shape(vertices)[0], len(marked.noise)], vertices.dtype)
+    normals = places.on(lighting.vertex_normals(vertices, normal_triangles), marked)
+    towards = tf.linalg.matvec(normals, camera.rotation(projection)[:, 2])
+    return tf.stop_gradient(tf.sigmoid((towards - IN_SIGHT) / (IN_SIGHT / 4)))
+
+
+def robust(squares):
+    """Squared distances in deviations, as they count: like a logarithm beyond `OUTLIER`."""
+    return OUTLIER**2 * tf.math.log1p(squares / OUTLIER**2)
+
+
+def energy(predicted, landmarks, visible):
+    """`[B]`: minus twice the log-likelihood of `predicted` `[B, K, 2]` places."""
+    squares = tf.reduce_sum(tf.square(predicted - landmarks.points), axis=-1)
+    return tf.reduce_sum(robust(visible * landmarks.precision * squares), axis=-1)
+
+
+def distance(predicted, landmarks, visible):
+    """`[B]`: mean distance in percent of the face's size, weighted as the fit weighs; 0 of none."""
+    weights = landmarks.precision * visible
+    lengths = tf.norm(predicted - landmarks.points, axis=-1)
+    mean = tf.math.divide_no_nan(
+        tf.reduce_sum(weights * lengths, axis=-1), tf.reduce_sum(weights, axis=-1)
+    )
+    return 100 * mean / landmarks.size

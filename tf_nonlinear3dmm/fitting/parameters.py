@@ -1,0 +1,113 @@
+"""What a fit changes of a face, in numbers that are about as far off as the encoder is.
+
+All of them are 0 where a fit starts, and their distribution is taken to be N(0, 1) there: codes
+have variance 1 over people, and the units of camera and light are below.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_nonlinear3dmm.rendering import camera
+
+TURN, LOG_SCALE, PLACE, LIGHT = 0.15, 0.08, 0.03, 0.25  # radians, log, of the image's side, SH
+
+
+class Face(NamedTuple):
+    """A face in an image, as the decoders and the renderer take it.
+
+    Attributes:
+        projection: `[B, 2, 4]`, rows of one length and at right angles.
+        illumination: `[B, 9, 3]`, or None without lighting.
+        shape_code: `[B, Ks]`.
+        albedo_code: `[B, Ka]`.
+    """
+
+    projection: tf.Tensor
+    illumination: tf.Tensor | None
+    shape_code: tf.Tensor
+    albedo_code: tf.Tensor
+
+
+class Change(NamedTuple):
+    """What is added to a `Face`.
+
+    Attributes:
+        camera: `[B, 6]`: a rotation vector about right, up and the viewing axis of the camera
+            frame, log scale, place (x, y).
+        light: `[B, 9, 3]`, or None.
+        shape: `[B, Ks]`.
+        albedo: `[B, Ka]`.
+    """
+
+    camera: tf.Tensor
+    light: tf.Tensor | None
+    shape: tf.Tensor
+    albedo: tf.Tensor
+
+
+def start(codes):
+    """The `Face` of `encoder.Codes`: its camera is the nearest scaled rotation."""
+    turn, scale = camera.rotation(codes.projection), camera.scale(codes.projection)
+    projection = _projection(turn, scale, codes.projection[..., 3])
+    return Face(projection, codes.illumination, codes.shape_code, codes.albedo_code)
+
+
+def none(face):
+    """The `Change` that leaves a `Face` as it is."""
+    batch = tf.shape(face.shape_code)[0]
+    light = None if face.illumination is None else tf.zeros_like(face.illumination)
+    camera_ = tf.zeros([batch, 6], face.shape_code.dtype)
+    return Change(camera_, light, tf.zeros_like(face.shape_code), tf.zeros_like(face.albedo_code))
+
+
+def changed(face, change, image_size):
+    """`Face` after a `Change`; `image_size` is the side of the image in pixels."""
+    light = face.illumination
+    return Face(
+        moved(face.projection, change.camera, image_size),
+        None if light is None else light + LIGHT * change.light,
+        face.shape_code + change.shape,
+        face.albedo_code + change.albedo,
+    )
+
+
+def moved(projection, change, image_size):
+    """Cameras `[B, 2, 4]` after changes `[B, 6]`: scaled rotations, whatever the change is."""
+    vector, log_scale, place = tf.split(change, [3, 1, 2], axis=-1)
+    turn = tf.matmul(_turn(TURN * vector), camera.rotation(projection))
+    scale = camera.scale(projection) * tf.exp(LOG_SCALE * log_scale[:, 0])
+    return _projection(turn, scale, projection[..., 3] + PLACE * image_size * place)
+
+
+def between(start, projection, image_size):
+    """The change `[B, 6]` that `moved` needs from cameras `start` to cameras `projection`."""
+    turn = tf.matmul(camera.rotation(projection), camera.rotation(start), transpose_b=True)
+    skew = tf.stack([turn[:, 2, 1], turn[:, 0, 2], turn[:, 1, 0]], axis=-1)
+    skew -= tf.stack([turn[:, 1, 2], turn[:, 2, 0], turn[:, 0, 1]], axis=-1)
+    sine, cosine = tf.norm(skew, axis=-1, keepdims=True) / 2, (tf.linalg.trace(turn) - 1) / 2
+    angle = tf.atan2(sine, cosine[:, tf.newaxis])
+    vector = tf.where(sine > 1e-6, angle * skew / tf.maximum(2 * sine, 1e-6), skew / 2)
+    scale = tf.math.log(camera.scale(projection) / camera.scale(start))[:, tf.newaxis]
+    place = (projection[..., 3] - start[..., 3]) / (PLACE * image_size)
+    return tf.concat([vector / TURN, scale / LOG_SCALE, place], axis=-1)
+
+
+def _turn(vector):
+    """Rotations `[B, 3, 3]` of rotation vectors `[B, 3]`, with a finite gradient at 0."""
+    square = tf.reduce_sum(tf.square(vector), axis=-1)[:, tf.newaxis, tf.newaxis]
+    angle = tf.sqrt(square + 1e-12)
+    x, y, z = tf.unstack(vector, axis=-1)
+    o = tf.zeros_like(x)
+    cross = tf.stack(
+        [tf.stack(row, axis=-1) for row in ([o, -z, y], [z, o, -x], [-y, x, o])], axis=1
+    )
+    half = tf.sin(angle / 2) / angle
+    around = tf.sin(angle) / angle * cross + 2 * tf.square(half) * tf.matmul(cross, cross)
+    return tf.eye(3, dtype=vector.dtype) + around
+
+
+def _projection(turn, scale, place):
+    """`[B, 2, 4]` of rotations `[B, 3, 3]`, scales `[B]` and places `[B, 2]`."""
+    six = tf.reshape(turn[:, :2], [-1, 6])
+    return camera.from_six(six, scale, place)

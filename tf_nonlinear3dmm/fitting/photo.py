@@ -1,0 +1,105 @@
+"""Photos of faces -> the most probable face: analysis by synthesis.
+
+fit = n3.fit(model, crops)                       # [B, N, N, 3], as `model.reconstruct` takes
+fit.reconstruction.vertices, fit.status
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.fitting import solver
+
+STEPS = 60
+BATCH = 16  # images that are fitted together
+DETECTED = "detected"
+
+
+def fit(
+    model,
+    images,
+    landmarks=DETECTED,
+    confidence=1.0,
+    contour=False,
+    same_person=False,
+    steps=STEPS,
+    progress=None,
+):
+    """Fits faces to photos: camera and shape on landmarks, then all on the pixels as well.
+
+    Args:
+        model: `Nonlinear3DMM`, of any weights.
+        images: `[B, N, N, 3]` or `[N, N, 3]`, crops as `model.reconstruct` takes them.
+        landmarks: "detected": the face mesh looks for its 468 points (embedded faces only); None:
+            none; or points in pixels of the S x S image, NaN where hidden: `[B, 68, 2]`, or
+            `[B, 468, 2]` of the face mesh, which count as far as the face has them in sight.
+        confidence: number, `[B]` or `[B, K]` in [0, 1], of the given points; for those of a face
+            mesh see `detection.confidence`.
+        contour: whether points 0 to 16 of 68 lie on the jaw in space; else they do not count,
+            since on photos they follow the outline.
+        same_person: whether all images show one person: one albedo, shape codes that differ by
+            expression. They are fitted together, whatever their number.
+        steps: on the pixels; 0: on landmarks alone, in a fraction of the time.
+        progress: called with (images done, of how many).
+
+    Returns:
+        `solver.Fit`.
+
+    Raises:
+        ValueError: images or points of another shape, type or range.
+    """
+    images = tf.convert_to_tensor(images)
+    images = images[tf.newaxis] if len(images.shape) == 3 else images
+    count = len(images)
+    points, confidence = _points(landmarks, count), _confidence(confidence, count)
+    if not count:
+        raise ValueError("`images` must hold an image, got none")
+    settings = solver.Settings(_kind(landmarks, points, contour), int(steps), bool(same_person))
+    size, parts = count if same_person else BATCH, []
+    for first in range(0, count, size):
+        here = slice(first, first + size)
+        given = None if points is None else points[here]
+        parts.append(solver.fit(model, images[here], given, confidence[here], settings))
+        if progress is not None:
+            progress(min(first + size, count), count)
+    return tf.nest.map_structure(_join, *parts)
+
+
+def _points(landmarks, count):
+    """`[B, K, 2]`, or None where none were given."""
+    if landmarks is None or (isinstance(landmarks, str) and landmarks == DETECTED):
+        return None
+    points = np.asarray(landmarks)
+    points = points[np.newaxis] if points.ndim == 2 else points
+    if points.dtype.kind not in "fiu" or points.ndim != 3 or points.shape[1] not in (68, 468):
+        raise ValueError(
+            f"`landmarks` must be {DETECTED!r}, None, or numbers of shape [B, 68, 2] or "
+            f"[B, 468, 2], got {landmarks if points.ndim < 2 else list(points.shape)}"
+        )
+    points = points[..., :2].astype(np.float32)
+    shapes.check(landmarks=(points, f"{count} {points.shape[1]} 2"))
+    if np.isinf(points).any():
+        raise ValueError("`landmarks` must be finite, NaN where hidden, got infinity")
+    return points
+
+
+def _confidence(confidence, count):
+    confidence = np.asarray(confidence, np.float32)
+    if not (np.min(confidence) >= 0 and np.max(confidence) <= 1):
+        raise ValueError(f"`confidence` must be from 0 to 1, got {confidence}")
+    return np.broadcast_to(confidence, [count]) if confidence.ndim == 0 else confidence
+
+
+def _kind(landmarks, points, contour):
+    """One of `solver.KINDS`."""
+    if points is None:
+        return "none" if landmarks is None else "detected"
+    if points.shape[1] == 468:
+        return "mesh"
+    return "all" if contour else "inner"
+
+
+def _join(*parts):
+    if parts[0] is None:
+        return None
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else tf.concat(parts, axis=0)

@@ -1,0 +1,102 @@
+"""Places on the face that landmarks mark: corners of a triangle, and barycentrics between them."""
+
+import functools
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_nonlinear3dmm.core import array_files, shapes
+from tf_nonlinear3dmm.face import npz, population
+
+ASSET = pathlib.Path(__file__).parents[1] / "assets" / "face_mesh.npz"
+CONTOUR = 17  # the first so many of the 68 landmarks lie on the jaw
+ALIKE = 10.0  # of the face mesh's points: so many neighbours err together, and count as one
+NOISE = 1.0  # percent of the face's size: how far annotators' 68 points are off, about
+
+
+class Places(NamedTuple):
+    """`K` points of the surface.
+
+    Attributes:
+        vertices: `[K, 3]` int32, ids of a triangle's corners.
+        weights: `[K, 3]` float32 barycentrics.
+        noise: `[K]` float32, how far a landmark is off its place, in percent of the face's size,
+            sqrt(width * height) of the 68 points' box; infinite where the face lacks it.
+    """
+
+    vertices: np.ndarray
+    weights: np.ndarray
+    noise: np.ndarray
+
+
+def on(vertices, places):
+    """`[B, K, C]`: what `vertices` `[B, V, C]` carry (points, normals) at `Places`."""
+    vertices = tf.convert_to_tensor(vertices)
+    shapes.check(vertices=(vertices, "B V C"))
+    corners = tf.gather(vertices, places.vertices, axis=1)  # [B, K, 3, C]
+    return tf.einsum("kc,bkcd->bkd", tf.cast(places.weights, corners.dtype), corners)
+
+
+def of_landmarks(face, contour=True):
+    """The `Places` of the 68 landmarks of a `FaceModel`.
+
+    Args:
+        face: `FaceModel`.
+        contour: False: the jaw's points do not count, for they follow the outline of the picture.
+    """
+    vertices = np.repeat(np.maximum(face.landmarks, 0)[:, np.newaxis], 3, axis=1)
+    weights = np.tile(np.float32([1, 0, 0]), [len(vertices), 1])
+    noise = np.where(face.landmarks >= 0, NOISE, np.inf).astype(np.float32)
+    if not contour:
+        noise[:CONTOUR] = np.inf
+    return Places(vertices.astype(np.int32), weights, noise)
+
+
+def of_face_mesh(face):
+    """The `Places` of the 468 points of `data.photos.face_mesh`.
+
+    Raises:
+        ValueError: another face than the embedded ones, on which these places are not known.
+    """
+    if face.name not in population.EMBEDDED:
+        raise ValueError(
+            "`landmarks` of the face mesh have places on the embedded faces only, "
+            f"got a model of `{face.name}`; give its 68 landmarks"
+        )
+    return _of_face_mesh(face.name)
+
+
+@functools.cache
+def _of_face_mesh(name):
+    people = population.load_population(population.EMBEDDED[name])
+    arrays = array_files.arrays(ASSET)
+    uv = npz.array(arrays, "uv", ASSET, "K 2", np.float32, {}, 0, 1)
+    noise = npz.array(arrays, "noise", ASSET, "K", np.float32, {"K": len(uv)}, 0)
+    vertices, weights = locate(uv, people.uv, people.tri[people.face_label == 0])
+    return Places(vertices, weights, ALIKE**0.5 * noise)
+
+
+def locate(uv, vertex_uv, triangles):
+    """Where points of a UV map lie on a mesh: the triangle that holds each, or the nearest.
+
+    Args:
+        uv: `[K, 2]`.
+        vertex_uv: `[V, 2]`.
+        triangles: `[T, 3]`.
+
+    Returns:
+        `[K, 3]` int32 ids of vertices, `[K, 3]` float32 barycentrics.
+    """
+    a, b, c = np.moveaxis(np.asarray(vertex_uv, np.float64)[triangles], 1, 0)
+    sides = np.stack([b - a, c - a], axis=-1)  # [T, 2, 2]
+    sound = np.abs(np.linalg.det(sides)) > 1e-12
+    inverse = np.linalg.inv(np.where(sound[:, None, None], sides, np.eye(2)))
+    bc = np.einsum("tij,ktj->kti", inverse, np.asarray(uv, np.float64)[:, None] - a)
+    barycentric = np.concatenate([1 - bc.sum(-1, keepdims=True), bc], axis=-1)
+    inside = np.where(sound, barycentric.min(axis=-1), -np.inf)
+    best = inside.argmax(axis=1)
+    weights = np.clip(barycentric[np.arange(len(uv)), best], 0, 1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return triangles[best].astype(np.int32), weights.astype(np.float32)
