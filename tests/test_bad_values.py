@@ -120,9 +120,6 @@ def jpeg():
     return file.getvalue()
 
 
-BAD_RECORDS = [*dict(damaged(bytes(1000)))]
-
-
 @pytest.mark.parametrize("ending", [".mat", ".jpg", "_pts.mat"])
 def test_every_bad_record_of_300w_lp_is_named(ending, fake, tmp_path):
     shutil.copytree(fake / "300W_LP" / "AFW", tmp_path / "AFW")

@@ -147,7 +147,7 @@ def writes(tree):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        modes = [a.value for a in node.args[1:2] if isinstance(a, ast.Constant)]
+        modes = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
         if name in ("write_text", "write_bytes") and len(node.args) == 1:
             yield node.lineno
         if name == "open" and any(isinstance(m, str) and set(m) & set("wax") for m in modes):
