@@ -18,6 +18,10 @@ import tensorflow as tf
 DTYPES = {tf.uint8: np.uint8, tf.float32: np.float32, tf.string: object}
 
 
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # of clients that wait to be let in
+
+
 class Refused(Exception):
     """A request that cannot be answered: HTTP status and message."""
 
@@ -59,7 +63,7 @@ def serve(signatures, name):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -110,6 +110,8 @@ def test_a_glb_holds_the_mesh_that_is_shown(client, explorer, face):
     "change, said",
     [
         ({"sliders": {"shape_agee": 1.0}}, "no slider `shape_agee`"),
+        ({"sliders": {"shape_age": 1e30}}, "no slider `shape_age` with value 1e+30"),
+        ({"sliders": {"light_azimuth": -91}}, "no slider `light_azimuth` with value -91"),
         ({"surface": "gold"}, "one of lit, albedo, clay, got `gold`"),
         ({"face": {"shape_code": [[1.0]]}}, "malformed"),
         ({"sliders": {"shape_age": "much"}}, "malformed"),

@@ -243,7 +243,7 @@ def test_a_step_that_is_not_finite_is_counted_from_the_start_of_the_run(tmp_path
 @pytest.mark.parametrize("name", ["metrics.jsonl", "tensorboard", "panels", "weights.npz"])
 def test_a_file_that_cannot_be_written_is_named(tmp_path, name):
     if name == "weights.npz":
-        (tmp_path / "weights.part").mkdir()
+        (tmp_path / ".weights.npz.part").mkdir()
     elif name == "metrics.jsonl":
         (tmp_path / name).mkdir()
     else:

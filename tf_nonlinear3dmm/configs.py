@@ -23,9 +23,15 @@ def check_choice(name: str, value: typing.Any, choices: typing.Collection[str]) 
     raise ValueError(f"`{name}` must be one of {offer}; {hint}got {value!r}.")
 
 
+LARGEST = 2**31 - 1  # of whole numbers, which TensorFlow counts in 32 bits
+
+
 def check_number(name: str, value: typing.Any, low: float, high: float) -> None:
     """Raises `ValueError` where `value` is not a finite number from `low` to `high`."""
-    number = isinstance(value, numbers.Real) and math.isfinite(value)
+    whole = isinstance(value, numbers.Integral)
+    number = whole or (isinstance(value, numbers.Real) and math.isfinite(value))
+    if whole and value > LARGEST:
+        high = min(high, LARGEST)
     if not number or not low <= value <= high:
         raise ValueError(f"`{name}` must be a number {span(low, high)}, got {value!r}.")
 
@@ -380,6 +386,8 @@ def to_dict(config: Config) -> dict[str, typing.Any]:
 
 def from_dict(values: Mapping[str, typing.Any], kind: typing.Any = Config) -> typing.Any:
     """The inverse of `to_dict`; an unknown name raises `ValueError` with the nearest one."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{kind.__name__} must be a dict of its fields, got {values!r:.60}")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     arguments = {}
@@ -390,10 +398,24 @@ def from_dict(values: Mapping[str, typing.Any], kind: typing.Any = Config) -> ty
             raise ValueError(f"`{name}` is not a field of {kind.__name__}{hint}")
         if dataclasses.is_dataclass(hints[name]):
             value = from_dict(value, hints[name])
-        elif isinstance(value, list):
-            value = tuple(value)
+        else:
+            value = tuple(value) if isinstance(value, list) else value
+            _check_type(name, value, hints[name])
         arguments[name] = value
     return kind(**arguments)
+
+
+def _check_type(name, value, kind):
+    """Raises `ValueError` where `value` is not of the type that a field is declared with."""
+    if kind in (int, float, bool, str):
+        wanted = {float: (int, float)}.get(kind, kind)
+        sound, what = isinstance(value, wanted), kind.__name__
+        sound = sound and isinstance(value, bool) == (kind is bool)
+    else:
+        sound = isinstance(value, tuple) and [type(part) for part in value] == [int, int]
+        what = "two of int"
+    if not sound:
+        raise ValueError(f"`{name}` must be {what}, got {value!r:.60}")
 
 
 def tiny() -> Config:

@@ -141,15 +141,20 @@ class Nonlinear3DMM(keras.Model):
 
     def crops(self, images: npt.ArrayLike) -> tf.Tensor:
         """What `call` takes, `[B, S, S, 3]` floats in [0, 1], of what `reconstruct` takes."""
-        images = tf.convert_to_tensor(images)
+        try:
+            images = tf.convert_to_tensor(images)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"`images` must be an array [B, N, N, 3]: {error}") from None
         shapes.check(images=(images, "B N N 3"))
+        if 0 in images.shape:
+            raise ValueError(f"`images` must not be empty, got {images.shape.as_list()}")
         if images.dtype == tf.uint8:
             images = tf.cast(images, tf.float32) / 255
         elif not images.dtype.is_floating or not _in_range(images):
-            low, high = np.min(images), np.max(images)
+            real = images.dtype.is_floating or images.dtype.is_integer
+            span = f" from {np.min(images)} to {np.max(images)}" if real else ""
             raise ValueError(
-                "`images` must be uint8 or floats in [0, 1], got "
-                f"{images.dtype.name} from {low} to {high}"
+                f"`images` must be uint8 or floats in [0, 1], got {images.dtype.name}{span}"
             )
         size = self.config.image_size
         images = tf.cast(images, tf.float32)

@@ -14,14 +14,13 @@ import dataclasses
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core import array_files, json_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -99,13 +98,13 @@ def copy(path: Path, model: Nonlinear3DMM) -> None:
 
 def _read(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = array_files.arrays(path)
         arrays.pop("state", None)
         if "config" not in arrays:
             raise ValueError("key `config` is missing")
-        config = configs.from_dict(json.loads(arrays.pop("config").item()), configs.ModelConfig)
-    except (OSError, ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        values = json_files.loads(arrays.pop("config").item())
+        config = configs.from_dict(values, configs.ModelConfig)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a file of weights: {error}") from None
     model = Nonlinear3DMM(config, np.zeros(8, np.float32), np.ones(8, np.float32))
     variables = _variables(model)
@@ -113,6 +112,8 @@ def _read(path):
         actual, expected = (np.shape(d[name]) if name in d else None for d in (arrays, variables))
         if actual != expected:
             raise ValueError(f"{path}: `{name}` must have shape {expected}, got {actual}")
+        if arrays[name].dtype.kind not in "fiu" or not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{path}: `{name}` must hold finite numbers")
     for name, variable in variables.items():
         variable.assign(arrays[name].astype(variable.dtype))
     return model

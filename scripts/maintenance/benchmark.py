@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--plot", type=pathlib.Path, metavar="FILE", help="growth curves, a PNG")
     flags = parser.parse_args()
     with command_line.quiet_imports():
+        from tf_nonlinear3dmm.core import array_files
         from tf_nonlinear3dmm.maintenance import benchmark
         from tf_nonlinear3dmm.maintenance.benchmark import growth
 
@@ -54,7 +55,7 @@ def main() -> None:
                 print(benchmark.markdown(table) + "\n", file=output, flush=True)
         if flags.json:
             measured = {"device": device, "tables": [benchmark.as_dict(table) for table in tables]}
-            flags.json.write_text(json.dumps(measured, indent=2) + "\n")
+            array_files.write_text(flags.json, json.dumps(measured, indent=2) + "\n")
         if flags.plot:
             growth.write(flags.plot, tables)
 

@@ -4,6 +4,8 @@ python scripts/maintenance/draw_contact_sheet.py --output sheet.png
 python scripts/maintenance/draw_contact_sheet.py --config s224 --count 16 --labels --output a.png
 """
 
+import numpy as np
+
 from tf_nonlinear3dmm.core import command_line
 
 
@@ -41,13 +43,14 @@ def main() -> None:
         from tf_nonlinear3dmm.data.builders.synthetic_faces.synthetic_faces_dataset_builder import (
             SIZES,
         )
+        from tf_nonlinear3dmm.rendering import visualize
 
     with command_line.one_line(parser):
         context = contexts.open_context(*SIZES[flags.config], flags.seed, flags.face_model)
         sheet = contact_sheet.draw(
             context, flags.split, flags.count, flags.columns, flags.first, flags.labels
         )
-        sheet.save(flags.output)
+        visualize.save(flags.output, np.asarray(sheet))
     print(flags.output)
 
 

@@ -14,7 +14,7 @@ import scipy.linalg
 import tensorflow as tf
 
 from tf_nonlinear3dmm.baselines import gradients
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.core.types import Path
 
 
@@ -101,18 +101,17 @@ def predict(model: Model, images: np.ndarray) -> np.ndarray:
 def save(model: Model, path: Path) -> None:
     """Writes a `Model` as .npz."""
     settings = json.dumps(dataclasses.asdict(model.settings))
-    np.savez_compressed(
-        path, mean=model.mean, weights=model.weights.astype(np.float16), settings=settings
-    )
+    weights = model.weights.astype(np.float16)
+    with array_files.replacing(path) as file:
+        np.savez_compressed(file, mean=model.mean, weights=weights, settings=settings)
 
 
 def load(path: Path) -> Model:
     """Reads what `save` wrote; weights come back rounded to half precision."""
-    with np.load(path, allow_pickle=False) as file:
-        settings = json.loads(str(file["settings"]))
-        settings["patches"] = tuple(settings["patches"])
-        weights = file["weights"].astype(np.float32)
-        return Model(file["mean"], weights, Settings(**settings))
+    arrays = array_files.arrays(path)
+    settings = json.loads(str(arrays["settings"]))
+    settings["patches"] = tuple(settings["patches"])
+    return Model(arrays["mean"], arrays["weights"].astype(np.float32), Settings(**settings))
 
 
 def _starts(mean, count, settings):

@@ -36,9 +36,7 @@ def main() -> None:
     with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
         from tf_nonlinear3dmm import evaluation
 
-    try:
+    with command_line.one_line(parser):
         evaluation.evaluate(
             flags.run, flags.source, flags.split, flags.faces, flags.out, flags.batch
         )
-    except evaluation.EvaluationError as error:
-        parser.error(str(error))

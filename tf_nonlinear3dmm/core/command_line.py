@@ -108,11 +108,16 @@ def one_line(parser: argparse.ArgumentParser) -> collections.abc.Iterator[None]:
     try:
         yield
     except Exception as error:
-        kinds = {kind.__name__ for kind in type(error).__mro__}
-        ours = type(error).__module__.startswith("tf_nonlinear3dmm")
-        if not ours and not kinds & {"ValueError", "OSError", "ImportError", *_OF_FILES}:
+        if not is_expected(error):
             raise
         parser.error(" ".join(str(error).split()))
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error says what is wrong with what was asked for, and is no fault of ours."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    ours = type(error).__module__.startswith("tf_nonlinear3dmm")
+    return ours or bool(kinds & {"ValueError", "OSError", "ImportError", *_OF_FILES})
 
 
 _OF_FILES = (  # in `tf.errors`, which is not imported for a flag

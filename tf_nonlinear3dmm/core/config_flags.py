@@ -8,12 +8,11 @@ config = config_flags.config(parser, options)
 import argparse
 import dataclasses
 import functools
-import json
 import pathlib
 import re
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import command_line
+from tf_nonlinear3dmm.core import command_line, json_files
 
 SHORT = {  # flag -> field
     "--data": "data.sources",
@@ -55,9 +54,8 @@ def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.
         if options.config and options.preset:
             raise ValueError("give --preset or --config, not both")
         if options.config:
-            base: configs.Config = configs.from_dict(
-                json.loads(pathlib.Path(options.config).read_text())
-            )
+            text = pathlib.Path(options.config).read_text()
+            base: configs.Config = configs.from_dict(json_files.loads(text))
         else:
             base = configs.preset(options.preset or "small")
         values = configs.to_dict(base)
@@ -68,8 +66,10 @@ def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.
         return configs.from_dict(values)
     except FileNotFoundError:
         parser.error(f"there is no file {options.config}")
+    except OSError as error:
+        parser.error(f"cannot read {options.config}: {error.strerror or error}")
     except (ValueError, TypeError) as error:  # JSONDecodeError is a ValueError
-        parser.error(str(error))
+        parser.error(f"{options.config}: {error}" if options.config else str(error))
 
 
 def words(config: configs.Config) -> list[str]:

@@ -3,6 +3,7 @@
 import fnmatch
 import os
 import pathlib
+import stat
 import tempfile
 import unicodedata
 
@@ -39,6 +40,22 @@ def walk(folder: Path) -> tuple[list[str], list[OSError]]:
         inside = pathlib.Path(place).relative_to(folder)
         names += [(inside / file).as_posix() for file in files]
     return sorted(name for name in names if not is_junk(name)), errors
+
+
+def read(path: Path, limit: int) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ValueError: it is larger than `limit` bytes, or is a pipe or device, which need not end.
+        OSError: it cannot be read.
+    """
+    path = pathlib.Path(path)
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+        raise ValueError(f"{path}: is no file but a pipe, socket or device")
+    if state.st_size > limit:
+        raise ValueError(f"{path}: at most {limit} bytes are expected, got {state.st_size}")
+    return path.read_bytes()
 
 
 def glob(folder: Path, pattern: str) -> list[pathlib.Path]:

@@ -66,11 +66,8 @@ class Tree:
         """
         name = self.find(name) or name
         if self._zip is None:
-            path = self.path / name
-            size = path.stat().st_size
-            contents = path.read_bytes() if size <= limit else b""
-        else:
-            size, contents = self._read_entry(self._entries[name], limit)
+            return filenames.read(self.path / name, limit)
+        size, contents = self._read_entry(self._entries[name], limit)
         if size > limit:
             raise ValueError(f"{name}: at most {limit} bytes are expected, got {size}")
         return contents

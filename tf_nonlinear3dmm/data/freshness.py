@@ -9,7 +9,7 @@ import json
 import os
 import pathlib
 
-from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core import array_files, filenames, json_files
 from tf_nonlinear3dmm.core.types import Path
 
 FILE = "source.json"
@@ -28,7 +28,7 @@ def fingerprint(path: Path | None, face_model: Path) -> dict[str, str]:
 
 def keep(folder: Path, digests: dict[str, str]) -> None:
     """Writes the fingerprint beside the data set in `folder`."""
-    (pathlib.Path(folder) / FILE).write_text(json.dumps(digests, indent=1) + "\n")
+    array_files.write_text(pathlib.Path(folder) / FILE, json.dumps(digests, indent=1) + "\n")
 
 
 def changes(folder: Path, digests: dict[str, str]) -> list[str]:
@@ -37,7 +37,7 @@ def changes(folder: Path, digests: dict[str, str]) -> list[str]:
     Files that were removed since then, or data from before there were fingerprints, do not count.
     """
     try:
-        stored = json.loads((pathlib.Path(folder) / FILE).read_text())
+        stored = json_files.loads((pathlib.Path(folder) / FILE).read_text())
     except (OSError, ValueError):
         return []
     return [name for name in digests if stored.get(name, digests[name]) != digests[name]]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.data import mat_labels, schema
 from tf_nonlinear3dmm.face import FaceModel
 
@@ -105,16 +106,22 @@ class Split:
             read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
         )
         arrays, parts = {}, {}
-        for row, record in enumerate(tfds.as_numpy(records)):
-            if not row:
+        try:
+            for row, record in enumerate(tfds.as_numpy(records)):
+                if not row:
+                    for feature in features:
+                        with array_files.writing(self._path(feature)):
+                            parts[feature] = _temporary(self._path(feature))
+                            arrays[feature] = _create(parts[feature], record[feature], self.size)
                 for feature in features:
-                    parts[feature] = _temporary(self._path(feature))
-                    arrays[feature] = _create(parts[feature], record[feature], self.size)
+                    arrays[feature][row] = record[feature]
             for feature in features:
-                arrays[feature][row] = record[feature]
-        for feature in features:
-            arrays[feature].flush()
-            parts[feature].replace(self._path(feature))
+                with array_files.writing(self._path(feature)):
+                    arrays[feature].flush()
+                    parts[feature].replace(self._path(feature))
+        finally:
+            for part in parts.values():
+                part.unlink(missing_ok=True)
 
     def _finite(self, feature):
         array = self[feature]
@@ -238,4 +245,9 @@ def _temporary(path):
 def _create(path, example, size):
     example = np.asarray(example)
     dtype = example.dtype if example.dtype.kind in "buif" else f"S{NAME_BYTES}"
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(size, *example.shape))
+    shape = (size, *example.shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash when it is filled
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array

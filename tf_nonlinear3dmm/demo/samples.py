@@ -10,7 +10,9 @@ import numpy as np
 import PIL.Image
 
 from tf_nonlinear3dmm import serving
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import overview, portraits
 
@@ -24,15 +26,19 @@ def read_samples(folder: Path | None = None) -> dict[str, np.ndarray]:
     path = next((f / FILE for f in folders if (f / FILE).is_file()), None)
     if path is None:
         return {}
-    sheet = np.asarray(PIL.Image.open(path).convert("RGB"))
-    crops = np.split(sheet, sheet.shape[1] // sheet.shape[0], axis=1)
+    sheet = photos.read(path)
+    size = len(sheet)
+    if sheet.shape[1] % size:
+        raise ValueError(f"{path}: samples are squares side by side, got {sheet.shape[:2]} pixels")
+    crops = np.split(sheet, sheet.shape[1] // size, axis=1)
     return dict(zip(NAMES, crops, strict=False))
 
 
 def write_samples(folder: Path, crops: Sequence[np.ndarray]) -> None:
     """Writes up to eight crops `[S, S, 3]` uint8 that `read_samples` reads."""
     sheet = np.concatenate(crops[: len(NAMES)], axis=1)
-    PIL.Image.fromarray(sheet).save(pathlib.Path(folder) / FILE, quality=92)
+    with array_files.replacing(pathlib.Path(folder) / FILE) as file:
+        PIL.Image.fromarray(sheet).save(file, "JPEG", quality=92)
 
 
 def write_overview(
@@ -43,4 +49,5 @@ def write_overview(
     picture = PIL.Image.fromarray(overview.draw(faces, model))
     height = round(picture.height * width / picture.width)
     picture = picture.resize((width, height), PIL.Image.Resampling.LANCZOS)
-    picture.save(pathlib.Path(folder) / OVERVIEW, quality=90)
+    with array_files.replacing(pathlib.Path(folder) / OVERVIEW) as file:
+        picture.save(file, "JPEG", quality=90)

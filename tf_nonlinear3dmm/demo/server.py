@@ -1,7 +1,6 @@
 """The page's server: a few JSON calls around an `Explorer`, for one person on one computer."""
 
 import base64
-import math
 import pathlib
 import tempfile
 
@@ -136,9 +135,9 @@ def _refusal(status, detail):
 
 def _decode(explorer, request):
     """What `explorer.decode` says to a request, once every part of it is known to be valid."""
-    known = {s.name for _, sliders in explorer.slider_groups() for s in sliders}
+    known = {s.name: s for _, sliders in explorer.slider_groups() for s in sliders}
     for name, value in request.sliders.items():
-        if name not in known or not math.isfinite(value):
+        if name not in known or not known[name].low <= value <= known[name].high:
             raise ValueError(f"no slider `{name}` with value {value}")
     if request.surface not in explorers.SURFACES:
         offer = ", ".join(explorers.SURFACES)

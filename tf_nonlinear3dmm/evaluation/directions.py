@@ -4,7 +4,6 @@ Regression of labelled faces on their standardised attributes tells the effect o
 with the others held fixed; the direction is the step that the decoder turns into that effect.
 """
 
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -200,14 +199,23 @@ def save(path: Path, directions: Sequence[Direction]) -> None:
         f"step_{i}": d.step.astype(np.float32) for i, d in enumerate(directions)
     }
     words = np.array([[d.name, d.label, d.group, d.part] for d in directions])
-    with pathlib.Path(path).open("wb") as file:
+    with array_files.replacing(path) as file:
         np.savez_compressed(file, words=words, **arrays)
 
 
 def load(path: Path) -> list[Direction]:
-    """The directions of a file that `save` wrote: list of `Direction`."""
-    with np.load(path, allow_pickle=False) as arrays:
+    """The directions of a file that `save` wrote: list of `Direction`; `ValueError` of another."""
+    arrays = array_files.arrays(path)
+    try:
         return [
-            Direction(str(name), str(label), str(group), str(part), arrays[f"step_{i}"])
+            Direction(
+                str(name),
+                str(label),
+                str(group),
+                str(part),
+                np.asarray(arrays[f"step_{i}"], np.float32),
+            )
             for i, (name, label, group, part) in enumerate(arrays["words"])
         ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a file of directions: {error}") from None

@@ -99,11 +99,10 @@ def _batches(subject, rows, batch_size):
 
 
 def _write(folder, report, text, pictures):
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         visualize.save(folder / "figures" / f"{name}.png", picture)
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    (folder / "report.md").write_text(text)
+    array_files.write_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
+    array_files.write_text(folder / "report.md", text)
 
 
 def _figures(subject, rows, per_face, per_vertex):

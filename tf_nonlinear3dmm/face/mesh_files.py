@@ -13,7 +13,7 @@ import numpy.typing as npt
 import trimesh
 from PIL import Image
 
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.model import FaceModel
 from tf_nonlinear3dmm.face.normals import vertex_normals
@@ -64,9 +64,9 @@ def write_obj(
     text, contents = trimesh.exchange.obj.export_obj(
         mesh, include_normals=True, return_texture=True, mtl_name=f"{name}.mtl", header=None
     )
-    path.write_text(text)
-    for companion, content in contents.items():
-        path.with_name(companion).write_bytes(content)
+    for file, content in {path.name: text.encode(), **contents}.items():
+        with array_files.replacing(path.with_name(file)) as out:
+            out.write(content)
     return [path, *(path.with_name(companion) for companion in contents)]
 
 
@@ -93,7 +93,8 @@ def write_glb(
         roughnessFactor=1.0,
     )
     mesh = _mesh(vertices, face, image, material, millimetres=0.001)
-    path.write_bytes(trimesh.exchange.gltf.export_glb(mesh, include_normals=True))
+    with array_files.replacing(path) as out:
+        out.write(trimesh.exchange.gltf.export_glb(mesh, include_normals=True))
     return [path]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import npz, population
 
@@ -66,7 +66,7 @@ class FaceModel:
             return cls.from_arrays(population.face_arrays(name), name)
         path = pathlib.Path(os.path.expanduser(name))
         if path.is_file():
-            return cls.from_arrays(npz.read(path), path)
+            return cls.from_arrays(array_files.arrays(path), path)
         if path.suffix == ".npz" or len(path.parts) > 1:
             raise FileNotFoundError(f"{path}: there is no such face model file")
         near = difflib.get_close_matches(str(name), population.EMBEDDED, n=1, cutoff=0.5)
@@ -119,7 +119,7 @@ class FaceModel:
         """Writes an .npz that `load` reads back; an invalid model raises and nothing is written."""
         arrays: dict[str, Any] = self.to_arrays()
         FaceModel.from_arrays(arrays, path)
-        with pathlib.Path(path).open("wb") as file:
+        with array_files.replacing(path) as file:
             np.savez_compressed(file, **arrays)
 
 

@@ -1,47 +1,11 @@
-"""Reading .npz files without surprises: every error names the file, the key and what it must be."""
+"""Checks of the arrays of an .npz: every error names the file, the key and what it must be."""
 
-import pathlib
-import zipfile
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_nonlinear3dmm.core.types import Path
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz as a dict; objects are refused, never unpickled.
-
-    Raises:
-        ValueError: not an .npz, damaged, or an array of objects in it.
-    """
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: not an .npz file")
-    arrays = {}
-    try:
-        with pathlib.Path(path).open("rb") as source, np.load(source, allow_pickle=False) as file:
-            for key in file.files:
-                arrays[key] = _array(file, key, path)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{path}: damaged .npz file: {error}") from None
-    return arrays
-
-
-def _array(file, key, path):
-    try:
-        value = file[key]
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise ValueError(
-                f"{path}: key `{key}` must hold numbers or text, got pickled objects; "
-                "they are not read, because reading them can run code"
-            ) from None
-        raise ValueError(f"{path}: key `{key}` cannot be read: {error}") from None
-    if not isinstance(value, np.ndarray):
-        raise ValueError(f"{path}: key `{key}` must be an array, got something else")
-    return value
 
 
 def require(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import scipy.sparse
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.face import constancy, npz
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "makehuman.npz"
@@ -79,7 +80,7 @@ def _population(level):
 
 @functools.cache
 def _asset():
-    return npz.read(ASSET)
+    return array_files.arrays(ASSET)
 
 
 def face_arrays(name: str) -> dict[str, np.ndarray]:

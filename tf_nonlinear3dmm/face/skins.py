@@ -13,6 +13,7 @@ import numpy as np
 import PIL.Image
 import scipy.ndimage
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import npz
 
@@ -42,7 +43,7 @@ class Skins(NamedTuple):
 
 def load_skins(size: Size | None = None) -> Skins:
     """The `Skins` on maps of `size` (height, width), by default as stored."""
-    asset, kinds = npz.read(ASSET), load_kinds()
+    asset, kinds = array_files.arrays(ASSET), load_kinds()
     images = [npz.require(asset, f"jpeg_{i:02d}", ASSET) for i in range(len(kinds.names))]
     detail = [decode(image) for image in images]
     if size is not None:
@@ -52,7 +53,7 @@ def load_skins(size: Size | None = None) -> Skins:
 
 def load_kinds() -> Skins:
     """`Skins` with everything but `detail`, which is None."""
-    asset = npz.read(ASSET)
+    asset = array_files.arrays(ASSET)
     arrays = {key: npz.require(asset, key, ASSET) for key in Skins._fields[:-1]}
     return Skins(**arrays, detail=None)
 

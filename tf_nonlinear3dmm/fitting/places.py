@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.face import FaceModel, npz, population
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "face_mesh.npz"
@@ -72,7 +72,7 @@ def of_face_mesh(face: FaceModel) -> Places:
 @functools.cache
 def _of_face_mesh(name):
     people = population.load_population(population.EMBEDDED[name])
-    arrays = npz.read(ASSET)
+    arrays = array_files.arrays(ASSET)
     uv = npz.array(arrays, "uv", ASSET, "K 2", np.float32, {}, 0, 1)
     noise = npz.array(arrays, "noise", ASSET, "K", np.float32, {"K": len(uv)}, 0)
     vertices, weights = locate(uv, people.uv, people.tri[people.face_label == 0])

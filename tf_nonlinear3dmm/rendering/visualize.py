@@ -1,5 +1,6 @@
 """Reconstructions as pictures: panels of faces, landmarks, bare meshes, as uint8 RGB arrays."""
 
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, renderer
@@ -26,7 +28,11 @@ FINE = 2  # geometry is drawn at this many times the size, then averaged: no ste
 
 def save(path: Path, image: np.ndarray) -> None:
     """Writes a uint8 `[H, W, 3]` picture; the name's ending says the format."""
-    Image.fromarray(image).save(path)
+    kinds, ending = Image.registered_extensions(), pathlib.Path(path).suffix.lower()
+    if ending not in kinds:
+        raise ValueError(f"{path}: must end as pictures do, such as .png, got `{ending}`")
+    with array_files.replacing(path) as file:
+        Image.fromarray(image).save(file, kinds[ending])
 
 
 def to_uint8(image: npt.ArrayLike) -> np.ndarray:

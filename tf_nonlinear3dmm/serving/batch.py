@@ -69,7 +69,7 @@ def expand(paths: Iterable[Path]) -> Iterator[pathlib.Path]:
     folder itself if it has none; but nothing that `files.write` left there.
     """
     for path in (pathlib.Path(os.path.expanduser(path)) for path in paths):
-        if path.is_dir():
+        if os.path.isdir(path):  # False, too, of a name that is too long
             yield from _inside(path) or [path]
         else:
             yield path
@@ -92,10 +92,10 @@ _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 def _read(path, model, out, confidence, crops):
     """The `Portrait`s of the photo at `path`, and the photo."""
-    if path.is_dir():
+    if os.path.isdir(path):
         os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
-    if path.parent.resolve() == out.resolve():  # files of one name would be replaced
+    if os.path.realpath(path.parent) == os.path.realpath(out):  # they could be replaced
         raise ValueError(f"{path}: lies where the results go; give another folder for these")
     photo = photos.read(path)
     if crops:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.face import mesh_files
@@ -65,9 +66,9 @@ def _write(portrait, photo, model, stem, texture, about):
     mesh_files.write_glb(paths[0], vertices, model.face, colours)
     mesh_files.write_obj(paths[1], vertices, model.face, colours)
     text = description(portrait, photo, model, texture) | about
-    paths[2].write_text(json.dumps(text, indent=1) + "\n")
+    array_files.write_text(paths[2], json.dumps(text, indent=1) + "\n")
     points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(text["landmarks"]) + 1)
-    paths[3].write_text(f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
+    array_files.write_text(paths[3], f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
     picture = stem.with_name(f"{stem.name}_overview.png")
     visualize.save(picture, overview.draw([(portrait, photo)], model))
 

@@ -1,8 +1,9 @@
 """The names of a face's files: no file of one face is a file of another, on any file system."""
 
-import json
+import os
 import pathlib
 
+from tf_nonlinear3dmm.core import json_files
 from tf_nonlinear3dmm.core.filenames import key
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import mesh_files
@@ -64,14 +65,14 @@ class Names:
 def _owner(path):
     """(photo, face) of a .json that `files.write` left, None of another."""
     try:
-        about = json.loads(path.read_text())
+        about = json_files.loads(path.read_text())
         return _absolute(about["photo"]), about["face"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _absolute(photo):
-    return str(pathlib.Path(photo).resolve())
+    return os.path.realpath(photo)
 
 
 def _cut(stem):

@@ -7,12 +7,12 @@ sizes are free. Names of inputs and outputs as in `saved_model`, images as float
     decode    shape_code, albedo_code -> vertices, albedo
 """
 
-import pathlib
 import tempfile
 from collections.abc import Iterable
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -62,4 +62,5 @@ def litert(model: Nonlinear3DMM, path: Path) -> None:
             temporary, signature_keys=[*signatures]
         )
         content = converter.convert()
-    pathlib.Path(path).write_bytes(content)
+    with array_files.replacing(path) as file:
+        file.write(content)

@@ -120,8 +120,8 @@ def write(
         Block("json", json.dumps(configs.to_dict(study.config), indent=1)),
     ]
     numbers = {"rows": effects, "seconds": seconds, "config": configs.to_dict(study.config)}
-    study.file("report.json").write_text(json.dumps(numbers, indent=1) + "\n")
-    study.file("report.md").write_text(document.to_markdown(blocks))
+    study.write_text("report.json", json.dumps(numbers, indent=1) + "\n")
+    study.write_text("report.md", document.to_markdown(blocks))
 
 
 NOTE = (

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 
 from tf_nonlinear3dmm import configs, training
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.studies.study import Study
 
 Bases = dict[str, dict[str, np.ndarray]]  # argument of `Nonlinear3DMM` -> arrays of the basis
@@ -40,10 +41,12 @@ def train(
 def fork(source: pathlib.Path, folder: pathlib.Path, config: configs.Config) -> None:
     """Makes a run of `config` that resumes where the run in `source` stands."""
     part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(source / "checkpoints", part / "checkpoints")
-    if (source / "metrics.jsonl").exists():
-        shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
-    (part / "config.json").write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
-    part.rename(folder)
+    with array_files.writing(folder):
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(source / "checkpoints", part / "checkpoints")
+        if (source / "metrics.jsonl").exists():
+            shutil.copy(source / "metrics.jsonl", part / "metrics.jsonl")
+        text = json.dumps(configs.to_dict(config), indent=2) + "\n"
+        array_files.write_text(part / "config.json", text)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)

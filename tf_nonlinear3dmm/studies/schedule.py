@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import keras
 
 from tf_nonlinear3dmm import training
+from tf_nonlinear3dmm.core import command_line, json_files
 from tf_nonlinear3dmm.studies.study import Study
 
 
@@ -75,7 +76,13 @@ def write_report(
 def records(study: Study) -> dict[str, dict[str, Any]]:
     """Part -> dict of `seconds` so far, `done`, and `error` where it failed."""
     path = study.file("parts.json")
-    return json.loads(path.read_text()) if path.exists() else {}
+    try:
+        kept = json_files.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise training.RunError(f"{path} cannot be read: {error}") from None
+    if not isinstance(kept, dict) or not all(isinstance(part, dict) for part in kept.values()):
+        raise training.RunError(f"{path} cannot be read: no records of parts")
+    return kept
 
 
 def check(study: Study) -> None:
@@ -86,7 +93,7 @@ def check(study: Study) -> None:
     fields["config"]["data"].pop("folder")
     text, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")
     if not path.exists():
-        path.write_text(text)
+        study.write_text(path.name, text)
     elif path.read_text() != text:
         raise training.RunError(
             f"{path} is of a study of another configuration; give another --out"
@@ -119,7 +126,8 @@ def _do(study, part):
     try:
         record = {"done": part.work() is not False}
     except Exception as error:  # the parts after it need not fail too
-        traceback.print_exc()
+        if not command_line.is_expected(error):
+            traceback.print_exc()
         record = {"done": False, "error": f"{type(error).__name__}: {error}"}
     record = {"seconds": round(before + time.monotonic() - started, 1), **record}
     study.write_json("parts.json", records(study) | {part.name: record})

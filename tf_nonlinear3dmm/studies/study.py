@@ -8,6 +8,7 @@ from typing import Any
 
 from tf_nonlinear3dmm import configs, data
 from tf_nonlinear3dmm.baselines import sdm
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import linear
@@ -82,11 +83,12 @@ class Study:
         return path
 
     def write_json(self, name: str, value: object) -> None:
-        """Writes a result so that its file is whole or absent."""
-        path = self.file(name)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(value, indent=2) + "\n")
-        part.replace(path)
+        """Writes a result so that it is never half a file."""
+        self.write_text(name, json.dumps(value, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Likewise, a text."""
+        array_files.write_text(self.file(name), text)
 
 
 def full(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:

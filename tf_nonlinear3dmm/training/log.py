@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from tf_nonlinear3dmm.core import array_files, json_files
 from tf_nonlinear3dmm.core.array_files import writing
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.rendering import visualize
@@ -88,7 +89,6 @@ class Files:
         """A uint8 `[H, W, 3]` picture as panels/<step>.png; name -> values as histograms."""
         path = self.folder / "panels" / f"{step:08d}.png"
         with writing(path):
-            path.parent.mkdir(exist_ok=True)
             visualize.save(path, picture)
         with writing(self.tensorboard), self._board.as_default(step):
             tf.summary.image("panel", picture[tf.newaxis])
@@ -116,8 +116,8 @@ def read(path: Path) -> list[dict[str, Any]]:
     lines = []
     for line in pathlib.Path(path).read_text().splitlines():
         try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:  # cut off when the process was killed
+            lines.append(json_files.loads(line))
+        except ValueError:  # cut off when the process was killed
             break
     return lines
 
@@ -126,10 +126,8 @@ def _drop_lines_after(path, step):
     """Drops the lines of metrics.jsonl after `step`."""
     if not path.exists():
         return
-    lines = [line for line in read(path) if line["step"] <= step]
-    part = path.with_suffix(".part")
-    part.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    part.replace(path)
+    kept = [line for line in read(path) if line["step"] <= step]
+    array_files.write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 class _Bar(Progress):

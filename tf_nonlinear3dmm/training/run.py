@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tf_nonlinear3dmm import configs, weights
-from tf_nonlinear3dmm.core import array_files, locks
+from tf_nonlinear3dmm.core import array_files, json_files, locks
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, checkpoints, log, strategies
@@ -169,23 +169,20 @@ def _train(config, folder, chief, batches, updates, validation):
 def _name_records(error):
     """Writes what is known about a step whose numbers are not finite."""
     report = {"step": error.step, "terms": error.terms, "records": error.records}
-    with array_files.writing(error.where):
-        error.where.write_text(json.dumps(report, indent=2))
+    array_files.write_text(error.where, json.dumps(report, indent=2))
 
 
 def _read_config(folder):
     path = folder / "config.json"
     try:
-        return configs.from_dict(json.loads(path.read_text()))
+        return configs.from_dict(json_files.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
 
 
 def _write_config(config, folder):
-    path = folder / "config.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(configs.to_dict(config), indent=2) + "\n")
-    part.replace(path)
+    text = json.dumps(configs.to_dict(config), indent=2) + "\n"
+    array_files.write_text(folder / "config.json", text)
 
 
 def _differences(stored, asked, prefix=""):

@@ -110,5 +110,6 @@ def example(
         "yaw_deg": 0.0,
     }
     flags = {f"has_{label}": label in known for label in schema.LABELS}
-    own = {"name": name, "identity": reading.number(identity), "image": image}
+    own = {"identity": reading.number(identity), "image": image}
+    own["name"] = name.encode(errors="replace").decode()  # a file's name need not be Unicode
     return own | blank | flags | known

@@ -34,7 +34,8 @@ def read_photo(tree: archive.Tree, stem: str) -> np.ndarray:
 
 def number(text: str) -> int:
     """A fixed number in [0, 2^63) for a string."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    contents = text.encode(errors="surrogateescape")  # a file's name need not be Unicode
+    return int.from_bytes(hashlib.blake2b(contents, digest_size=8).digest(), "big") >> 1
 
 
 def held_out(identities: set[str], make: Callable[[str], Any]) -> set[str]:

@@ -1,15 +1,17 @@
 """A person's own points or box of a face, from a file beside the photo."""
 
-import json
 import os
 import pathlib
 
 import numpy as np
 
+from tf_nonlinear3dmm.core import filenames, json_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
 
 LANDMARK_SUFFIXES = (".pts", ".json")
+BOX = ("x", "y", "width", "height")
+LARGEST = 2**20  # bytes
 
 
 def read_landmarks(contents: bytes, name: str) -> np.ndarray:
@@ -30,13 +32,13 @@ def read_landmarks(contents: bytes, name: str) -> np.ndarray:
     try:
         text = contents.decode()
         if name.lower().endswith(".json"):
-            points = json.loads(text)
+            points = json_files.loads(text)
             points = points["landmarks"] if isinstance(points, dict) else points
             points = np.array([[np.nan] * 2 if p is None else p for p in points], float)
         else:
             inside = text[text.index("{") + 1 : text.index("}")].split()
             points = np.array(inside, float).reshape(-1, 2) - 1
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{name}: not a .pts or .json file of landmarks: {error}") from None
     if points.shape != (68, 2):
         raise ValueError(f"{name}: 68 points (x, y) are expected, got shape {points.shape}")
@@ -60,9 +62,12 @@ def read_face(contents: bytes, name: str) -> faces.PhotoFace:
     box = _read_box(contents) if name.lower().endswith(".json") else None
     if box is None:
         return faces.of_landmarks(read_landmarks(contents, name))
-    box = np.asarray(list(box.values()) if isinstance(box, dict) else box, float)
+    try:
+        box = np.asarray([box[n] for n in BOX] if isinstance(box, dict) else box, float)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        box = np.zeros(0)
     if box.shape != (4,) or not np.isfinite(box).all() or min(box[2:]) <= 0:
-        raise ValueError(f"{name}: a box is x, y, width, height in pixels, got {box.tolist()}")
+        raise ValueError(f"{name}: a box is {', '.join(BOX)}, finite pixels and not empty")
     return faces.of_box(box)
 
 
@@ -71,13 +76,13 @@ def own_face(path: Path) -> faces.PhotoFace | None:
     for suffix in LANDMARK_SUFFIXES:
         beside = pathlib.Path(path).with_suffix(suffix)
         if os.path.exists(beside):  # False, too, where such a name would be too long
-            return read_face(beside.read_bytes(), str(beside))
+            return read_face(filenames.read(beside, LARGEST), str(beside))
     return None
 
 
 def _read_box(contents):
     try:
-        about = json.loads(contents)
+        about = json_files.loads(contents)
     except ValueError:
         return None
     has_points = not isinstance(about, dict) or "landmarks" in about

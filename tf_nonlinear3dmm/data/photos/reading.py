@@ -2,13 +2,13 @@
 
 import io
 import os
-import pathlib
 import warnings
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
 
+from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.core.types import Path
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif")
@@ -37,10 +37,7 @@ def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
     """
     name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        path = pathlib.Path(os.path.expanduser(source))
-        if path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{name}: at most {LARGEST_FILE} bytes, got {path.stat().st_size}")
-        source = path.read_bytes()
+        source = filenames.read(os.path.expanduser(source), LARGEST_FILE)
     if not source:
         raise ValueError(f"{name}: the file is empty")
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import (
     clip,
@@ -212,7 +213,10 @@ def _texel_gain(points, triangles, labels):
 
 def write(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes the asset; the same arrays give the same bytes (no time stamps)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    with (
+        array_files.replacing(path) as asset,
+        zipfile.ZipFile(asset, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file,
+    ):
         for name in sorted(arrays):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(arrays[name]), allow_pickle=False)

@@ -1,11 +1,10 @@
 """ICT-FaceKit's FaceXModel: a folder of .obj files, centimetres; only the face is kept."""
 
-import json
 import pathlib
 
 import numpy as np
 
-from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core import filenames, json_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import raw
 
@@ -74,7 +73,7 @@ def _landmarks(path, count):
     if not path.is_file():
         return raw.no_landmarks()
     try:
-        values = json.loads(path.read_text())["idx_to_landmark_verts"]
+        values = json_files.loads(path.read_text())["idx_to_landmark_verts"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: `idx_to_landmark_verts` cannot be read: {error!r}") from None
     return raw.landmarks(np.array(values), path, "idx_to_landmark_verts", count - 1)

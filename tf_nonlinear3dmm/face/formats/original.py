@@ -52,7 +52,10 @@ def _numbers(path, dtype):
     size = np.dtype(dtype).itemsize
     if len(data) == 0 or len(data) % size:
         raise ValueError(f"{path}: must be {dtype} numbers, got {len(data)} bytes")
-    return np.frombuffer(data, np.dtype(dtype).newbyteorder("<"))
+    values = np.frombuffer(data, np.dtype(dtype).newbyteorder("<"))
+    if not np.isfinite(values).all():
+        raise ValueError(f"{path}: must hold finite numbers")
+    return values
 
 
 def _basis(path, folder):
@@ -114,5 +117,5 @@ def _constancy(path, row, column):
         raise ValueError(f"{path}: must be pairs, got {len(pairs)} numbers")
     mask = np.zeros([257, 257])
     mask[tuple(pairs.reshape(-1, 2).T)] = 1
-    texel = np.clip(np.round(np.stack([row, column])).astype(int), 0, 256)
+    texel = np.clip(np.round(np.stack([row, column])), 0, 256).astype(int)
     return mask[texel[0], texel[1]]

@@ -6,6 +6,7 @@ Keys: mean `[V, 3]`, id_basis `[V, 3, K]`, tri `[T, 3]` from 0; if there are any
 
 import numpy as np
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face import npz
 from tf_nonlinear3dmm.face.formats import raw
@@ -13,7 +14,7 @@ from tf_nonlinear3dmm.face.formats import raw
 
 def load(path: Path) -> raw.RawFace:
     """The `RawFace` of a packed .npz; the unit is inferred from the face's size."""
-    arrays = npz.read(path)
+    arrays = array_files.arrays(path)
     if "mean_vertices" in arrays:
         raise ValueError(f"{path}: is a converted face model already")
     sizes = {}

@@ -4,17 +4,17 @@ import pathlib
 from collections.abc import Iterable
 
 import numpy as np
-import PIL.Image
 
 from tf_nonlinear3dmm.evaluation import plots
 from tf_nonlinear3dmm.maintenance.benchmark import rasterizer
 from tf_nonlinear3dmm.maintenance.benchmark.tables import Table
+from tf_nonlinear3dmm.rendering import visualize
 
 
 def write(path: pathlib.Path, tables: Iterable[Table]) -> None:
     """Writes the curves of the rasterizer's `Table`, which is one of `tables`, as a PNG."""
     (table,) = (table for table in tables if table.title == rasterizer.TITLE)
-    PIL.Image.fromarray(draw(table)).save(path)
+    visualize.save(path, draw(table))
 
 
 def draw(table: Table) -> np.ndarray:

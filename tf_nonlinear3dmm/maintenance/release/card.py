@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.core import config_flags
+from tf_nonlinear3dmm.core import array_files, config_flags
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
@@ -63,7 +63,8 @@ def write(
     config = dataclasses.replace(config, data=data)  # its place on the maker's machine is left out
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
     card = folder / FILE
-    card.write_text(document.to_markdown(_blocks(config, report, size, rounding, note, express)))
+    blocks = _blocks(config, report, size, rounding, note, express)
+    array_files.write_text(card, document.to_markdown(blocks))
     paths = [card]
     for figure, name in {**PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
         paths.append(folder / name)

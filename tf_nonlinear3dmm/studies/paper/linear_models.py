@@ -8,6 +8,7 @@ subpopulations. `wild`: textures as photos show them, with what is out of sight 
 import numpy as np
 
 from tf_nonlinear3dmm.baselines import gmm_prior, missing_data_pca
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
 from tf_nonlinear3dmm.studies.study import Study
@@ -67,5 +68,5 @@ def _arrays(study, name):
 
 
 def _save(study, name, basis):
-    with study.file(f"bases/{name}.npz").open("wb") as file:
+    with array_files.replacing(study.file(f"bases/{name}.npz")) as file:
         np.savez(file, **basis._asdict())

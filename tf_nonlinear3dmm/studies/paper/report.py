@@ -66,9 +66,9 @@ def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
     }
     _figures(study, faces, measured.per_vertex(), numbers["power"])
     blocks = sections.blocks(study, numbers)
-    study.file("report.json").write_text(json.dumps(statistics.finite(numbers), indent=1) + "\n")
-    study.file("report.md").write_text(document.to_markdown(blocks))
-    study.file("report.html").write_text(document.to_html(blocks, study.folder))
+    study.write_text("report.json", json.dumps(statistics.finite(numbers), indent=1) + "\n")
+    study.write_text("report.md", document.to_markdown(blocks))
+    study.write_text("report.html", document.to_html(blocks, study.folder))
     return True
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.studies.study import Study
 
 
@@ -42,7 +43,8 @@ def table(study: Study, kind: str, models: Sequence[str]) -> dict[str, dict[str,
 def save_maps(study: Study, model: str, size: int, maps: np.ndarray) -> None:
     """Writes the maps `[N, Hu, Wu, C]` in [0, 1] by which a model represents the figure's faces."""
     path = study.file(f"results/maps/{model}/{size:04d}.npy")
-    np.save(path, np.clip(maps, 0, 1).astype(np.float16))
+    with array_files.replacing(path) as file:
+        np.save(file, np.clip(maps, 0, 1).astype(np.float16))
 
 
 def read_maps(study: Study, models: Sequence[str]) -> dict[str, np.ndarray]:
