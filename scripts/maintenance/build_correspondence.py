@@ -4,14 +4,16 @@ python scripts/maintenance/build_correspondence.py --records data/synthetic_face
 python scripts/maintenance/build_correspondence.py --picture points.png  # draws the asset
 """
 
-import argparse
 import pathlib
+
+from tf_nonlinear3dmm.core import command_line
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", help="folder of prepared generated faces on `makehuman`")
-    parser.add_argument("--faces", type=int, default=1500, help="of its training split")
+    number = command_line.number(int, 1)
+    parser.add_argument("--faces", type=number, default=1500, help="of its training split")
     parser.add_argument("--output", type=pathlib.Path, help="[the asset]")
     parser.add_argument("--picture", type=pathlib.Path, help="draws the places, too")
     flags = parser.parse_args()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.evaluation import errors, expressiveness, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 from tf_nonlinear3dmm.evaluation.errors import PerFace
@@ -99,11 +100,19 @@ def figures(
 def _training(config):
     if not config:
         return ""
+    data, train = config["data"], config["train"]
     return (
-        f"Preset `{config['preset']}`, labels `{config['data']['labels']}`, seed "
-        f"{config['train']['seed']}, {config['pretrain']['steps']} + {config['finetune']['steps']} "
-        f"steps at batch {config['train']['batch_size']}, {config['data']['train_examples']} "
-        "training faces. "
+        f"Preset `{config['preset']}`, labels `{data['labels']}`, seed {train['seed']}, "
+        f"{stages(configs.from_dict(config))}; {data['train_examples']} training faces. "
+    )
+
+
+def stages(config: configs.Config) -> str:
+    """The stages of a run that have steps, in words."""
+    return ", then ".join(
+        f"{stage.steps} steps of `{name}` at batch {config.batch_size(stage)}"
+        for name, stage in config.stages()
+        if stage.steps
     )
 
 

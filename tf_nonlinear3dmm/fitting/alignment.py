@@ -4,6 +4,9 @@ The shape decoder is almost linear in its code, so that one derivative, at the m
 every step; the distance is always that of the decoded face.
 """
 
+from collections.abc import Callable
+
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
@@ -12,7 +15,9 @@ from tf_nonlinear3dmm.rendering import camera
 STEPS = 6
 
 
-def slopes(decode, code_size, marked):
+def slopes(
+    decode: Callable[[tf.Tensor], tf.Tensor], code_size: int, marked: places.Places
+) -> tf.Tensor:
     """`[Ks, K, 3]`: how far a unit of each shape code moves the places, about the mean code.
 
     Args:
@@ -25,7 +30,15 @@ def slopes(decode, code_size, marked):
     return points[1:] - points[:1]
 
 
-def align(face, known, marked, decode, image_size, normal_triangles, same_person=False):
+def align(
+    face: parameters.Face,
+    known: landmarks.Landmarks,
+    marked: places.Places,
+    decode: Callable[[tf.Tensor], tf.Tensor],
+    image_size: int,
+    normal_triangles: np.ndarray | None,
+    same_person: bool = False,
+) -> parameters.Change:
     """The most probable camera and shape code, given landmarks.
 
     Args:

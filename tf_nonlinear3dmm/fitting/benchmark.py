@@ -1,9 +1,13 @@
 """What a fit brings on generated faces: the encoder beside fits with several landmarks."""
 
+from collections.abc import Callable, Iterable, Mapping
+
 import numpy as np
+import numpy.typing as npt
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.fitting import photo
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 ENCODER = "encoder"
 METHODS = {  # name -> (landmarks, whether they are the labels)
@@ -14,7 +18,12 @@ METHODS = {  # name -> (landmarks, whether they are the labels)
 MEASURES = ("NME, inner (%)", "NME (%)", "vertices (mm)", "albedo L1", "image L1")
 
 
-def measure(model, batches, steps=photo.STEPS, progress=lambda faces: None):
+def measure(
+    model: Nonlinear3DMM,
+    batches: Iterable[Mapping[str, npt.ArrayLike]],
+    steps: int = photo.STEPS,
+    progress: Callable[[int], None] = lambda faces: None,
+) -> dict[str, np.ndarray]:
     """Measures encoder and fits.
 
     Args:
@@ -32,14 +41,14 @@ def measure(model, batches, steps=photo.STEPS, progress=lambda faces: None):
         labels = {name: np.asarray(value) for name, value in batch.items()}
         numbers[ENCODER].append(_errors(model, model.reconstruct(batch["image"]), labels))
         for name, (points, known) in METHODS.items():
-            points = labels["landmarks"] if known else points
-            fit = photo.fit(model, batch["image"], points, contour=known, steps=steps)
+            given = labels["landmarks"] if known else points
+            fit = photo.fit(model, batch["image"], given, contour=known, steps=steps)
             numbers[name].append(_errors(model, fit.reconstruction, labels))
         progress(len(labels["image"]))
     return {name: np.concatenate(parts) for name, parts in numbers.items()}
 
 
-def table(numbers):
+def table(numbers: Mapping[str, np.ndarray]) -> str:
     """The means as lines of Markdown."""
     lines = [" | ".join(["| ", *MEASURES]) + " |", "| --- " * (1 + len(MEASURES)) + "|"]
     for name, values in numbers.items():

@@ -4,11 +4,16 @@ Over many people, poses and lights, each point of the network takes the place of
 image stays nearest to it.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
 import PIL.ImageDraw
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.data import Split
 from tf_nonlinear3dmm.data.photos import detector, face_mesh
 from tf_nonlinear3dmm.face import FaceModel, population
 from tf_nonlinear3dmm.fitting import places
@@ -20,7 +25,7 @@ CAP = 4.0  # percent of the face's size: a point that is farther off is as wrong
 FINE = 6  # a triangle's side is cut into so many parts
 
 
-def observe(image, landmarks):
+def observe(image: PIL.Image.Image, landmarks: np.ndarray) -> face_mesh.MeshPoints:
     """What the network says of a face whose place is known.
 
     Args:
@@ -36,7 +41,13 @@ def observe(image, landmarks):
     return face_mesh.fit(detector.Photo(image), detector.Detection(box, eyes, 1.0))
 
 
-def learn(points, image_points, sizes, uv, triangles):
+def learn(
+    points: npt.ArrayLike,
+    image_points: npt.ArrayLike,
+    sizes: npt.ArrayLike,
+    uv: np.ndarray,
+    triangles: np.ndarray,
+) -> dict[str, np.ndarray]:
     """The places of the network's points.
 
     Args:
@@ -58,7 +69,8 @@ def learn(points, image_points, sizes, uv, triangles):
     nearest = skin[cost.argmin(axis=1)]
     fine = [_refine(points[:, k], image_points, triangles, v) for k, v in enumerate(nearest)]
     corners, weights, noise = (np.array(part) for part in zip(*fine, strict=True))
-    return {"uv": np.float32(np.einsum("kc,kcd->kd", weights, uv[corners])), "noise": noise}
+    found = np.einsum("kc,kcd->kd", weights, uv[corners]).astype(np.float32)
+    return {"uv": found, "noise": noise}
 
 
 def _refine(told, image_points, triangles, vertex):
@@ -78,7 +90,7 @@ def _distances(a, b):
     return np.hypot(a[:, None, 0] - b[None, :, 0], a[:, None, 1] - b[None, :, 1])
 
 
-def build(split, count):
+def build(split: Split, count: int) -> dict[str, np.ndarray]:
     """The asset's arrays, from generated faces.
 
     Args:
@@ -102,7 +114,7 @@ def build(split, count):
     return learn(np.array(told), np.array(seen), np.array(sizes), people.uv, skin)
 
 
-def picture(arrays, path, size=600):
+def picture(arrays: Mapping[str, np.ndarray], path: Path, size: int = 600) -> None:
     """Draws the places on the mean face, from two sides: blue where sure, red where not."""
     face = FaceModel.load("makehuman")
     people = population.load_population(0)

@@ -1,17 +1,22 @@
 """The face mesh's points in face crops: it looks where the encoder sees the face."""
 
 import numpy as np
+import numpy.typing as npt
 import PIL.Image
+import tensorflow as tf
 
 from tf_nonlinear3dmm.data.photos import detector, face_mesh
-from tf_nonlinear3dmm.fitting import places
+from tf_nonlinear3dmm.fitting import parameters, places
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera
 
 DOUBT, SLOPE = 3.0, 1.5  # score of the network at which its points are as often wrong as right
 LEAST = 0.05  # confidence below which points are as good as none
 
 
-def detect(images, face, vertices, model):
+def detect(
+    images: npt.ArrayLike, face: parameters.Face, vertices: tf.Tensor, model: Nonlinear3DMM
+) -> tuple[np.ndarray, np.ndarray]:
     """Points and confidence of the face mesh in `B` crops.
 
     Args:
@@ -36,10 +41,10 @@ def detect(images, face, vertices, model):
     return points.astype(np.float32), confidence(np.array([mesh.score for mesh in meshes]))
 
 
-def confidence(score):
+def confidence(score: npt.ArrayLike) -> np.ndarray:
     """How far points of a `face_mesh.MeshPoints` are to be trusted, 0 to 1, by its score."""
-    trust = 1 / (1 + np.exp((DOUBT - np.float64(score)) / SLOPE))
-    return np.float32(np.where(trust > LEAST, trust, 0))
+    trust = 1 / (1 + np.exp((DOUBT - np.asarray(score, np.float64)) / SLOPE))
+    return np.where(trust > LEAST, trust, 0).astype(np.float32)[()]
 
 
 def _frame(points, angle):

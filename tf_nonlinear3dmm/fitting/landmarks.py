@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
@@ -27,7 +28,9 @@ class Landmarks(NamedTuple):
     size: tf.Tensor
 
 
-def known(points, confidence, noise, size):
+def known(
+    points: npt.ArrayLike, confidence: npt.ArrayLike, noise: np.ndarray, size: npt.ArrayLike
+) -> Landmarks:
     """`Landmarks` of what a person or a detector says.
 
     Args:
@@ -46,7 +49,12 @@ def known(points, confidence, noise, size):
     return Landmarks(*map(tf.constant, (points, np.float32(precision), size)))
 
 
-def in_sight(vertices, projection, marked, normal_triangles):
+def in_sight(
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    marked: places.Places,
+    normal_triangles: np.ndarray | None,
+) -> tf.Tensor:
     """`[B, K]` in [0, 1]: how surely places on `vertices` `[B, V, 3]` face the camera.
 
     1 where `normal_triangles` is None: landmarks that the face hides are known as the others.
@@ -58,18 +66,18 @@ def in_sight(vertices, projection, marked, normal_triangles):
     return tf.stop_gradient(tf.sigmoid((towards - IN_SIGHT) / (IN_SIGHT / 4)))
 
 
-def robust(squares):
+def robust(squares: tf.Tensor) -> tf.Tensor:
     """Squared distances in deviations, as they count: like a logarithm beyond `OUTLIER`."""
     return OUTLIER**2 * tf.math.log1p(squares / OUTLIER**2)
 
 
-def energy(predicted, landmarks, visible):
+def energy(predicted: tf.Tensor, landmarks: Landmarks, visible: tf.Tensor) -> tf.Tensor:
     """`[B]`: minus twice the log-likelihood of `predicted` `[B, K, 2]` places."""
     squares = tf.reduce_sum(tf.square(predicted - landmarks.points), axis=-1)
     return tf.reduce_sum(robust(visible * landmarks.precision * squares), axis=-1)
 
 
-def distance(predicted, landmarks, visible):
+def distance(predicted: tf.Tensor, landmarks: Landmarks, visible: tf.Tensor) -> tf.Tensor:
     """`[B]`: mean distance in percent of the face's size, weighted as the fit weighs; 0 of none."""
     weights = landmarks.precision * visible
     lengths = tf.norm(predicted - landmarks.points, axis=-1)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
 TURN, LOG_SCALE, PLACE, LIGHT = 0.15, 0.08, 0.03, 0.25  # radians, log, of the image's side, SH
@@ -46,14 +47,14 @@ class Change(NamedTuple):
     albedo: tf.Tensor
 
 
-def start(codes):
+def start(codes: Codes) -> Face:
     """The `Face` of `encoder.Codes`: its camera is the nearest scaled rotation."""
     turn, scale = camera.rotation(codes.projection), camera.scale(codes.projection)
     projection = _projection(turn, scale, codes.projection[..., 3])
     return Face(projection, codes.illumination, codes.shape_code, codes.albedo_code)
 
 
-def none(face):
+def none(face: Face) -> Change:
     """The `Change` that leaves a `Face` as it is."""
     batch = tf.shape(face.shape_code)[0]
     light = None if face.illumination is None else tf.zeros_like(face.illumination)
@@ -61,18 +62,18 @@ def none(face):
     return Change(camera_, light, tf.zeros_like(face.shape_code), tf.zeros_like(face.albedo_code))
 
 
-def changed(face, change, image_size):
+def changed(face: Face, change: Change, image_size: int) -> Face:
     """`Face` after a `Change`; `image_size` is the side of the image in pixels."""
     light = face.illumination
     return Face(
         moved(face.projection, change.camera, image_size),
-        None if light is None else light + LIGHT * change.light,
+        light if light is None or change.light is None else light + LIGHT * change.light,
         face.shape_code + change.shape,
         face.albedo_code + change.albedo,
     )
 
 
-def moved(projection, change, image_size):
+def moved(projection: tf.Tensor, change: tf.Tensor, image_size: int) -> tf.Tensor:
     """Cameras `[B, 2, 4]` after changes `[B, 6]`: scaled rotations, whatever the change is."""
     vector, log_scale, place = tf.split(change, [3, 1, 2], axis=-1)
     turn = tf.matmul(_turn(TURN * vector), camera.rotation(projection))
@@ -80,7 +81,7 @@ def moved(projection, change, image_size):
     return _projection(turn, scale, projection[..., 3] + PLACE * image_size * place)
 
 
-def between(start, projection, image_size):
+def between(start: tf.Tensor, projection: tf.Tensor, image_size: int) -> tf.Tensor:
     """The change `[B, 6]` that `moved` needs from cameras `start` to cameras `projection`."""
     turn = tf.matmul(camera.rotation(projection), camera.rotation(start), transpose_b=True)
     skew = tf.stack([turn[:, 2, 1], turn[:, 0, 2], turn[:, 1, 0]], axis=-1)

@@ -4,11 +4,15 @@ fit = n3.fit(model, crops)                       # [B, N, N, 3], as `model.recon
 fit.reconstruction.vertices, fit.status
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.fitting import solver
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 STEPS = 60
 BATCH = 16  # images that are fitted together
@@ -16,15 +20,15 @@ DETECTED = "detected"
 
 
 def fit(
-    model,
-    images,
-    landmarks=DETECTED,
-    confidence=1.0,
-    contour=False,
-    same_person=False,
-    steps=STEPS,
-    progress=None,
-):
+    model: Nonlinear3DMM,
+    images: npt.ArrayLike,
+    landmarks: npt.ArrayLike | None = DETECTED,
+    confidence: npt.ArrayLike = 1.0,
+    contour: bool = False,
+    same_person: bool = False,
+    steps: int = STEPS,
+    progress: Callable[[int, int], None] | None = None,
+) -> solver.Fit:
     """Fits faces to photos: camera and shape on landmarks, then all on the pixels as well.
 
     Args:

@@ -5,10 +5,11 @@ import pathlib
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files, shapes
-from tf_nonlinear3dmm.face import npz, population
+from tf_nonlinear3dmm.face import FaceModel, npz, population
 
 ASSET = pathlib.Path(__file__).parents[1] / "assets" / "face_mesh.npz"
 CONTOUR = 17  # the first so many of the 68 landmarks lie on the jaw
@@ -31,7 +32,7 @@ class Places(NamedTuple):
     noise: np.ndarray
 
 
-def on(vertices, places):
+def on(vertices: npt.ArrayLike, places: Places) -> tf.Tensor:
     """`[B, K, C]`: what `vertices` `[B, V, C]` carry (points, normals) at `Places`."""
     vertices = tf.convert_to_tensor(vertices)
     shapes.check(vertices=(vertices, "B V C"))
@@ -39,7 +40,7 @@ def on(vertices, places):
     return tf.einsum("kc,bkcd->bkd", tf.cast(places.weights, corners.dtype), corners)
 
 
-def of_landmarks(face, contour=True):
+def of_landmarks(face: FaceModel, contour: bool = True) -> Places:
     """The `Places` of the 68 landmarks of a `FaceModel`.
 
     Args:
@@ -47,14 +48,14 @@ def of_landmarks(face, contour=True):
         contour: False: the jaw's points do not count, for they follow the outline of the picture.
     """
     vertices = np.repeat(np.maximum(face.landmarks, 0)[:, np.newaxis], 3, axis=1)
-    weights = np.tile(np.float32([1, 0, 0]), [len(vertices), 1])
+    weights = np.tile(np.array([1, 0, 0], np.float32), [len(vertices), 1])
     noise = np.where(face.landmarks >= 0, NOISE, np.inf).astype(np.float32)
     if not contour:
         noise[:CONTOUR] = np.inf
     return Places(vertices.astype(np.int32), weights, noise)
 
 
-def of_face_mesh(face):
+def of_face_mesh(face: FaceModel) -> Places:
     """The `Places` of the 468 points of `data.photos.face_mesh`.
 
     Raises:
@@ -78,7 +79,9 @@ def _of_face_mesh(name):
     return Places(vertices, weights, ALIKE**0.5 * noise)
 
 
-def locate(uv, vertex_uv, triangles):
+def locate(
+    uv: np.ndarray, vertex_uv: npt.ArrayLike, triangles: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Where points of a UV map lie on a mesh: the triangle that holds each, or the nearest.
 
     Args:

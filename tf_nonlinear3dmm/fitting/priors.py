@@ -6,10 +6,12 @@ one albedo, and shape codes that differ by expression alone: each is N(their mea
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.fitting import parameters
+
 EXPRESSION = 0.5  # deviation of one person's shape codes, where people's is 1
 
 
-def energy(change, same_person):
+def energy(change: parameters.Change, same_person: bool) -> tf.Tensor:
     """`[B]` of a `parameters.Change`."""
     parts = [change.camera, change.albedo]
     if change.light is not None:
@@ -23,7 +25,7 @@ def energy(change, same_person):
     return squares + tf.reduce_sum(tf.square(shape), axis=1)
 
 
-def of_codes(shape, same_person):
+def of_codes(shape: tf.Tensor, same_person: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """The prior's half gradient and diagonal of half the second derivative, `[B, Ks]` each."""
     if not same_person:
         return shape, tf.ones_like(shape)
@@ -33,7 +35,7 @@ def of_codes(shape, same_person):
     return pull, tf.ones_like(shape) * (1 / EXPRESSION**2)
 
 
-def tied(change, same_person):
+def tied(change: parameters.Change, same_person: bool) -> parameters.Change:
     """`change` with one albedo for all images of one person."""
     if not same_person:
         return change

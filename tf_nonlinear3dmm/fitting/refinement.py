@@ -1,11 +1,17 @@
 """All that a face has, on the pixels and the landmarks: Adam through the renderer."""
 
 import math
+from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, rasterizer
+
+if TYPE_CHECKING:
+    from tf_nonlinear3dmm.fitting import solver
 
 RATE, LAST_RATE = 0.08, 0.01  # of Adam, in units of `parameters.Change`
 COLOUR = 0.08  # how far a pixel's colour is off, where the model explains it
@@ -13,7 +19,16 @@ OUTLIER = 2.0  # so many times that: from there on, something hides the face
 PIXELS = 100.0  # all of a face's pixels count as so many: neighbours err together
 
 
-def refine(model, face, change, images, known, marked, normal_triangles, settings):
+def refine(
+    model: Nonlinear3DMM,
+    face: parameters.Face,
+    change: parameters.Change,
+    images: tf.Tensor,
+    known: landmarks.Landmarks | None,
+    marked: places.Places | None,
+    normal_triangles: np.ndarray | None,
+    settings: "solver.Settings",
+) -> parameters.Change:
     """The most probable camera, light and codes near a guess, given pixels and landmarks.
 
     Args:
@@ -40,7 +55,7 @@ def refine(model, face, change, images, known, marked, normal_triangles, setting
             total = priors.energy(now, settings.same_person) + pixels(
                 model, looks, vertices, images
             )
-            if known is not None:
+            if known is not None and marked is not None:
                 points = camera.project(places.on(vertices, marked), looks.projection)[..., :2]
                 seen = landmarks.in_sight(vertices, looks.projection, marked, normal_triangles)
                 total += landmarks.energy(points, known, seen)
@@ -50,18 +65,20 @@ def refine(model, face, change, images, known, marked, normal_triangles, setting
     return priors.tied(_change(parts, face), settings.same_person)
 
 
-def pixels(model, face, vertices, images):
+def pixels(
+    model: Nonlinear3DMM, face: parameters.Face, vertices: tf.Tensor, images: tf.Tensor
+) -> tf.Tensor:
     """`[B]`: minus twice the log-likelihood of the pixels that see the face's skin and eyes."""
     albedo = model.decode_albedo(face.albedo_code)
     drawn = model.render(vertices, albedo, face.projection, face.illumination)
     squares = tf.reduce_sum(tf.square((drawn.image - images) / COLOUR), axis=-1, keepdims=True)
     distance = OUTLIER**2 * tf.math.log1p(squares / OUTLIER**2)
-    mask = skin(model, drawn.fragments)
+    mask = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
     sums = (tf.reduce_sum(part, axis=[1, 2, 3]) for part in (mask * distance, mask))
     return PIXELS * tf.math.divide_no_nan(*sums)
 
 
-def skin(model, fragments):
+def skin(model: Nonlinear3DMM, fragments: rasterizer.Fragments) -> tf.Tensor:
     """`[B, H, W, 1]` in [0, 1]: what pixels see of the face but for the inside of the mouth."""
     inside = model.face.regions.get("mouth", 0 * model.face.regions["skin"])
     outside = tf.constant(1 - inside)[tf.newaxis, :, tf.newaxis]

@@ -3,11 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.fitting import alignment, places
+from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 STEPS = 8
 NOISE = 0.5  # mm: how far a vertex is off; more of it trusts the people the model knows more
@@ -28,7 +30,7 @@ class MeshFit(NamedTuple):
     residual: np.ndarray
 
 
-def fit_mesh(model, vertices):
+def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
     """Fits meshes with the vertices of the model's face, wherever they are turned and moved.
 
     Args:

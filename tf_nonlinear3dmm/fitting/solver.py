@@ -15,7 +15,7 @@ from tf_nonlinear3dmm.fitting import (
     refinement,
 )
 from tf_nonlinear3dmm.metrics import masked_l1
-from tf_nonlinear3dmm.model import Reconstruction
+from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
@@ -57,7 +57,13 @@ class Settings(NamedTuple):
     same_person: bool
 
 
-def fit(model, images, points, confidence, settings):
+def fit(
+    model: Nonlinear3DMM,
+    images: tf.Tensor,
+    points: np.ndarray | None,
+    confidence: np.ndarray,
+    settings: Settings,
+) -> Fit:
     """`Fit` of images `[B, N, N, 3]` that are small enough to be fitted together.
 
     Args:
@@ -76,9 +82,11 @@ def fit(model, images, points, confidence, settings):
         sharp = images if images.dtype.is_floating else images / 255
         points, confidence = detection.detect(sharp, face, before.vertices, model)
         settings = settings._replace(kind="mesh")
-    size = _size(before.landmarks.numpy())
+    size = _size(before.landmarks.numpy())  # type: ignore[union-attr]
     marked = _places(model.face, settings.kind)
-    known = None if marked is None else landmarks.known(points, confidence, marked.noise, size)
+    known = None
+    if marked is not None and points is not None:
+        known = landmarks.known(points, confidence, marked.noise, size)
     after = _graph(model, settings)(crops, face, known)
     return _better(model, crops, before, after, known, settings)
 

@@ -80,7 +80,9 @@ def _blocks(config, report, size, rounding, note, express):
     pixels, millimetres = rounding
     numbers = dict(preset=config.preset, size=size / 1e6, pixels=pixels, millimetres=millimetres)
     source = dict(faces=config.data.train_examples, sources=config.data.sources)
-    source |= dict(stages=_stages(config), seed=config.train.seed, note=f" {note}" if note else "")
+    source |= dict(
+        stages=sections.stages(config), seed=config.train.seed, note=f" {note}" if note else ""
+    )
     expressed = [Block("heading", "What it can express")] if express else []
     return [
         Block("heading", "The trained model"),
@@ -99,12 +101,3 @@ def _blocks(config, report, size, rounding, note, express):
         Block("heading", "The whole configuration"),
         Block("json", json.dumps(configs.to_dict(config), indent=1)),
     ]
-
-
-def _stages(config):
-    """The stages that have steps, in words."""
-    return ", then ".join(
-        f"{stage.steps} steps of `{name}` at batch {config.batch_size(stage)}"
-        for name, stage in config.stages()
-        if stage.steps
-    )
