@@ -13,7 +13,8 @@ from tf_nonlinear3dmm.core import command_line
 
 
 def main() -> None:
-    from tf_nonlinear3dmm.face import formats  # takes seconds: a list of tasks need not wait
+    with command_line.quiet_imports():  # takes seconds: a list of tasks need not wait
+        from tf_nonlinear3dmm.face import formats
 
     parser = command_line.Parser(__doc__)
     parser.add_argument("source", type=pathlib.Path, help="file or folder of the face model")
