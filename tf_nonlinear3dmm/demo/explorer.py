@@ -38,7 +38,7 @@ class Slider(NamedTuple):
 
 LIGHT_SLIDERS = (
     Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
-    Slider("light_strength", "directional light", 0.0, 3.0, 0.0),
+    Slider("light_strength", "directional", 0.0, 3.0, 0.0),
     Slider("light_azimuth", "azimuth", -90.0, 90.0, 45.0, "°"),
     Slider("light_elevation", "elevation", -60.0, 90.0, 20.0, "°"),
 )
