@@ -443,8 +443,8 @@ def small() -> Config:
 
     The generated labels are true and come from 3D, so more is learned in the same time than in the
     paper's order (`small_paper`): the decoders learn from shapes and albedo what their linear part
-    leaves; then the encoder learns camera and codes, the decoders at rest, at three times the
-    images per second; then all together through the image, as the paper does. Gradients are
+    leaves; then the encoder learns camera, light and codes, the decoders at rest, at three times
+    the images per second; then all together through the image, as the paper does. Gradients are
     clipped; skin and light share what an image leaves open between them (`tone`).
     """
     finetune = only(
