@@ -182,6 +182,8 @@ def _page(stack):
     stack.callback(listener.close)
     stack.callback(thread.join)
     stack.callback(setattr, server, "should_exit", True)
+    while not server.started:
+        time.sleep(0.05)
     root = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
     face = _http(f"{root}/sample", {"name": "Ada"})["face"]
     decode, light = {"face": face}, {"light_strength": 1.0}
