@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
+from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
 STEPS = 6
@@ -31,7 +32,7 @@ def slopes(
 
 
 def align(
-    face: parameters.Face,
+    face: Codes,
     known: landmarks.Landmarks,
     marked: places.Places,
     decode: Callable[[tf.Tensor], tf.Tensor],
@@ -42,7 +43,7 @@ def align(
     """The most probable camera and shape code, given landmarks.
 
     Args:
-        face: `parameters.Face` to start from.
+        face: `Codes` to start from.
         known: `landmarks.Landmarks`.
         marked: `places.Places` of the landmarks.
         decode: shape codes `[B, Ks]` -> vertices `[B, V, 3]`.

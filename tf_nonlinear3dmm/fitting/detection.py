@@ -6,8 +6,9 @@ import PIL.Image
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data.photos import detector, face_mesh
-from tf_nonlinear3dmm.fitting import parameters, places
+from tf_nonlinear3dmm.fitting import places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
 DOUBT, SLOPE = 3.0, 1.5  # score of the network at which its points are as often wrong as right
@@ -15,13 +16,13 @@ LEAST = 0.05  # confidence below which points are as good as none
 
 
 def detect(
-    images: npt.ArrayLike, face: parameters.Face, vertices: tf.Tensor, model: Nonlinear3DMM
+    images: npt.ArrayLike, face: Codes, vertices: tf.Tensor, model: Nonlinear3DMM
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points and confidence of the face mesh in `B` crops.
 
     Args:
         images: `[B, N, N, 3]` in [0, 1].
-        face: `parameters.Face`, in pixels of S x S images.
+        face: `Codes`, in pixels of S x S images.
         vertices: `[B, V, 3]` of the face.
         model: `Nonlinear3DMM` on an embedded face.
 

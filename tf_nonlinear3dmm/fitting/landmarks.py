@@ -66,9 +66,9 @@ def in_sight(
     return tf.stop_gradient(tf.sigmoid((towards - IN_SIGHT) / (IN_SIGHT / 4)))
 
 
-def robust(squares: tf.Tensor) -> tf.Tensor:
-    """Squared distances in deviations, as they count: like a logarithm beyond `OUTLIER`."""
-    return OUTLIER**2 * tf.math.log1p(squares / OUTLIER**2)
+def robust(squares: tf.Tensor, outlier: float = OUTLIER) -> tf.Tensor:
+    """Squared distances in deviations, as they count: like a logarithm beyond `outlier`."""
+    return outlier**2 * tf.math.log1p(squares / outlier**2)
 
 
 def energy(predicted: tf.Tensor, landmarks: Landmarks, visible: tf.Tensor) -> tf.Tensor:

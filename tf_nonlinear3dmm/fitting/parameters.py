@@ -14,24 +14,8 @@ from tf_nonlinear3dmm.rendering import camera
 TURN, LOG_SCALE, PLACE, LIGHT = 0.15, 0.08, 0.03, 0.25  # radians, log, of the image's side, SH
 
 
-class Face(NamedTuple):
-    """A face in an image, as the decoders and the renderer take it.
-
-    Attributes:
-        projection: `[B, 2, 4]`, rows of one length and at right angles.
-        illumination: `[B, 9, 3]`, or None without lighting.
-        shape_code: `[B, Ks]`.
-        albedo_code: `[B, Ka]`.
-    """
-
-    projection: tf.Tensor
-    illumination: tf.Tensor | None
-    shape_code: tf.Tensor
-    albedo_code: tf.Tensor
-
-
 class Change(NamedTuple):
-    """What is added to a `Face`.
+    """What is added to a face's `encoder.Codes`.
 
     Attributes:
         camera: `[B, 6]`: a rotation vector about right, up and the viewing axis of the camera
@@ -47,25 +31,25 @@ class Change(NamedTuple):
     albedo: tf.Tensor
 
 
-def start(codes: Codes) -> Face:
-    """The `Face` of `encoder.Codes`: its camera is the nearest scaled rotation."""
+def start(codes: Codes) -> Codes:
+    """`codes` whose camera is the nearest scaled rotation."""
     turn, scale = camera.rotation(codes.projection), camera.scale(codes.projection)
     projection = _projection(turn, scale, codes.projection[..., 3])
-    return Face(projection, codes.illumination, codes.shape_code, codes.albedo_code)
+    return codes._replace(projection=projection)
 
 
-def none(face: Face) -> Change:
-    """The `Change` that leaves a `Face` as it is."""
+def none(face: Codes) -> Change:
+    """The `Change` that leaves a face as it is."""
     batch = tf.shape(face.shape_code)[0]
     light = None if face.illumination is None else tf.zeros_like(face.illumination)
     camera_ = tf.zeros([batch, 6], face.shape_code.dtype)
     return Change(camera_, light, tf.zeros_like(face.shape_code), tf.zeros_like(face.albedo_code))
 
 
-def changed(face: Face, change: Change, image_size: int) -> Face:
-    """`Face` after a `Change`; `image_size` is the side of the image in pixels."""
+def changed(face: Codes, change: Change, image_size: int) -> Codes:
+    """The face's `Codes` after a `Change`; `image_size` is the side of the image in pixels."""
     light = face.illumination
-    return Face(
+    return Codes(
         moved(face.projection, change.camera, image_size),
         light if light is None or change.light is None else light + LIGHT * change.light,
         face.shape_code + change.shape,

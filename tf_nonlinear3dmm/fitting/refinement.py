@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
 from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera, rasterizer
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PIXELS = 100.0  # all of a face's pixels count as so many: neighbours err togeth
 
 def refine(
     model: Nonlinear3DMM,
-    face: parameters.Face,
+    face: Codes,
     change: parameters.Change,
     images: tf.Tensor,
     known: landmarks.Landmarks | None,
@@ -33,7 +34,7 @@ def refine(
 
     Args:
         model: `Nonlinear3DMM`.
-        face: `parameters.Face` that the encoder sees.
+        face: `Codes` that the encoder sees.
         change: `parameters.Change` of it to start from.
         images: `[B, S, S, 3]` in [0, 1].
         known, marked, normal_triangles: as in `alignment.align`; `known` may be None.
@@ -65,14 +66,12 @@ def refine(
     return priors.tied(_change(parts, face), settings.same_person)
 
 
-def pixels(
-    model: Nonlinear3DMM, face: parameters.Face, vertices: tf.Tensor, images: tf.Tensor
-) -> tf.Tensor:
+def pixels(model: Nonlinear3DMM, face: Codes, vertices: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
     """`[B]`: minus twice the log-likelihood of the pixels that see the face's skin and eyes."""
     albedo = model.decode_albedo(face.albedo_code)
     drawn = model.render(vertices, albedo, face.projection, face.illumination)
     squares = tf.reduce_sum(tf.square((drawn.image - images) / COLOUR), axis=-1, keepdims=True)
-    distance = OUTLIER**2 * tf.math.log1p(squares / OUTLIER**2)
+    distance = landmarks.robust(squares, OUTLIER)
     mask = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
     sums = (tf.reduce_sum(part, axis=[1, 2, 3]) for part in (mask * distance, mask))
     return PIXELS * tf.math.divide_no_nan(*sums)

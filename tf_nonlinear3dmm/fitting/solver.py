@@ -92,7 +92,7 @@ def fit(
 
 
 def _one_person(face):
-    """`Face` whose codes are the mean of all images'."""
+    """`Codes` whose codes are the mean of all images'."""
     shape, albedo = (
         tf.zeros_like(code) + tf.reduce_mean(code, axis=0, keepdims=True)
         for code in (face.shape_code, face.albedo_code)
@@ -120,7 +120,7 @@ def _sight(model, kind):
 
 @functools.lru_cache(maxsize=8)
 def _graph(model, settings):
-    """Images, `Face`, `Landmarks` -> `Face`: the fit as one graph."""
+    """Images, `Codes`, `Landmarks` -> `Codes`: the fit as one graph."""
     marked, sight = _places(model.face, settings.kind), _sight(model, settings.kind)
     size = model.config.image_size
 
@@ -151,7 +151,7 @@ def _decoder(model):
 
 def _better(model, crops, before, face, known, settings):
     """The `Fit`: each image's new face, or the encoder's where that is no better."""
-    codes, after = Codes(*face), _decoder(model)(Codes(*face))
+    codes, after = face, _decoder(model)(face)
     errors = [_errors(model, part, known, settings.kind) for part in (before, after)]
     errors = np.stack(errors, axis=1)
     status = np.where(errors[:, 1] <= errors[:, 0], FITTED, WORSE)
