@@ -64,7 +64,7 @@ class Objective:
             was drawn over the photos, `[B, S, S, 3]`, or None).
         """
         draw = losses.needs_image(config)
-        reconstructed, batch = getattr(self, f"_{trains}")(model, config, batch, draw)
+        reconstructed, batch = getattr(self, f"_{trains}")(model, batch, draw)
         loss, terms = losses.total(
             config, reconstructed, batch, self.constants, seed, critic, self.features
         )
@@ -73,12 +73,11 @@ class Objective:
             terms = {**terms, "nme": self._nme(reconstructed.landmarks, batch)}
         return loss, terms, drawn
 
-    def _all(self, model, config, batch, draw):
+    def _all(self, model, batch, draw):
         """Image to image."""
-        del config
         return model(batch["image"], training=True, draw=draw), batch
 
-    def _encoder(self, model, config, batch, draw):
+    def _encoder(self, model, batch, draw):
         """Image to codes.
 
         Landmarks are those of the label under the predicted camera, the texture is the label's
@@ -89,7 +88,7 @@ class Objective:
         label_codes = model.label_codes(batch["vertices"], batch["albedo"])
         points = camera.project(batch["vertices"], codes.projection)
         reconstructed = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
-        if config.texture and codes.illumination is not None:
+        if codes.illumination is not None:  # the graph drops it where no term reads it
             shading = renderer.shading_map(
                 batch["vertices"], batch["projection"], codes.illumination, model.uv_layout
             )
@@ -98,9 +97,9 @@ class Objective:
             )
         return reconstructed, {**batch, "label_codes": label_codes}
 
-    def _decoders(self, model, config, batch, draw):
+    def _decoders(self, model, batch, draw):
         """Codes of the labels to shape and albedo."""
-        del config, draw
+        del draw
         return model.decode_labels(batch["vertices"], batch["albedo"], training=True), batch
 
     def _nme(self, landmarks, batch):
