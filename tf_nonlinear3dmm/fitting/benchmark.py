@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.fitting import photo
+from tf_nonlinear3dmm.fitting import photo, places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 ENCODER = "encoder"
@@ -61,19 +61,16 @@ def _errors(model, result, labels):
     """`[B, 5]`: `MEASURES`."""
     points, true = result.landmarks.numpy(), labels["landmarks"].astype(np.float32)
     size = np.sqrt(np.prod(np.ptp(true, axis=1), axis=-1))
-    inner = np.linalg.norm(points - true, axis=-1)[:, 17:].mean(axis=1) / size * 100
-    skin, units = model.face.regions["skin"], model.face.units
-    distance, _ = metrics.vertex_error(result.vertices.numpy(), labels["vertices"], skin)
-    layout = (np.asarray(model.uv_layout.texel_triangle) >= 0)[None, :, :, None]
+    distance = np.linalg.norm(points - true, axis=-1)[:, places.CONTOUR :]
+    vertices, _, _ = metrics.skin_error(model.face, result.vertices, labels["vertices"])
     visible = result.mask.numpy() * labels["face_mask"]
-    image = metrics.masked_l1(np.clip(result.image, 0, 1), labels["image"], visible)
     return np.stack(
         [
-            inner,
+            distance.mean(axis=1) / size * 100,
             metrics.nme(points, true).numpy(),
-            units * distance @ (skin / skin.sum()),
-            metrics.masked_l1(result.albedo_map.numpy(), labels["albedo"], layout),
-            image,
+            vertices,
+            metrics.albedo_error(model.uv_layout, result.albedo_map, labels["albedo"]),
+            metrics.masked_l1(np.clip(result.image, 0, 1), labels["image"], visible),
         ],
         axis=1,
     )
