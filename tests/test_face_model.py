@@ -159,6 +159,13 @@ def test_the_jaw_opens_as_a_rotation(level):
     assert left.max() < 0.16 and left.mean() < 0.01  # dm; the lips' corners follow least
 
 
+@pytest.mark.parametrize("level", [0, 1])
+def test_the_lower_lip_goes_with_the_jaw_and_the_upper_one_stays(level):
+    people = load_population(level)
+    inner_upper, inner_lower = people.lm[61:64], people.lm[65:68]
+    assert people.jaw_weight[inner_upper].max() < 0.2 < 0.9 < people.jaw_weight[inner_lower].min()
+
+
 def test_eyes_look_forward_out_of_their_spheres():
     people = load_population(1)
     for side, label in ((0, 2), (1, 3)):
