@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces.people.muscles import GAZE_DEGREES
+from tf_nonlinear3dmm.face.muscles import GAZE_DEGREES
 
 SIDES = ("Left", "Right")
 ASKEW = 0.12  # of the faces

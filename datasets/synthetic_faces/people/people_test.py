@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people import expression, identity, targets
-from tf_nonlinear3dmm.data.builders.synthetic_faces.people import muscles as facial_muscles
+from tf_nonlinear3dmm.face import morphs
+from tf_nonlinear3dmm.face import muscles as facial_muscles
 
 
 @pytest.fixture(scope="module")
 def basis(population):
-    return targets.face_basis(population)
+    return morphs.face_basis(population)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people import (
     appearance,
     expression,
     identity,
-    muscles,
     targets,
 )
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people.appearance import Appearance
@@ -21,7 +20,14 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import Ident
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import assets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.assets import SceneAssets
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import albedo, noise, surface
-from tf_nonlinear3dmm.face import EMBEDDED, FaceModel, load_population, sample_shapes
+from tf_nonlinear3dmm.face import (
+    EMBEDDED,
+    FaceModel,
+    load_population,
+    morphs,
+    muscles,
+    sample_shapes,
+)
 from tf_nonlinear3dmm.rendering import uv_layout
 
 
@@ -59,7 +65,7 @@ class MakeHumanPeople:
         self.face = FaceModel.load(list(EMBEDDED)[level])
         self.size = size
         self._population = load_population(level)
-        self._basis = targets.face_basis(self._population)
+        self._basis = morphs.face_basis(self._population)
         self._muscles = muscles.attach(self._population, self._basis)
         self._fields = surface.measure(self._population, self.face, size)
         self._tiles = noise.make_tiles(size)

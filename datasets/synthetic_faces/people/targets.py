@@ -5,30 +5,14 @@ A face is the base mesh plus race x sex x age targets, sex x age x muscle x weig
 asymmetries. All of it is linear in the targets' weights: a batch of faces is one matrix product.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import RACES, Identity
 from tf_nonlinear3dmm.face import Population
+from tf_nonlinear3dmm.face.morphs import MorphBasis
 
 AGES = {"child": 0.1875, "young": 0.5, "old": 1.0}
 LEVELS = {"min": 0.0, "average": 0.5, "max": 1.0}
-MILLI = 1e-3  # decimetres per unit of a stored target
-
-
-class MorphBasis(NamedTuple):
-    """Targets carried to the vertices of the face, float32.
-
-    Attributes:
-        base: `[V, 3]` face frame.
-        identity: `[N, V, 3]`; the order of `weights`; body height removed.
-        units: `[U, V, 3]` of facial expression.
-    """
-
-    base: np.ndarray
-    identity: np.ndarray
-    units: np.ndarray
 
 
 def weights(identities: Identity, population: Population) -> np.ndarray:
@@ -57,43 +41,10 @@ def weights(identities: Identity, population: Population) -> np.ndarray:
 
 
 def neutral(identities: Identity, population: Population, basis: MorphBasis) -> np.ndarray:
-    """Neutral vertices `[B, V, 3]`; `basis` is `face_basis(population)`."""
+    """Neutral vertices `[B, V, 3]`; `basis` is `morphs.face_basis(population)`."""
     shares = weights(identities, population)
     offsets = shares @ basis.identity.reshape(len(basis.identity), -1)
     return basis.base + offsets.reshape(len(shares), -1, 3)
-
-
-def face_basis(population: Population) -> MorphBasis:
-    """The `MorphBasis` of a `Population`.
-
-    Race and universal targets carry the height of the body, which would move the head: their mean
-    displacement over the middle of the face is taken off.
-    """
-    operator, count = population.operator, len(population.base)
-    coarse = operator[:, :count]
-
-    def carry(targets):
-        flat = targets.transpose(1, 0, 2).reshape(count, -1) * MILLI
-        carried = (coarse @ flat).reshape(-1, len(targets), 3).transpose(1, 0, 2)
-        return np.ascontiguousarray(carried, np.float32)
-
-    macro = carry(np.concatenate([population.race, population.univ]))
-    macro -= macro[:, population.anchor_ids].mean(axis=1, keepdims=True)
-    rest = carry(np.concatenate([population.local, population.asym]))
-    virtual = np.concatenate([population.base, [[0.0, 0.0, 1.0]]])
-    base = operator @ virtual - population.origin
-    return MorphBasis(
-        _anchored(base, population).astype(np.float32),
-        np.concatenate([macro, rest]),
-        carry(population.unit),
-    )
-
-
-def _anchored(base, population):
-    """Moves the base so that the mean face's anchors lie where the face model has them."""
-    return (
-        base - base[population.anchor_ids].mean(0) + population.mean[population.anchor_ids].mean(0)
-    )
 
 
 def _hats(value, joints):

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tf_nonlinear3dmm.data.builders.synthetic_faces.people.targets import MorphBasis
-from tf_nonlinear3dmm.face import Population
+from tf_nonlinear3dmm.face.morphs import MorphBasis
+from tf_nonlinear3dmm.face.population import Population
 
 GAZE_DEGREES = {"side": 30.0, "up": 15.0, "down": 22.0}  # at weight 1
 MOST_CLOSING = 1.3  # weight of the unit: eyes that are wider than this stay a little open
@@ -35,7 +35,7 @@ class Muscles(NamedTuple):
 
 
 def attach(population: Population, basis: MorphBasis) -> Muscles:
-    """The `Muscles` of a population and its `targets.MorphBasis`."""
+    """The `Muscles` of a population and its `morphs.MorphBasis`."""
     eyes = [np.unique(population.tri[population.face_label == label]) for label in (2, 3)]
     units = basis.units.copy()
     units[:, np.concatenate(eyes)] = 0
