@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm import configs, expressions
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.core.types import Size
-from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.face import FaceModel, separation
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.networks.encoder import Codes, Encoder
 from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
@@ -186,6 +186,49 @@ class Nonlinear3DMM(keras.Model):
     def decode_albedo(self, albedo_code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
         return self.albedo_decoder(albedo_code, training=training)
+
+    def neutral(self, shape_code: npt.ArrayLike) -> tf.Tensor:
+        """The shape codes `[B, Ks]` of the people of `shape_code` `[B, Ks]` with faces at rest.
+
+        Raises:
+            ValueError: another face than the embedded ones, as do `express` and `transfer`.
+        """
+        return expressions.neutral(self._vertices, shape_code, self._expressions())
+
+    def express(self, shape_code: npt.ArrayLike, weights: Mapping[str, npt.ArrayLike]) -> tf.Tensor:
+        """The shape codes of faces whose named expressions have given weights.
+
+        The others stay as they are: `express(neutral(code), ...)` shows the named ones alone.
+
+        Args:
+            shape_code: `[B, Ks]`.
+            weights: ARKit's name, such as "jawOpen" -> 0 (at rest) to 1 (at its full), one for all
+                faces or `[B]`.
+
+        Returns:
+            `[B, Ks]`.
+
+        Raises:
+            ValueError: an unknown name, with the nearest; or a weight that is not finite.
+        """
+        return expressions.express(self._vertices, shape_code, weights, self._expressions())
+
+    def transfer(self, source: npt.ArrayLike, target: npt.ArrayLike) -> tf.Tensor:
+        """The shape codes of the people of `target` with the expressions of `source`.
+
+        Args:
+            source, target: `[B, Ks]` shape codes.
+
+        Returns:
+            `[B, Ks]`.
+        """
+        return expressions.transfer(self._vertices, source, target, self._expressions())
+
+    def _vertices(self, shape_code):
+        return self.decode_shape(shape_code)[1]
+
+    def _expressions(self):
+        return separation.expressions(self.face)
 
     def offset_maps(self, vertices: tf.Tensor) -> tf.Tensor:
         """The shape maps `[B, Hu, Wu, 3]` of vertices `[B, V, 3]`."""
