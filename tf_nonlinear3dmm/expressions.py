@@ -32,7 +32,6 @@ def express(
     expressions: Expressions,
 ) -> tf.Tensor:
     """The codes `[B, Ks]` with named expressions; see `Nonlinear3DMM.express`."""
-    separation.replaced(np.zeros([1, len(expressions.names)]), weights, expressions)  # or refuse
     return _changed(
         decode, code, expressions, lambda now: separation.replaced(now, weights, expressions)
     )

@@ -31,6 +31,11 @@ def main() -> None:
     parser.add_argument(
         "--crops", action="store_true", help="the photos are square crops, taken as they are"
     )
+    parser.add_argument(
+        "--morph-targets",
+        action="store_true",
+        help="the .glb carry 51 of ARKit's expressions, at the photo's weights",
+    )
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
@@ -40,6 +45,7 @@ def main() -> None:
         faces, failed = serving.reconstruct(
             *(flags.photos, model, flags.out, flags.texture, flags.confidence),
             crops=flags.crops,
+            morph_targets=flags.morph_targets,
         )
     print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
     sys.exit(1 if failed else 0 if faces else 2)

@@ -15,7 +15,9 @@ from PIL import Image
 
 from tf_nonlinear3dmm.core import array_files, shapes
 from tf_nonlinear3dmm.core.types import Path
+from tf_nonlinear3dmm.face import morph_targets
 from tf_nonlinear3dmm.face.model import FaceModel
+from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.normals import vertex_normals
 
 
@@ -77,9 +79,17 @@ def companions(stem: str) -> list[str]:
 
 
 def write_glb(
-    path: Path, vertices: npt.ArrayLike, face: FaceModel, texture: npt.ArrayLike
+    path: Path,
+    vertices: npt.ArrayLike,
+    face: FaceModel,
+    texture: npt.ArrayLike,
+    targets: MorphTargets | None = None,
 ) -> list[pathlib.Path]:
     """Writes one binary glTF file; arguments and errors as `write_obj`, ending .glb.
+
+    Args:
+        path, vertices, face, texture: see `write_obj`.
+        targets: `MorphTargets` in the face's units, whose weights show `vertices`.
 
     Returns:
         The list of its path.
@@ -92,14 +102,20 @@ def write_glb(
         metallicFactor=0.0,
         roughnessFactor=1.0,
     )
+    if targets is not None:
+        vertices = vertices - targets.shown
     mesh = _mesh(vertices, face, image, material, millimetres=0.001)
+    content = trimesh.exchange.gltf.export_glb(mesh, include_normals=True)
+    if targets is not None:
+        metres = targets._replace(offsets=targets.offsets * (face.units / 1000))
+        content = morph_targets.add(content, metres)
     with array_files.replacing(path) as out:
-        out.write(trimesh.exchange.gltf.export_glb(mesh, include_normals=True))
+        out.write(content)
     return [path]
 
 
 def read(path: Path) -> Mesh:
-    """The `Mesh` of an .obj or .glb that holds one textured mesh.
+    """The `Mesh` of an .obj or .glb that holds one textured mesh; as it is shown, if it morphs.
 
     Raises:
         FileNotFoundError: no such file.
@@ -122,8 +138,12 @@ def read(path: Path) -> Mesh:
     if image is None or getattr(mesh.visual, "uv", None) is None:
         raise ValueError(f"{path}: must be a mesh with UV and a texture image")
     millimetres = 1000.0 if path.suffix == ".glb" else 1.0
+    vertices = np.asarray(mesh.vertices)
+    targets = morph_targets.read(path.read_bytes()) if path.suffix == ".glb" else None
+    if targets is not None:
+        vertices = vertices + targets.shown
     return Mesh(
-        vertices=np.asarray(mesh.vertices) * millimetres,
+        vertices=vertices * millimetres,
         triangles=np.asarray(mesh.faces),
         uv=_from_file_uv(np.asarray(mesh.visual.uv), image.size),
         normals=np.asarray(mesh.vertex_normals),

@@ -17,10 +17,11 @@ import scipy.optimize
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.face import expression_prior, morphs, muscles
 from tf_nonlinear3dmm.face.model import FaceModel
+from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.population import EMBEDDED, load_population
 
 NOISE = 0.005  # dm: how far a coordinate of a vertex is off
-_ROUNDS = 10  # of `at_rest`; eyes that look far aside need most
+_ROUNDS = 4  # of `at_rest`
 
 
 class Expressions(NamedTuple):
@@ -29,6 +30,7 @@ class Expressions(NamedTuple):
     Attributes:
         names: of the U units: ARKit's, without `tongueOut`, which moves nothing of this face.
         muscles: `muscles.Muscles`.
+        units: `[U, V * 3]`, what each unit adds to the mean face.
         gain: `[U, V * 3]`, from vertices to weights, where these are not held in [0, 1].
         offset: `[U]`, what to add to that.
         root: `[U, U]`, whose square says how much less probable other weights are.
@@ -36,6 +38,7 @@ class Expressions(NamedTuple):
 
     names: tuple[str, ...]
     muscles: muscles.Muscles
+    units: np.ndarray
     gain: np.ndarray
     offset: np.ndarray
     root: np.ndarray
@@ -45,7 +48,7 @@ class Separation(NamedTuple):
     """`B` faces taken apart.
 
     Attributes:
-        neutral: `[B, V, 3]`, at rest; with `weights` it gives the faces again, to the last detail.
+        neutral: `[B, V, 3]`, at rest, with all detail that `weights` do not explain.
         weights: `[B, U]` in [0, 1], of `Expressions.names`.
     """
 
@@ -80,9 +83,13 @@ def separate(vertices: npt.ArrayLike, expressions: Expressions) -> Separation:
 
 
 def at_rest(vertices: np.ndarray, weights: np.ndarray, expressions: Expressions) -> np.ndarray:
-    """The faces `[B, V, 3]` that `weights` `[B, U]` turn into `vertices` `[B, V, 3]`."""
-    neutral = vertices
-    for _ in range(_ROUNDS):  # what units do depends on the face, but little
+    """The faces `[B, V, 3]` that `weights` `[B, U]` turn into `vertices` `[B, V, 3]`.
+
+    What units do depends on the face, but little. How far a shut eye opens, it does not tell: as
+    far as that of the mean face, where the rounds begin.
+    """
+    neutral = vertices - (weights @ expressions.units).reshape(vertices.shape)
+    for _ in range(_ROUNDS):
         neutral = vertices - (muscles.apply(neutral, weights, expressions.muscles) - neutral)
     return neutral
 
@@ -98,7 +105,7 @@ def replaced(
         expressions: `Expressions`.
 
     Raises:
-        ValueError: an unknown name, or a weight that is not finite.
+        ValueError: an unknown name, or a weight that is not finite or of another shape.
     """
     weights = weights.copy()
     for name, value in changes.items():
@@ -106,13 +113,22 @@ def replaced(
             near = difflib.get_close_matches(str(name), expressions.names, n=1, cutoff=0)
             raise ValueError(f"there is no expression `{name}`; did you mean `{near[0]}`?")
         value = np.asarray(value, np.float32)
-        if value.ndim > 1 or not np.isfinite(value).all():
-            raise ValueError(f"the weight of `{name}` must be a finite number, got {value}")
+        if value.shape not in ((), weights.shape[:1]) or not np.isfinite(value).all():
+            raise ValueError(
+                f"the weight of `{name}` must be a finite number, or {len(weights)} of them, "
+                f"got {value}"
+            )
         weights[:, expressions.names.index(name)] = value
     return weights
 
 
-def morph_targets(neutral: np.ndarray, moves: muscles.Muscles) -> np.ndarray:
+def morph_targets(vertices: npt.ArrayLike, expressions: Expressions) -> MorphTargets:
+    """The `MorphTargets` of one face `[V, 3]`: the units, with the weights that it shows."""
+    [neutral], [weights] = separate(np.asarray(vertices)[np.newaxis], expressions)
+    return MorphTargets(expressions.names, _alone(neutral, expressions.muscles), weights)
+
+
+def _alone(neutral, moves):
     """`[U, V, 3]`: what each unit, at its full, adds to one face at rest `[V, 3]`."""
     count = len(moves.units)
     faces = np.repeat(np.asarray(neutral, np.float32)[np.newaxis], count, axis=0)
@@ -127,10 +143,10 @@ def _expressions(name):
     flat = basis.identity.reshape(len(basis.identity), -1)
     mean = basis.base + (known.identity @ flat).reshape(basis.base.shape)
     names = tuple(str(unit) for unit in people.unit_names)
-    units = morph_targets(mean, moves).reshape(len(names), -1)
+    units = _alone(mean, moves).reshape(len(names), -1)
     gain, root = _estimator(known.modes @ flat, units, known.covariance)
     middle = mean.ravel() + known.units @ units
-    return Expressions(names, moves, gain, known.units - gain @ middle, root)
+    return Expressions(names, moves, units, gain, known.units - gain @ middle, root)
 
 
 def _estimator(people, units, covariance):

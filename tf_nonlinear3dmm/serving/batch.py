@@ -9,6 +9,7 @@ from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
+from tf_nonlinear3dmm.face import separation
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import files, names, portraits, textures
 
@@ -21,6 +22,7 @@ def reconstruct(
     confidence: float = portraits.CONFIDENCE,
     say: Callable[[str], None] = print,
     crops: bool = False,
+    morph_targets: bool = False,
 ) -> tuple[int, int]:
     """Reconstructs every face of photos and folders of photos.
 
@@ -34,16 +36,19 @@ def reconstruct(
         confidence: of the detector, at least.
         say: called with a line for each photo.
         crops: whether the photos are ready crops, square, which the model sees as they are.
+        morph_targets: whether the .glb carry expressions; on the embedded faces only.
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
 
     Raises:
-        ValueError: `texture` or `confidence` is none of those.
+        ValueError: `texture` or `confidence` is none of those, or the face has no expressions.
         array_files.SaveError: `out` cannot be written, now or no longer.
     """
     configs.check_choice("texture", texture, textures.KINDS)
     configs.check_number("confidence", confidence, 0, 1)
+    if morph_targets:
+        separation.expressions(model.face)  # before any photo is computed
     out = pathlib.Path(os.path.expanduser(out))
     with array_files.writing(out):
         filenames.check_writable(out)  # before any photo is computed
@@ -51,7 +56,7 @@ def reconstruct(
     for path in expand(paths):
         try:
             faces, photo = _read(path, model, out, confidence, crops)
-            count = _write(path, faces, photo, model, out, texture, reserved)
+            count = _write(path, faces, photo, model, out, texture, reserved, morph_targets)
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
@@ -111,11 +116,11 @@ def _read(path, model, out, confidence, crops):
     return faces, photo
 
 
-def _write(path, faces, photo, model, out, texture, reserved):
+def _write(path, faces, photo, model, out, texture, reserved, morph_targets):
     """Writes the files of a photo's faces; returns their number."""
     stems = reserved.reserve(path.stem, path, len(faces))
     for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):
         about = {"photo": str(path), "face": number}
         with array_files.writing(out / stem):
-            files.write(portrait, photo, model, out / stem, texture, about)
+            files.write(portrait, photo, model, out / stem, texture, about, morph_targets)
     return len(faces)

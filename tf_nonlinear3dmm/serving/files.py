@@ -20,7 +20,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
-from tf_nonlinear3dmm.face import mesh_files
+from tf_nonlinear3dmm.face import mesh_files, separation
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, visualize
 from tf_nonlinear3dmm.serving import names, overview, textures
@@ -34,6 +34,7 @@ def write(
     stem: Path,
     texture: str = textures.KINDS[0],
     about: dict[str, Any] | None = None,
+    morph_targets: bool = False,
 ) -> list[pathlib.Path]:
     """Writes the files of a face, all or none.
 
@@ -45,6 +46,7 @@ def write(
         texture: "photo": the photo's colours where it shows the face, else the model's; "albedo":
             without light; "lit": albedo times light.
         about: dict to add to the .json.
+        morph_targets: whether the .glb carries the face's expressions; see `separation`.
 
     Returns:
         list of paths.
@@ -52,18 +54,21 @@ def write(
     stem = pathlib.Path(stem)
     with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=stem.parent) as folder:
         inside = pathlib.Path(folder) / stem.name
-        _write(portrait, photo, model, inside, texture, about or {})
+        _write(portrait, photo, model, inside, texture, about or {}, morph_targets)
         paths = [stem.with_name(name) for name in names.of(stem.name)]
         for path in paths:
             inside.with_name(path.name).replace(path)
     return paths
 
 
-def _write(portrait, photo, model, stem, texture, about):
+def _write(portrait, photo, model, stem, texture, about, morph_targets):
     paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
     colours = textures.texture_map(portrait, photo, model, texture)
     vertices = portrait.result.vertices[0].numpy()
-    mesh_files.write_glb(paths[0], vertices, model.face, colours)
+    targets = None
+    if morph_targets:
+        targets = separation.morph_targets(vertices, separation.expressions(model.face))
+    mesh_files.write_glb(paths[0], vertices, model.face, colours, targets)
     mesh_files.write_obj(paths[1], vertices, model.face, colours)
     text = description(portrait, photo, model, texture) | about
     array_files.write_text(paths[2], json.dumps(text, indent=1) + "\n")
