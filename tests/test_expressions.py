@@ -73,8 +73,7 @@ def test_a_face_is_taken_apart_and_together_again(known):
     faces = muscles.apply(neutral, weights, known.muscles)
     apart = separation.separate(faces, known)
     again = muscles.apply(apart.neutral, apart.weights, known.muscles)
-    print(np.abs(again - faces).max())
-    np.testing.assert_allclose(again, faces, atol=0.03)  # dm: how wide a shut eye opens
+    np.testing.assert_allclose(again, faces, atol=0.005)  # dm: eyes that look aside
     assert apart.weights.min() >= 0 and apart.weights.max() <= 1
     assert np.sqrt(np.mean((apart.weights - weights) ** 2)) < 0.08
     before, after = (np.linalg.norm(v - neutral, axis=-1).mean() for v in (faces, apart.neutral))
@@ -95,7 +94,7 @@ def test_rest_stays_rest(model, codes):
     rest = model.neutral(codes)
     assert np.all(apart(model, rest, model.neutral(rest)) < 0.1 * apart(model, codes, rest))
     without = tf.concat([0 * codes[:, : len(SHOWN)], codes[:, len(SHOWN) :]], axis=1)
-    assert np.all(apart(model, rest, without) < 0.25 * apart(model, codes, without))
+    assert np.all(apart(model, rest, without) < 0.2 * apart(model, codes, without))
 
 
 def apart(model, *codes):
@@ -164,3 +163,15 @@ def test_a_glb_shows_the_face_and_morphs_to_rest(face, tmp_path):
     np.testing.assert_allclose(shown, vertices * face.units, atol=1e-3)  # mm, float32 metres
     names = ["jawOpen", "eyeBlinkLeft", "mouthSmileRight"]
     assert set(names) < set(targets.names) and len(targets.names) == UNITS
+
+
+def test_the_asset_is_of_this_generator():
+    drawn, population = maintained.draw(300, maintained.HELD_OUT), load_population()
+    known = expression_prior.read(population)
+    basis = morphs.face_basis(population).identity.reshape(len(known.identity), -1)
+    np.testing.assert_allclose(drawn.units.mean(axis=0), known.units, atol=0.1)  # 5 standard errors
+    drift = (drawn.targets.mean(axis=0) - known.identity) @ basis
+    modes = known.modes @ basis
+    spread = np.sum(np.square((drawn.targets - known.identity) @ basis)) / len(drawn.targets)
+    assert np.sum(drift**2) < 0.03 * spread
+    np.testing.assert_allclose(np.sum(modes**2), spread, rtol=0.15)

@@ -14,7 +14,7 @@ from tf_nonlinear3dmm import configs, serving, training
 from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
-from tf_nonlinear3dmm.face import mesh_files
+from tf_nonlinear3dmm.face import mesh_files, morph_targets
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling, uv_layout
 from tf_nonlinear3dmm.rendering import visualize as pictures
@@ -523,3 +523,15 @@ def test_faces_in_a_turned_group_photo_are_found_where_they_are(model, tmp_path,
         assert about["photo_size"] == {"height": 600, "width": 900}
         assert abs(found["side"] / side - 1) < 0.25
         assert np.hypot(found["x0"] + corner - x, found["y0"] + corner - y) < 0.15 * side
+
+
+def test_a_glb_with_morph_targets_shows_the_same_face(model, detected, tmp_path):
+    (tmp_path / "in").mkdir()
+    PIL.Image.fromarray(photo()).save(tmp_path / "in" / "face.png")
+    out = tmp_path / "out"
+    serving.reconstruct([tmp_path / "in"], model, out, say=lambda line: None, morph_targets=True)
+    targets = morph_targets.read((out / "face.glb").read_bytes())
+    assert len(targets.names) == 51 and {"jawOpen", "eyeBlinkLeft"} < set(targets.names)
+    shown, plain = (mesh_files.read(out / f"face{end}").vertices for end in (".glb", ".obj"))
+    np.testing.assert_allclose(shown, plain, atol=1e-3)  # mm
+    assert np.abs(targets.shown).max() > 1e-4  # metres: the face at rest is another

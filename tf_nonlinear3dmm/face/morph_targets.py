@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 _JSON, _BINARY = b"JSON", b"BIN\0"
+_FLOAT, _ARRAY_BUFFER = 5126, 34962  # of OpenGL
 
 
 class MorphTargets(NamedTuple):
@@ -43,7 +44,8 @@ def add(glb: bytes, targets: MorphTargets) -> bytes:
     for each in offsets:
         primitive["targets"].append({"POSITION": len(head["accessors"])})
         view = {"buffer": 0, "byteOffset": len(binary), "byteLength": each.nbytes}
-        accessor = {"bufferView": len(head["bufferViews"]), "componentType": 5126}
+        view |= {"target": _ARRAY_BUFFER}
+        accessor = {"bufferView": len(head["bufferViews"]), "componentType": _FLOAT}
         accessor |= {"type": "VEC3", "count": len(each)}
         accessor |= {"min": each.min(axis=0).tolist(), "max": each.max(axis=0).tolist()}
         head["bufferViews"].append(view)
