@@ -45,8 +45,8 @@ def add(glb: bytes, targets: MorphTargets) -> bytes:
         primitive["targets"].append({"POSITION": len(head["accessors"])})
         view = {"buffer": 0, "byteOffset": len(binary), "byteLength": each.nbytes}
         view |= {"target": _ARRAY_BUFFER}
-        accessor = {"bufferView": len(head["bufferViews"]), "componentType": _FLOAT}
-        accessor |= {"type": "VEC3", "count": len(each)}
+        accessor = {"type": "VEC3", "componentType": _FLOAT, "count": len(each)}
+        accessor |= {"bufferView": len(head["bufferViews"])}
         accessor |= {"min": each.min(axis=0).tolist(), "max": each.max(axis=0).tolist()}
         head["bufferViews"].append(view)
         head["accessors"].append(accessor)
