@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tf_nonlinear3dmm.face import FaceModel, mesh_files
+from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.normals import vertex_normals
 
 HU, WU = 24, 28
@@ -81,6 +82,31 @@ def test_a_glb_counts_v_down_and_measures_in_metres(face, scene, tmp_path):
     np.testing.assert_allclose(attribute("TEXCOORD_0", 2), expected, atol=1e-6)
     np.testing.assert_allclose(attribute("POSITION", 3), scene[0] * 0.1, atol=1e-6)
     assert head["materials"][0]["pbrMetallicRoughness"]["baseColorFactor"] == [1, 1, 1, 1]
+
+
+def test_morph_targets_keep_a_glb_sound(face, scene, tmp_path):
+    random = np.random.default_rng(1)
+    offsets = random.normal(0, 0.1, [3, *scene[0].shape])
+    targets = MorphTargets(["a", "b", "c"], offsets, np.array([0.25, 0, 1]))
+    path = tmp_path / "a.glb"
+    mesh_files.write_glb(path, *scene[:1], face, scene[1], targets)
+    head, data = glb_parts(path)
+    assert struct.unpack("<4sII", path.read_bytes()[:12]) == (b"glTF", 2, path.stat().st_size)
+    assert head["buffers"][0]["byteLength"] <= len(data) and path.stat().st_size % 4 == 0
+    [mesh] = head["meshes"]
+    assert mesh["extras"]["targetNames"] == ["a", "b", "c"] and mesh["weights"] == [0.25, 0, 1]
+    views = head["bufferViews"]
+    ends = [view.get("byteOffset", 0) + view["byteLength"] for view in views]
+    assert max(ends) == head["buffers"][0]["byteLength"]
+    for target, expected in zip(mesh["primitives"][0]["targets"], offsets, strict=True):
+        accessor = head["accessors"][target["POSITION"]]
+        start = views[accessor["bufferView"]]["byteOffset"]
+        assert start % 4 == 0 and accessor["count"] == len(expected)
+        stored = np.frombuffer(data, "<f4", expected.size, start).reshape(-1, 3)
+        np.testing.assert_allclose(stored, expected * 0.1, atol=1e-6)  # metres
+        np.testing.assert_array_equal(accessor["min"], stored.min(axis=0))
+        np.testing.assert_array_equal(accessor["max"], stored.max(axis=0))
+    np.testing.assert_allclose(mesh_files.read(path).vertices, scene[0] * 100, atol=1e-4)
 
 
 def test_normals_point_out_of_the_face_and_leave_the_stitches_out(face):
