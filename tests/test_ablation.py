@@ -1,15 +1,12 @@
-"""What each part of the method does: the rows, the table, and a study that is stopped."""
+"""What each part of the method does: the rows and the table."""
 
 import dataclasses
-import json
-import signal
 
 import numpy as np
-import programs
 import pytest
 
 from tf_nonlinear3dmm import configs
-from tf_nonlinear3dmm.studies import ablation, ablation_report, schedule
+from tf_nonlinear3dmm.studies import ablation, ablation_report
 
 SCALES = (ablation.full, ablation.quick, ablation.tiny)
 
@@ -94,33 +91,3 @@ def test_a_row_that_does_not_exist_is_refused_with_the_nearest(tmp_path):
     study = ablation.tiny(tmp_path, "data")
     with pytest.raises(ValueError, match="did you mean `no symmetry`"):
         ablation.ablate(study, "it", only=["no symetry"])
-
-
-@pytest.mark.slow
-def test_a_study_that_is_stopped_resumes(tmp_path, faces):
-    rows = ["no symmetry"]
-    flags = ["--tiny", "--rows", ",".join(rows), "--out", tmp_path, "--data", faces]
-    stopped = programs.start("ablate.py", *flags)
-    programs.follow(stopped, "finetune 5/8")  # in `train full model`
-    stopped.send_signal(signal.SIGTERM)
-    code, output = programs.end(stopped)
-    assert code == 1 and "to resume: python" in output
-    study = ablation.tiny(tmp_path, str(faces))
-    pretraining = schedule.records(study)["train pretraining"]
-    lines = []
-    assert ablation.ablate(study, "it", only=rows, say=lines.append)
-    parts = [line for line in lines if line.startswith("part")]
-    assert [line.split(": ")[1] for line in parts] == [
-        "train full model", "measure full model",
-        "train no symmetry", "measure no symmetry",
-    ]  # fmt: skip
-    assert schedule.records(study)["train pretraining"] == pretraining
-    numbers = json.loads((tmp_path / "report.json").read_text())
-    assert [*numbers["rows"]] == ["full model", "no symmetry"]
-    for row in numbers["rows"].values():
-        assert len(row) == 6
-        assert all(np.isfinite(cell["mean"]).all() for cell in row.values())
-    differs = numbers["rows"]["no symmetry"]["albedo x 100"]["difference"]
-    assert differs[0] != 0
-    text = (tmp_path / "report.md").read_text()
-    assert "| no symmetry |" in text and (tmp_path / "figures" / "albedo.png").exists()

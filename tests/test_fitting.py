@@ -94,20 +94,29 @@ def test_landmarks_that_weigh_more_are_met_better(model, drawn):
     assert (np.diff(errors, axis=0) <= 1e-3).all()
 
 
-@pytest.mark.slow
-def test_pixels_and_landmarks_bring_back_a_drawn_face(model, drawn):
+@pytest.fixture(scope="module")
+def refined(model, drawn):
+    """The fit of both faces to their pixels and landmarks."""
     _, _, reconstruction, images = drawn
-    fit = fitting.fit(model, images, reconstruction.landmarks, contour=True, steps=STEPS)
+    return fitting.fit(model, images, reconstruction.landmarks, contour=True, steps=STEPS)
+
+
+@pytest.mark.slow
+def test_pixels_and_landmarks_bring_back_a_drawn_face(refined):
+    fit = refined
     assert (fit.status == fitting.FITTED).all()
     assert (fit.landmark_errors[:, 1] < 0.3 * fit.landmark_errors[:, 0]).all()
     assert (fit.image_errors[:, 1] < fit.image_errors[:, 0]).all()
 
 
 @pytest.mark.parametrize("steps", [0, pytest.param(STEPS, marks=pytest.mark.slow)])
-def test_a_batch_is_its_images(model, drawn, steps):
+def test_a_batch_is_its_images(model, drawn, steps, request):
     _, _, reconstruction, images = drawn
     points = reconstruction.landmarks.numpy()
-    both = fitting.fit(model, images, points, contour=True, steps=steps)
+    if steps:
+        both = request.getfixturevalue("refined")
+    else:
+        both = fitting.fit(model, images, points, contour=True, steps=0)
     for i in range(2):
         one = fitting.fit(model, images[i], points[i], contour=True, steps=steps)
         np.testing.assert_allclose(

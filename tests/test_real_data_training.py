@@ -7,18 +7,25 @@ import pytest
 
 from tf_nonlinear3dmm import configs, evaluation, training
 from tf_nonlinear3dmm.face import formats
+from tf_nonlinear3dmm.rendering import visualize
 
 skimage_data = pytest.importorskip("skimage.data")
 pytestmark = pytest.mark.slow
 
 
-def train(tmp_path, sources, mix="1", face_model="makehuman"):
+@pytest.fixture(autouse=True)
+def drawn_quickly(monkeypatch):
+    monkeypatch.setattr(visualize, "FINE", 1)
+    monkeypatch.setattr(evaluation.report, "SHOWN", 1)
+
+
+def train(tmp_path, sources, mix="1", face_model="makehuman", steps=1):
     config = configs.preset("tiny")
     config = dataclasses.replace(
         config,
         model=dataclasses.replace(config.model, face_model=str(face_model)),
-        pretrain=dataclasses.replace(config.pretrain, steps=2),
-        finetune=dataclasses.replace(config.finetune, steps=2),
+        pretrain=dataclasses.replace(config.pretrain, steps=steps),
+        finetune=dataclasses.replace(config.finetune, steps=steps),
         data=dataclasses.replace(
             config.data, sources=sources, mix=mix, folder=str(tmp_path / "data")
         ),
@@ -43,7 +50,7 @@ def photos(tmp_path):
 
 
 def test_300w_lp_and_photographs_train_together_and_aflw2000_3d_evaluates(fake, photos, tmp_path):
-    run = train(tmp_path, f"w300_lp:{fake},photo_folder:{photos}", mix="3,1")
+    run = train(tmp_path, f"w300_lp:{fake},photo_folder:{photos}", mix="3,1", steps=2)
     assert "nan" not in (run / "metrics.jsonl").read_text().lower()
     report = evaluate(run, f"aflw2000_3d:{fake}")
     assert report["faces"] == 4 and report["split"] == "test"

@@ -114,7 +114,7 @@ def quick(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes
 
 def tiny(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:
     """Every part at its smallest, for tests: minutes, and numbers that mean nothing."""
-    sizes = dict(code_size=6, shape_codes=(4, 6), texture_codes=(4, 6), image_codes=(4, 6))
+    sizes = dict(code_size=6, shape_codes=(4, 6), texture_codes=(6,), image_codes=(6,))
     steps = dict(mlp_codes=(6,), decoder_steps=4, fit_steps=3, fit_faces=8, cascade=2)
     config = change(with_steps(configs.tiny(), 1, 1), "data", folder=data_folder)
     descent = sdm.Settings(patches=(0.3, 0.2), cells=2, bins=4, starts=2)
