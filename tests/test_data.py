@@ -453,11 +453,11 @@ def test_a_data_set_without_albedo_gives_zeros(config, monkeypatch):
     assert not tf.reduce_any(batch["has_albedo"]) and not tf.reduce_any(batch["albedo"] != 0)
 
 
-def test_teacher_labels_replace_the_truth_where_there_are_any(config):
+def test_teacher_labels_replace_the_ground_truth_where_there_are_any(config):
     layout = schema.training(config.model, FACE)
     truth, teacher = (
         splits.Source(open_split(config), layout, labels).read(np.arange(4))
-        for labels in ("truth", "teacher")
+        for labels in ("ground_truth", "teacher")
     )
     np.testing.assert_allclose(teacher["landmarks"], truth["landmarks"] + 1, atol=1e-5)
     np.testing.assert_array_equal(teacher["vertices"], truth["vertices"])

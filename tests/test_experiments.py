@@ -226,7 +226,7 @@ def test_models_differ_only_in_what_their_name_says(tmp_path):
     assert bases is None
     assert (config.model.shape_decoder, config.data.labels) == ("mlp", "teacher")
     assert (config.model.shape_code_size, config.finetune.steps) == (9, 0)
-    plain, _ = trained_models.configure(made, "nonlinear-truth-6")
+    plain, _ = trained_models.configure(made, "nonlinear-ground_truth-6")
     assert plain.model.shape_decoder == "conv" and plain.finetune == made.config.finetune
 
 
@@ -249,8 +249,8 @@ def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
     config, arrays = trained_models.configure(made, "linear-teacher-scan-200")
     assert config.data.labels == "teacher" and config.pretrain == made.config.pretrain
     assert config.model.shape_code_size == config.model.albedo_code_size == 4  # it has no more
-    config, arrays = trained_models.configure(made, "linear-truth-oracle")
-    assert config.data.labels == "truth" and config.model.shape_code_size == made.code_size
+    config, arrays = trained_models.configure(made, "linear-ground_truth-oracle")
+    assert config.data.labels == "ground_truth" and config.model.shape_code_size == made.code_size
     oracle = linear.truncate(linear.Basis(**np.load(made.file("bases/oracle-shape.npz"))), 6)
     codes_of = rng.standard_normal(6)
     part = arrays["linear_shape"]
@@ -355,10 +355,10 @@ def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
         for size in made.shape_codes:
             assert {f"shape: {kind} {size}, trained in 3D" for kind in ("mlp", "conv")} <= {*names}
         for size in made.image_codes:
-            trained = names.index(f"nonlinear-truth-{size}")
+            trained = names.index(f"nonlinear-ground_truth-{size}")
             assert trained < names.index(f"shape: conv {size}, trained on images")
             assert trained < names.index(f"texture: {size}, trained on images")
-        assert names.index("bases: all faces") < names.index("linear-truth-oracle")
+        assert names.index("bases: all faces") < names.index("linear-ground_truth-oracle")
 
 
 def test_crops_are_the_evaluation_crop(tmp_path):

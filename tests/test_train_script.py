@@ -86,6 +86,7 @@ def test_a_config_in_words_is_read_as_the_same(preset):
         (["--data.mirror", "maybe"], "--data.mirror: must be true|false, got 'maybe'"),
         (["--model.plan", "lite"], "did you mean `light`? got 'lite'"),
         (["--labels", "teachr"], "did you mean `teacher`? got 'teachr'"),
+        (["--labels", "truth"], "must be one of `ground_truth`, `teacher`; got 'truth'"),
         (["--train.seed", "-3"], "`seed` must be a number from 0 to 2147483647, got -3"),
         (
             ["--preset", "tiny", "--pretrain.steps", "0", "--finetune.steps", "0"],

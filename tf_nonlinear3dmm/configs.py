@@ -231,7 +231,7 @@ class DataConfig:
     Attributes:
         sources: data set names, comma separated; `photo_folder:PATH` takes a path.
         mix: relative number of examples of each source in a batch.
-        labels: "truth", or "teacher": the fits of a linear 3DMM of 200 scans (weak supervision).
+        labels: "ground_truth", or "teacher": fits of a linear 3DMM of 200 scans (weak supervision).
         train_examples, validation_examples, test_examples: how many faces to generate.
         folder: where prepared data lies.
         jitter_scale, jitter_shift: training crops vary by this fraction of the crop's side.
@@ -246,7 +246,7 @@ class DataConfig:
 
     sources: str = "synthetic_faces"
     mix: str = "1"
-    labels: str = "truth"
+    labels: str = "ground_truth"
     train_examples: int = 5000
     validation_examples: int = 256
     test_examples: int = 512
@@ -264,7 +264,7 @@ class DataConfig:
     strict: bool = False
 
     def __post_init__(self):
-        check_choice("labels", self.labels, ("truth", "teacher"))
+        check_choice("labels", self.labels, ("ground_truth", "teacher"))
         counts = ("train_examples", "validation_examples", "test_examples")
         check_range(self, 1, math.inf, *counts)
         check_range(self, 0, 0.5, "jitter_scale", "jitter_shift")

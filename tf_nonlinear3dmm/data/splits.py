@@ -138,7 +138,7 @@ class Source:
     Args:
         split: `Split`.
         layout: what `schema.training` returns.
-        labels: "truth" or "teacher"; a data set without teacher labels gives its own.
+        labels: "ground_truth" or "teacher"; a data set without teacher labels gives its own.
         face: `FaceModel`. Vertices that are not stored are computed from coefficients of its bases,
             where the data set has them: stored, those of 300W-LP would fill 78 GB.
     """
@@ -147,7 +147,7 @@ class Source:
         self,
         split: Split,
         layout: dict[str, tuple[tuple[int, ...], type]],
-        labels: str = "truth",
+        labels: str = "ground_truth",
         face: FaceModel | None = None,
     ) -> None:
         self.split, self.layout = split, layout

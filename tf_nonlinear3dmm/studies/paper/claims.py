@@ -16,9 +16,9 @@ SHAPE, ALBEDO, PHOTO = "shape", "texture (albedo)", "texture (photo)"
 # (table, better, worse): the paper says that the first has the smaller error.
 CLAIMS = (
     (ALIGNMENT, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
-    (ALIGNMENT, "Nonlinear, truth", "Linear scan-200, truth"),
-    (ALIGNMENT, "Nonlinear, truth", "SDM"),
-    (ALIGNMENT, "Nonlinear, truth", "3DDFA"),
+    (ALIGNMENT, "Nonlinear, ground truth", "Linear scan-200, ground truth"),
+    (ALIGNMENT, "Nonlinear, ground truth", "SDM"),
+    (ALIGNMENT, "Nonlinear, ground truth", "3DDFA"),
     (ALIGNMENT, "Nonlinear, teacher, finetuned", "Nonlinear, teacher, pretrained"),
     (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Nonlinear, teacher, pretrained"),
     (SHAPE, "Nonlinear conv, trained on images", "Linear scan-200"),
@@ -27,12 +27,12 @@ CLAIMS = (
 )
 # The paper does not say; the first is the one that one might hope for.
 QUESTIONS = (
-    (ALIGNMENT, "Nonlinear, truth", "Linear oracle, truth"),
-    (ALIGNMENT, "Nonlinear, truth", "mean face, predicted pose"),
+    (ALIGNMENT, "Nonlinear, ground truth", "Linear oracle, ground truth"),
+    (ALIGNMENT, "Nonlinear, ground truth", "mean face, predicted pose"),
     (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
-    (RECONSTRUCTION, "Nonlinear, truth", "Linear scan-200, truth"),
-    (RECONSTRUCTION, "Nonlinear, truth", "Linear oracle, truth"),
-    (RECONSTRUCTION, "Nonlinear, truth", "3DDFA"),
+    (RECONSTRUCTION, "Nonlinear, ground truth", "Linear scan-200, ground truth"),
+    (RECONSTRUCTION, "Nonlinear, ground truth", "Linear oracle, ground truth"),
+    (RECONSTRUCTION, "Nonlinear, ground truth", "3DDFA"),
     (SHAPE, "Nonlinear conv, trained in 3D", "Linear scan-200"),
     (SHAPE, "Nonlinear conv, trained in 3D", "Linear oracle"),
     (SHAPE, "Nonlinear conv, trained in 3D", "Nonlinear mlp, trained in 3D"),

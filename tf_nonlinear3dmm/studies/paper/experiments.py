@@ -40,10 +40,10 @@ def parts(study: Study) -> list[Part]:
     return [
         Part("faces", study.make_faces),
         _part(study, "bases: scan-200", linear_models.learn_scans),
-        *methods("Nonlinear, truth"),
+        *methods("Nonlinear, ground truth"),
         *_power_of_run(study, "conv", study.code_size),
         _part(study, "expressiveness", figures.express),
-        *methods("Linear scan-200, truth"),
+        *methods("Linear scan-200, ground truth"),
         _part(study, "SDM", baseline_training.train_sdm),
         *methods("SDM"),
         _part(study, "3DDFA", baseline_training.train_threeddfa),
@@ -54,7 +54,7 @@ def parts(study: Study) -> list[Part]:
         _part(study, "bases: all faces", linear_models.learn_faces),
         _part(study, "shape: linear", shape_power.measure_linear),
         _part(study, "texture: linear", texture_power.measure_linear),
-        *methods("Linear oracle, truth"),
+        *methods("Linear oracle, ground truth"),
         *_by_code_size(study),
         *(_aflw(study) if study.aflw else ()),
     ]
@@ -95,10 +95,10 @@ def _by_code_size(study):
             name = f"texture: {size}, trained in 3D"
             yield _part(study, name, texture_power.measure_decoder, size)
         if size in study.image_codes and size != study.code_size:
-            yield _training(study, f"nonlinear-truth-{size}")
+            yield _training(study, f"nonlinear-ground_truth-{size}")
             yield from _power_of_run(study, "conv", size)
     for size in study.mlp_codes:
-        yield _training(study, f"mlp-truth-{size}")
+        yield _training(study, f"mlp-ground_truth-{size}")
         yield from _power_of_run(study, "mlp", size)
 
 

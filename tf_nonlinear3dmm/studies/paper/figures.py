@@ -25,7 +25,7 @@ STYLES = {
     "Gaussian mixture": ("#7b3294", "--"),
     "SDM": ("#1a9850", "-"),
     "3DDFA": ("#7b3294", "-"),
-    "Nonlinear, truth": ("#b2182b", "-"),
+    "Nonlinear, ground truth": ("#b2182b", "-"),
     "Nonlinear, teacher, pretrained": ("#fdae61", "-"),
     "Nonlinear, teacher, finetuned": ("#e8601c", "-"),
     "Nonlinear conv, trained on images": ("#b2182b", "-"),
@@ -101,7 +101,7 @@ def reconstructions(study: Study, methods: Sequence[str], count: int = 5) -> np.
 
 def express(study: Study) -> None:
     """Draws what the model trained on true labels can express."""
-    model, _ = training.load(study.run(f"nonlinear-truth-{study.code_size}"))
+    model, _ = training.load(study.run(f"nonlinear-ground_truth-{study.code_size}"))
     figures = expressiveness.draw_all(model, study.split("train"), study.split("test"))
     for name, picture in figures.items():
         pictures.save(study, name, picture)

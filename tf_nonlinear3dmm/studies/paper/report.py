@@ -28,7 +28,7 @@ TABLES = {  # question's table -> kind of `results`, its rows
     claims.ALBEDO: ("albedo", texture_power.MODELS),
     claims.PHOTO: ("photo", texture_power.MODELS),
 }
-POSE_OF = "Nonlinear, truth"  # whose pose the first control takes
+POSE_OF = "Nonlinear, ground truth"  # whose pose the first control takes
 
 
 def aflw_split(study: Study) -> data.Split:

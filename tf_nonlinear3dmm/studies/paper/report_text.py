@@ -54,8 +54,8 @@ POWER = {
 ALIGNMENT = (
     "Mean distance of the 68 points over the size of their box (NME, percent) by true yaw; "
     "brackets are 95 % bootstrap intervals over faces. The balanced mean is that of the three "
-    "bins, as the paper reports it. `truth` and `teacher` say which labels a model was trained "
-    "on: the ground truth, or the fits of the linear model of 200 scans, as in the paper; SDM and "
+    "bins, as the paper reports it. `ground truth` and `teacher` say which labels a model was "
+    "trained on; the teacher's are fits of the linear model of 200 scans, as in the paper. SDM and "
     "3DDFA had the ground truth. The two mean faces are controls: what a pose alone brings."
 )
 PAPER = (

@@ -136,6 +136,6 @@ def _methods(study, numbers):
         if method in numbers["speed_ms"]:
             names = [run or method, f"{run}{trained_models.PRETRAIN}"]
             minutes = sum(numbers["seconds"].get(name, 0) for name in names) / 60
-            labels = "teacher" if "teacher" in method else "truth"
+            labels = "teacher" if "teacher" in method else "ground truth"
             rows.append([method, labels, f"{minutes:.1f}", f"{numbers['speed_ms'][method]:.1f}"])
     return rows

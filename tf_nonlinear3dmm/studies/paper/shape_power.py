@@ -84,7 +84,7 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
 
 def measure_run(study: Study, kind: str, size: int) -> None:
     """Fits a model trained on images, from the mean code of the first training faces."""
-    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-truth-{size}"
+    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-ground_truth-{size}"
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)

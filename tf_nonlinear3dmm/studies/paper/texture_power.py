@@ -118,7 +118,7 @@ def measure_decoder(study: Study, size: int) -> None:
 
 def measure_run(study: Study, size: int) -> None:
     """A model trained on images: by gradient on its code, and by its encoder."""
-    model, config = training.load(study.run(f"nonlinear-truth-{size}"))
+    model, config = training.load(study.run(f"nonlinear-ground_truth-{size}"))
     targets = texture_targets.Targets(study)
     tables = ErrorTables(study, targets)
     mean, std = shape_power.statistics(study, model, "albedo_code")
@@ -135,7 +135,7 @@ def measure_run(study: Study, size: int) -> None:
     )
     gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
     tables.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
-    tables.save(f"nonlinear-truth-{size}")
+    tables.save(f"nonlinear-ground_truth-{size}")
 
 
 def fit_by_gradient(

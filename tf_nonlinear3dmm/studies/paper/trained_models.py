@@ -14,12 +14,12 @@ def methods(study: Study) -> dict[str, str | None]:
     """A method's name in the tables of alignment and reconstruction -> its run, or None."""
     size = study.code_size
     return {
-        "Linear scan-200, truth": "linear-truth-scan-200",
+        "Linear scan-200, ground truth": "linear-ground_truth-scan-200",
         "Linear scan-200, teacher": "linear-teacher-scan-200",
-        "Linear oracle, truth": "linear-truth-oracle",
+        "Linear oracle, ground truth": "linear-ground_truth-oracle",
         "SDM": None,
         "3DDFA": None,
-        "Nonlinear, truth": f"nonlinear-truth-{size}",
+        "Nonlinear, ground truth": f"nonlinear-ground_truth-{size}",
         "Nonlinear, teacher, pretrained": f"nonlinear-teacher-{size}{PRETRAIN}",
         "Nonlinear, teacher, finetuned": f"nonlinear-teacher-{size}",
     }
