@@ -98,7 +98,7 @@ def test_the_module_is_the_one_command_and_does_not_wait_for_tensorflow():
 
 def test_a_command_is_said_as_a_shell_reads_it(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py", "--out", "my runs"])
-    assert command_line.again("train") == "python -m tf_nonlinear3dmm train --out 'my runs'"
+    assert command_line.again("train") == "nonlinear3dmm train --out 'my runs'"
 
 
 @pytest.mark.parametrize("words", [["--out=~/faces"], ["--out", "~/faces"]])

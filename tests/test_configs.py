@@ -15,7 +15,7 @@ def test_a_preset_survives_json(name):
 
 @pytest.mark.parametrize("name", configs.PRESETS)
 def test_a_preset_says_how_it_is_run(name):
-    assert "scripts/train.py" in configs.PRESETS[name].__doc__
+    assert "nonlinear3dmm train" in configs.PRESETS[name].__doc__
 
 
 def test_a_wrong_preset_is_refused_with_the_nearest():

@@ -257,7 +257,7 @@ def test_evaluate_writes_report_and_figures(run):
     written = evaluation.evaluate(run, say=lambda line: None)
     assert json.loads((run / "report.json").read_text())["faces"] == N
     assert written["bad_records"] == ["bad"]
-    command = f"python scripts/evaluate.py --run {run} --source synthetic_faces --split test\n"
+    command = f"nonlinear3dmm evaluate --run {run} --source synthetic_faces --split test\n"
     text = (run / "report.md").read_text()
     words = (
         "mean face, best pose",

@@ -111,7 +111,7 @@ def test_damaged_weights_are_named(tmp_path, weights, change, message):
 
 
 def test_missing_weights_say_how_to_train(tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="scripts/train.py"):
+    with pytest.raises(FileNotFoundError, match="nonlinear3dmm train"):
         n3.load(tmp_path / "none.npz")
     monkeypatch.setattr("tf_nonlinear3dmm.weights.SHIPPED", tmp_path / "small.npz")
     with pytest.raises(FileNotFoundError, match="no trained weights come with this package"):

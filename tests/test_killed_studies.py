@@ -73,7 +73,7 @@ def test_an_ablation(tmp_path, faces):
     flags = ("--rows", ",".join(rows))
     interrupt(*place, "part 2 of", flags=flags)
     code, said = interrupt(*place, "finetune 5/8", signal.SIGTERM, flags)  # `train full model`
-    assert code == 1 and "to resume: python" in said
+    assert code == 1 and "to resume: nonlinear3dmm ablate" in said
     pretraining = schedule.records(broken)["train pretraining"]
     interrupt(*place, "part 4 of", flags=flags)
     assert ablation.ablate(broken, "it", only=rows, say=lines.append)

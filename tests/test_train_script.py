@@ -150,7 +150,7 @@ def test_a_run_that_is_killed_and_stopped_is_the_unbroken_run(tmp_path):
     stopped.send_signal(signal.SIGTERM)
     code, output = programs.end(stopped)
     assert code == 0, output[-2000:]
-    assert "To resume: python" in output and "--preset tiny" in output
+    assert "To resume: nonlinear3dmm train" in output and "--preset tiny" in output
     _, output = programs.end(start(data, broken))
     assert "resuming after step" in output
     assert (broken / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()

@@ -109,14 +109,14 @@ def test_a_worker_that_is_killed_or_stopped_stops_the_other_and_both_go_on(one, 
     other.kill()
     programs.end(other)
     code, said = programs.end(chief)
-    assert code == 5 and "is gone. On every machine: python" in said
+    assert code == 5 and "is gone. On every machine: nonlinear3dmm train" in said
     chief, other = workers(folder, out, out)
     lines = programs.follow(chief, "pretrain 10/40")
     assert any("resuming after step" in line for line in lines)
     other.send_signal(signal.SIGTERM)
     for process in (chief, other):
         code, said = programs.end(process)
-        assert code == 0 and "stopped after step" in said and "To resume: python" in said
+        assert code == 0 and "stopped after step" in said and "To resume: nonlinear3dmm train" in said
     for process in workers(folder, out, elsewhere):
         code, said = programs.end(process)
         assert code == 2 and "they must share the folder" in said

@@ -421,7 +421,7 @@ def _check_type(name, value, kind):
 def tiny() -> Config:
     """For tests: every part at its smallest, seconds on one CPU core; learns nothing useful.
 
-    Command: `python scripts/train.py --preset tiny`.
+    Command: `nonlinear3dmm train --preset tiny`.
     """
     model = ModelConfig(
         image_size=32, uv_size=(24, 28), width=4, shape_code_size=16, albedo_code_size=16
@@ -439,7 +439,7 @@ def tiny() -> Config:
 def small() -> Config:
     """The default, made for two CPU cores: 112-px images, UV 96 x 112, 8 M weights.
 
-    Command: `python scripts/train.py`, 25 minutes on 2 cores with data and evaluation.
+    Command: `nonlinear3dmm train`, 25 minutes on 2 cores with data and evaluation.
 
     The generated labels are true and come from 3D, so more is learned in the same time than in the
     paper's order (`small_paper`): the decoders learn from shapes and albedo what their linear part
@@ -484,9 +484,9 @@ def small() -> Config:
 def small_paper() -> Config:
     """`small` in the paper's order: pretraining with labels, then finetuning through images.
 
-    Command: `python scripts/train.py --preset small_paper`, 22 minutes on 2 cores with data and
+    Command: `nonlinear3dmm train --preset small_paper`, 22 minutes on 2 cores with data and
     evaluation. A step takes 0.3 s when pretraining and 0.36 s when finetuning. The paper's
-    experiments (`scripts/reproduce.py`) are made with it.
+    experiments (`nonlinear3dmm reproduce`) are made with it.
 
     It differs from the paper's code in this: gradients are clipped; the labels are weighed more, in
     finetuning too, since the generated ones are true and not the fits of a linear model (with the
@@ -509,7 +509,7 @@ def small_paper() -> Config:
 def paper() -> Config:
     """The networks of TPAMI 2019: 224-px images, UV 192 x 224, 13.1 M weights.
 
-    Command: `python scripts/train.py --preset paper`. For GPUs; not trained to the end here. The
+    Command: `nonlinear3dmm train --preset paper`. For GPUs; not trained to the end here. The
     paper's code trains with batches of 128 (pretrain) and 64 (finetune) on four GPUs.
     """
     model = ModelConfig(
@@ -536,7 +536,7 @@ def cvpr18() -> Config:
     It is `paper` with a texture in place of albedo and light, a multilayer perceptron for shape,
     UV 128 x 128, and an adversarial loss when finetuning.
 
-    Command: `python scripts/train.py --preset cvpr18`. For GPUs; not trained to the end here. The
+    Command: `nonlinear3dmm train --preset cvpr18`. For GPUs; not trained to the end here. The
     input is 224 px (the published size is uncertain), the adversarial weight is our choice.
     """
     return _without_light(paper(), "cvpr18")
@@ -547,7 +547,7 @@ def cvpr18_small() -> Config:
 
     It is `small_paper`, changed as `cvpr18` changes `paper`.
 
-    Command: `python scripts/train.py --preset cvpr18_small`. Not trained to the end here.
+    Command: `nonlinear3dmm train --preset cvpr18_small`. Not trained to the end here.
     """
     return _without_light(small_paper(), "cvpr18_small")
 

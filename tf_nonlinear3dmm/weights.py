@@ -53,7 +53,7 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
     else:
         what = f"the folder has no {FILE}" if path.is_dir() else "no such file"
     raise FileNotFoundError(
-        f"{path}: {what}; train with `python scripts/train.py`, then load the folder of the run"
+        f"{path}: {what}; train with `nonlinear3dmm train`, then load the folder of the run"
     )
 
 

@@ -63,7 +63,7 @@ def number(
 
 def again(task: str) -> str:
     """The command that runs this task once more with the same flags."""
-    return shlex.join(["python", "-m", "tf_nonlinear3dmm", task, *sys.argv[1:]])
+    return shlex.join(["nonlinear3dmm", task, *sys.argv[1:]])
 
 
 @contextlib.contextmanager

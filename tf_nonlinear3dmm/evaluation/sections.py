@@ -73,7 +73,7 @@ def blocks(report: dict[str, Any], pictures: Mapping[str, np.ndarray]) -> list[B
     parts = [
         Block("heading", f"Evaluation of {report['run'] or 'the weights of the package'}"),
         Block("text", f"{_training(report['config'])}{about} {intervals}"),
-        Block("command", shlex.join(["python", "scripts/evaluate.py", *words])),
+        Block("command", shlex.join(["nonlinear3dmm", "evaluate", *words])),
     ]
     if report["bad_records"]:
         bad = report["bad_records"]

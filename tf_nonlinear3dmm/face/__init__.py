@@ -2,7 +2,7 @@
 
     face = FaceModel.load("makehuman")           # embedded, 3,016 vertices, CC0
     face = FaceModel.load("makehuman-12k")       # embedded, 11,857 vertices
-    face = FaceModel.load("faces/bfm2009.npz")   # written by scripts/convert.py
+    face = FaceModel.load("faces/bfm2009.npz")   # written by `nonlinear3dmm convert`
 
 Frame: x to the subject's left, y up, z out of the face; triangles counter-clockwise seen from
 outside. UV: u right, v down, both in [0, 1], (0, 0) the centre of the first texel.
