@@ -20,13 +20,16 @@ def main():
     import numpy as np
     import tensorflow_datasets as tfds
 
+    from tf_nonlinear3dmm.core import array_files
     from tf_nonlinear3dmm.data import splits
     from tf_nonlinear3dmm.fitting import correspondence, places
 
     output = flags.output or places.ASSET
     if flags.records:
         split = splits.Split(tfds.builder_from_directory(flags.records), "train")
-        np.savez_compressed(output, **correspondence.build(split, flags.faces))
+        arrays = correspondence.build(split, flags.faces)
+        with array_files.replacing(output) as file:
+            np.savez_compressed(file, **arrays)
     if flags.picture:
         with np.load(output) as asset:
             correspondence.picture(asset, flags.picture)

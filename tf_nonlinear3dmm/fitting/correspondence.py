@@ -132,4 +132,4 @@ def picture(arrays: Mapping[str, np.ndarray], path: Path, size: int = 600) -> No
             red = int(255 * np.clip((noise - 1) / 3, 0, 1))
             pen.ellipse((x - 2, y - 2, x + 2, y + 2), fill=(red, 160 - red // 2, 255 - red))
         views.append(np.asarray(view))
-    PIL.Image.fromarray(np.concatenate(views, axis=1)).save(path)
+    visualize.save(path, np.concatenate(views, axis=1))

@@ -58,6 +58,25 @@ class Checkpoints:
         return None
 
 
+def arrays_of(state: Mapping[str, Sequence[tf.Variable]]) -> dict[str, np.ndarray]:
+    """Arrays of lists of variables by the name of their part."""
+    return {
+        f"{part}/{name}": array
+        for part, variables in state.items()
+        for name, array in values_of(variables).items()
+    }
+
+
+def restore(
+    state: Mapping[str, Sequence[tf.Variable]], arrays: Mapping[str, np.ndarray], what: str
+) -> None:
+    """The inverse of `arrays_of`; `what` names the checkpoint in a `LoadError`."""
+    for part, variables in state.items():
+        head = f"{part}/"
+        inside = {k.removeprefix(head): v for k, v in arrays.items() if k.startswith(head)}
+        assign(variables, inside, f"{what}, part `{part}`")
+
+
 def values_of(variables: Sequence[tf.Variable]) -> dict[str, np.ndarray]:
     """Arrays of a list of variables, named by number."""
     return {f"{i:04d}": np.asarray(v) for i, v in enumerate(variables)}

@@ -124,21 +124,11 @@ class Updates:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The values of `state`, as the arrays of a checkpoint."""
-        return {
-            f"{part}/{name}": array
-            for part, variables in self.state().items()
-            for name, array in checkpoints.values_of(variables).items()
-        }
+        return checkpoints.arrays_of(self.state())
 
     def restore(self, arrays: Mapping[str, np.ndarray], what: str) -> None:
         """The inverse of `arrays`; `what` names the checkpoint in errors."""
-        for part, variables in self.state().items():
-            inside = {
-                name.removeprefix(f"{part}/"): array
-                for name, array in arrays.items()
-                if name.startswith(f"{part}/")
-            }
-            checkpoints.assign(variables, inside, f"{what}, part `{part}`")
+        checkpoints.restore(self.state(), arrays, what)
 
     def swap_averaged(self) -> None:
         """Exchanges the model's weights and their averages; a second call undoes the first."""

@@ -4,6 +4,7 @@ import pathlib
 import zipfile
 from collections.abc import Mapping
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.build import archives
 
@@ -33,10 +34,9 @@ def read(path: Path) -> dict[str, bytes]:
 
 def write(files: Mapping[str, bytes], folder: Path) -> None:
     """Writes the files into `folder`, made where it does not exist."""
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     for name, contents in files.items():
-        (folder / name).write_bytes(contents)
+        with array_files.replacing(pathlib.Path(folder) / name) as file:
+            file.write(contents)
 
 
 def differences(files: Mapping[str, bytes], folder: Path) -> list[str]:

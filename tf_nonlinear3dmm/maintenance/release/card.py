@@ -69,10 +69,11 @@ def write(
     for figure, name in {**PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
         paths.append(folder / name)
         picture = Image.open(figures / f"{figure}.png").convert("RGB")
-        if name.endswith(".png"):
-            picture.quantize(64).save(paths[-1], optimize=True)
-        else:
-            picture.save(paths[-1], quality=88)
+        with array_files.replacing(paths[-1]) as file:
+            if name.endswith(".png"):
+                picture.quantize(64).save(file, "PNG", optimize=True)
+            else:
+                picture.save(file, "JPEG", quality=88)
     return paths
 
 

@@ -67,7 +67,7 @@ def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
     checkpoint, step = store.load_latest(), 0
     if checkpoint:
         step = checkpoint[1]["step"]
-        trainer.restore(checkpoint[0])
+        checkpoints.restore(trainer.state(), checkpoint[0], "3DDFA checkpoint")
     with Stopper() as stopper:
         for batch in batches.dataset(step, total):
             number = step // steps_each
@@ -77,7 +77,7 @@ def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
             step += 1
             if step % SAVE_EVERY == 0 or step == total or stopper.requested:
                 say(f"3ddfa step {step}/{total}, network {number + 1}: cost {cost:.3f}")
-                store.save(step, trainer.arrays(), {"step": step})
+                store.save(step, checkpoints.arrays_of(trainer.state()), {"step": step})
             if stopper.requested:
                 break
     return step == total
@@ -89,7 +89,8 @@ def load_threeddfa(study: Study) -> threeddfa.Cascade:
     checkpoint = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
     if checkpoint is None:
         raise FileNotFoundError(f"{study.folder / 'threeddfa'}: 3DDFA is not trained yet")
-    _Trainer(cascade, study.config).restore(checkpoint[0])
+    state = _Trainer(cascade, study.config).state()
+    checkpoints.restore(state, checkpoint[0], "3DDFA checkpoint")
     return cascade
 
 
@@ -125,20 +126,7 @@ class _Trainer:
         self.optimizers[number].apply_gradients(zip(gradients, variables, strict=True))
         return cost
 
-    def arrays(self):
-        return {
-            f"{part}/{name}": array
-            for part, variables in self._state().items()
-            for name, array in checkpoints.values_of(variables).items()
-        }
-
-    def restore(self, arrays):
-        for part, variables in self._state().items():
-            head = f"{part}/"
-            inside = {k.removeprefix(head): v for k, v in arrays.items() if k.startswith(head)}
-            checkpoints.assign(variables, inside, f"3DDFA checkpoint, part `{part}`")
-
-    def _state(self):
+    def state(self):
         state = {"model": [v.value for v in self.cascade.weights if "float" in v.dtype]}
         for i, optimizer in enumerate(self.optimizers):
             state[f"optimizer{i}"] = [v.value for v in optimizer.variables]
