@@ -116,7 +116,9 @@ def test_a_worker_that_is_killed_or_stopped_stops_the_other_and_both_go_on(one, 
     other.send_signal(signal.SIGTERM)
     for process in (chief, other):
         code, said = programs.end(process)
-        assert code == 0 and "stopped after step" in said and "To resume: nonlinear3dmm train" in said
+        assert (
+            code == 0 and "stopped after step" in said and "To resume: nonlinear3dmm train" in said
+        )
     for process in workers(folder, out, elsewhere):
         code, said = programs.end(process)
         assert code == 2 and "they must share the folder" in said

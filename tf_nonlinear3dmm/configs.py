@@ -41,7 +41,7 @@ def span(low: float, high: float) -> str:
     return f"at least {low}" if high == math.inf else f"from {low} to {high}"
 
 
-def check_range(config: typing.Any, low: float, high: float, *names: str) -> None:
+def _check_range(config: typing.Any, low: float, high: float, *names: str) -> None:
     """`check_number` of the fields `names` of `config`."""
     for name in names:
         check_number(name, getattr(config, name), low, high)
@@ -92,7 +92,7 @@ class ModelConfig:
 
     def __post_init__(self):
         sizes = ("image_size", "width", "shape_code_size", "albedo_code_size")
-        check_range(self, 1, math.inf, *sizes)
+        _check_range(self, 1, math.inf, *sizes)
         check_choice("plan", self.plan, ("full", "light"))
         check_choice("shape_decoder", self.shape_decoder, ("conv", "mlp", "linear"))
         check_choice("albedo_decoder", self.albedo_decoder, ("conv", "linear"))
@@ -164,13 +164,13 @@ class LossConfig:
 
     def __post_init__(self):
         terms = [field.name for field in dataclasses.fields(self) if field.type is float]
-        check_range(self, 0, math.inf, *terms)
-        check_range(self, 1, math.inf, "history")
+        _check_range(self, 0, math.inf, *terms)
+        _check_range(self, 1, math.inf, "history")
         check_choice("form", self.form, ("fixed", "released", *DEFECTS))
 
 
 # The terms that a stage may weigh which does not train all.
-TERMS = {
+_TERMS = {
     "encoder": ("projection", "reprojection", "shape_code", "albedo_code", "texture"),
     "decoders": ("shape", "albedo", "symmetry", "constancy", "smoothness"),
 }
@@ -211,10 +211,10 @@ class StageConfig:
     loss: LossConfig = LossConfig()
 
     def __post_init__(self):
-        check_range(self, 0, math.inf, "steps", "batch_size", "learning_rate", "warmup_steps")
-        check_range(self, 0, 1, "final_rate")
-        check_choice("trains", self.trains, ("all", *TERMS))
-        possible = TERMS.get(self.trains)
+        _check_range(self, 0, math.inf, "steps", "batch_size", "learning_rate", "warmup_steps")
+        _check_range(self, 0, 1, "final_rate")
+        check_choice("trains", self.trains, ("all", *_TERMS))
+        possible = _TERMS.get(self.trains)
         for field in dataclasses.fields(self.loss):
             if possible and field.type is float and field.name not in possible:
                 if self.steps and getattr(self.loss, field.name):
@@ -266,15 +266,15 @@ class DataConfig:
     def __post_init__(self):
         check_choice("labels", self.labels, ("ground_truth", "teacher"))
         counts = ("train_examples", "validation_examples", "test_examples")
-        check_range(self, 1, math.inf, *counts)
-        check_range(self, 0, 0.5, "jitter_scale", "jitter_shift")
-        check_range(self, 0, 180, "rotation_deg")
-        check_range(self, 0, 1, "any_rotation", "photometric")
-        check_range(self, 0, 1, "patches", "blur", "noise", "low_resolution")
+        _check_range(self, 1, math.inf, *counts)
+        _check_range(self, 0, 0.5, "jitter_scale", "jitter_shift")
+        _check_range(self, 0, 180, "rotation_deg")
+        _check_range(self, 0, 1, "any_rotation", "photometric")
+        _check_range(self, 0, 1, "patches", "blur", "noise", "low_resolution")
 
 
 # What generated faces get on top of their own poses and cameras: 30 degrees of roll in all.
-AUGMENTED = DataConfig(
+_AUGMENTED = DataConfig(
     jitter_scale=0.15,
     jitter_shift=0.10,
     rotation_deg=22.0,
@@ -318,18 +318,18 @@ class TrainConfig:
 
     def __post_init__(self):
         counts = ("batch_size", "log_every", "panel_every", "validate_every", "keep_checkpoints")
-        check_range(self, 1, math.inf, *counts)
-        check_range(self, 0, math.inf, "clip_norm", "checkpoint_minutes")
-        check_range(self, 0, 2**31 - 1, "seed")
-        check_range(self, 0, 1, "ema_decay")
+        _check_range(self, 1, math.inf, *counts)
+        _check_range(self, 0, math.inf, "clip_norm", "checkpoint_minutes")
+        _check_range(self, 0, 2**31 - 1, "seed")
+        _check_range(self, 0, 1, "ema_decay")
         check_choice("optimizer", self.optimizer, ("adam", "sgd"))
 
 
-FINETUNE_LOSS = LossConfig(
+_FINETUNE_LOSS = LossConfig(
     projection=0.5, shape=1.0, texture=0.0, reconstruction=10.0, local_constancy=10.0
 )
-DECODERS_LOSS = only(shape=1000.0, albedo=10.0)
-ENCODER_LOSS = only(
+_DECODERS_LOSS = only(shape=1000.0, albedo=10.0)
+_ENCODER_LOSS = only(
     projection=1.0, reprojection=8.0, shape_code=60.0, albedo_code=50.0, texture=2.0
 )
 
@@ -345,10 +345,10 @@ class Config:
 
     preset: str = "small"
     model: ModelConfig = ModelConfig()
-    decoders: StageConfig = StageConfig(steps=0, trains="decoders", loss=DECODERS_LOSS)
-    encoder: StageConfig = StageConfig(steps=0, trains="encoder", loss=ENCODER_LOSS)
+    decoders: StageConfig = StageConfig(steps=0, trains="decoders", loss=_DECODERS_LOSS)
+    encoder: StageConfig = StageConfig(steps=0, trains="encoder", loss=_ENCODER_LOSS)
     pretrain: StageConfig = StageConfig()
-    finetune: StageConfig = StageConfig(loss=FINETUNE_LOSS)
+    finetune: StageConfig = StageConfig(loss=_FINETUNE_LOSS)
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
 
@@ -430,7 +430,7 @@ def tiny() -> Config:
         preset="tiny",
         model=model,
         pretrain=StageConfig(steps=20),
-        finetune=StageConfig(steps=20, loss=FINETUNE_LOSS),
+        finetune=StageConfig(steps=20, loss=_FINETUNE_LOSS),
         data=DataConfig(train_examples=64, validation_examples=16, test_examples=16),
         train=TrainConfig(batch_size=8, log_every=5, panel_every=20, validate_every=20),
     )
@@ -461,7 +461,7 @@ def small() -> Config:
         preset="small",
         model=ModelConfig(camera="rotation", residual=True, linear_part=True),
         decoders=StageConfig(
-            steps=300, trains="decoders", batch_size=32, final_rate=0.1, loss=DECODERS_LOSS
+            steps=300, trains="decoders", batch_size=32, final_rate=0.1, loss=_DECODERS_LOSS
         ),
         encoder=StageConfig(
             steps=6500,
@@ -470,13 +470,13 @@ def small() -> Config:
             learning_rate=4e-4,
             warmup_steps=50,
             final_rate=0.02,
-            loss=ENCODER_LOSS,
+            loss=_ENCODER_LOSS,
         ),
         pretrain=StageConfig(steps=0),
         finetune=StageConfig(
             steps=500, learning_rate=2e-4, warmup_steps=50, final_rate=0.05, loss=finetune
         ),
-        data=AUGMENTED,
+        data=_AUGMENTED,
         train=TrainConfig(clip_norm=1.0, ema_decay=0.998),
     )
 
@@ -496,12 +496,12 @@ def small_paper() -> Config:
     """
     changes: dict[str, typing.Any] = dict(projection=5.0, shape=50.0, tone=3.0, smoothness=10_000.0)
     pretrain = LossConfig(**changes, texture=3.0)
-    finetune = dataclasses.replace(FINETUNE_LOSS, **changes, local_constancy=1.0)
+    finetune = dataclasses.replace(_FINETUNE_LOSS, **changes, local_constancy=1.0)
     return Config(
         preset="small_paper",
         pretrain=StageConfig(steps=2400, final_rate=0.1, loss=pretrain),
         finetune=StageConfig(steps=600, learning_rate=5e-4, final_rate=0.1, loss=finetune),
-        data=AUGMENTED,
+        data=_AUGMENTED,
         train=TrainConfig(clip_norm=1.0),
     )
 
@@ -524,7 +524,7 @@ def paper() -> Config:
         preset="paper",
         model=model,
         pretrain=StageConfig(steps=100_000),
-        finetune=StageConfig(steps=100_000, learning_rate=2e-4, loss=FINETUNE_LOSS),
+        finetune=StageConfig(steps=100_000, learning_rate=2e-4, loss=_FINETUNE_LOSS),
         data=DataConfig(train_examples=60_000, validation_examples=1000, test_examples=2000),
         train=TrainConfig(batch_size=64),
     )

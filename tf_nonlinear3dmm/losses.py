@@ -29,9 +29,9 @@ from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
 FLOOR = 0.05  # of the range [-1, 1]: colour differences below are not pulled closer
 PAIRS = 20  # of skin texels per image
-CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
+_CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
 WHITE = 0.99  # the mean shading of a white light
-DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
+_DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
 
 
 class Constants(NamedTuple):
@@ -69,7 +69,7 @@ def constants(
         landmark_exists=(face.landmarks >= 0).astype(np.float32),
         coverage=coverage[..., np.newaxis],
         skin_texels=np.flatnonzero(skin > 0.5).astype(np.int32),
-        camera_vertices=np.arange(0, len(face.mean_vertices), CAMERA_STRIDE, dtype=np.int32),
+        camera_vertices=np.arange(0, len(face.mean_vertices), _CAMERA_STRIDE, dtype=np.int32),
         image_size=image_size,
     )
 
@@ -343,7 +343,7 @@ def perceptual(
 
 def needs_image(config: configs.LossConfig) -> bool:
     """Whether a `LossConfig` weighs a term that looks at the rendered image."""
-    return any(getattr(config, term) for term in DRAWN)
+    return any(getattr(config, term) for term in _DRAWN)
 
 
 def total(
@@ -376,7 +376,7 @@ def total(
         ValueError: where a weighted term lacks what it needs.
     """
     networks = {"adversarial": critic, "perceptual": features}
-    for name in DRAWN:
+    for name in _DRAWN:
         missing = reconstructed.image is None or networks.get(name, name) is None
         if getattr(config, name) and missing:
             raise ValueError(f"`{name}` needs a drawn image, and a network to judge it; got none.")

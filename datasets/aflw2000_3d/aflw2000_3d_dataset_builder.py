@@ -21,7 +21,7 @@ HOMEPAGE = "http://www.cbsr.ia.ac.cn/users/xiangyuzhu/projects/3DDFA/main.htm"
 ZIP_SIZE = 87_413_900
 ZIP_SHA256 = "252bc35274d65ff27b6e573aa96c2f4c116ad88452cc984fb882258c0ed6e2d8"
 COUNT = 2000
-EXTREME_DEG = 99.0
+_EXTREME_DEG = 99.0
 REANNOTATED = "AFLW2000-3D-Reannotated.pts68.npy"  # of 3DDFA's test.configs: [2000, 2, 68]
 LABEL_YAW = "AFLW2000-3D-new.pose.npy"  # [2000] degrees, absolute yaw of the AFLW labels
 LOG = logging.getLogger(__name__)
@@ -72,13 +72,13 @@ class Builder(photo_sets.PhotoSetBuilder):
 
     def _split_generators(self, dl_manager):
         folder = self.builder_config.source(dl_manager)
-        path = find_images(folder)
+        path = _find_images(folder)
         tree, skipped = self.open_tree(path, ZIP_SIZE, ZIP_SHA256)
         records = find_records(tree, skipped)
         if not records:
             raise ValueError(f"{path}: there is no photo")
         rows = {record: row for row, record in enumerate(records)}
-        extras = read_extras(folder, len(records))
+        extras = _read_extras(folder, len(records))
         fitted = photo_sets.Fitted(self.builder_config)
         keep_extreme = self.builder_config.extreme_angles
 
@@ -105,27 +105,27 @@ def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     return [by_key[key] for key in sorted(by_key)]
 
 
-def find_images(folder: Path) -> pathlib.Path:
+def _find_images(folder: Path) -> pathlib.Path:
     """The zip or folder of the images: `folder` itself, or in it under one of its usual names."""
     return archive.find(folder, "AFLW2000-3D.zip", "AFLW2000-3D", "AFLW2000")
 
 
-def find_extras(folder: Path) -> dict[str, pathlib.Path]:
+def _find_extras(folder: Path) -> dict[str, pathlib.Path]:
     """Name -> path of the optional arrays: beside the images, or in their folder."""
-    images = find_images(folder)
+    images = _find_images(folder)
     places = [images, images.resolve().parent]
     paths = {name: archive.find_file(name, *places) for name in (REANNOTATED, LABEL_YAW)}
     return {name: path for name, path in paths.items() if path}
 
 
-def read_extras(folder: Path, count: int) -> dict[str, np.ndarray]:
+def _read_extras(folder: Path, count: int) -> dict[str, np.ndarray]:
     """The optional arrays; their rows are the 2,000 images by file name, of which `count` are here.
 
     Raises:
         ValueError: one is not an array of that shape; names the file.
     """
     extras = {}
-    for name, path in find_extras(folder).items():
+    for name, path in _find_extras(folder).items():
         shape = {REANNOTATED: (COUNT, 2, 68), LABEL_YAW: (COUNT,)}[name]
         try:
             array = np.load(path, allow_pickle=False)
@@ -157,7 +157,7 @@ def make_example(
     if reannotated is None:
         own["landmarks_reannotated"] = np.zeros([68, 2], np.float32)
     own["yaw_label_deg"] = extras.get(LABEL_YAW, -1.0)
-    own["extreme_angle"] = bool(np.any(angles_deg > EXTREME_DEG))
+    own["extreme_angle"] = bool(np.any(angles_deg > _EXTREME_DEG))
     return photo_sets.example(name, name, **labels) | own
 
 
@@ -169,7 +169,7 @@ def configure(request: Request, config: RunConfig) -> photo_sets.Config:
     chosen = photo_sets.configured(Builder.BUILDER_CONFIGS, request, config)
     folder = request.path or pathlib.Path(config.data.folder) / "downloads" / "manual"
     suffixes = {REANNOTATED: "_reannotated", LABEL_YAW: "_yaw"}
-    suffix = "".join(suffixes[name] for name in find_extras(folder))
+    suffix = "".join(suffixes[name] for name in _find_extras(folder))
     if not suffix:
         return chosen
     return dataclasses.replace(chosen, name=chosen.name + suffix)

@@ -87,12 +87,12 @@ def make_examples(tree: archive.Tree, name: str, config: Config) -> list[dict[st
         face = photos.read_face(tree.read(points), points)
         if face.landmarks is not None:
             return [labelled(image, name, face.landmarks, points, config)]
-        return [unlabelled(image, name, face, config)]
+        return [_unlabelled(image, name, face, config)]
     faces = photos.detect(image)
     if not faces:
         raise ValueError(f"{name}: no face is found")
     return [
-        unlabelled(image, f"{name}#{number}" if number else name, face, config)
+        _unlabelled(image, f"{name}#{number}" if number else name, face, config)
         for number, face in enumerate(faces if config.all_faces else faces[:1])
     ]
 
@@ -110,7 +110,7 @@ def labelled(
     return photo_sets.example(name, name, **labels) | own
 
 
-def unlabelled(image: np.ndarray, name: str, face: PhotoFace, config: Config) -> dict[str, Any]:
+def _unlabelled(image: np.ndarray, name: str, face: PhotoFace, config: Config) -> dict[str, Any]:
     """The stored example of a `faces.PhotoFace` in a photograph."""
     labels = photo_sets.cut(photos.upright(image, face), config.image_size, face.square)
     own = {"box": face.box.astype(np.float32), "confidence": face.confidence}

@@ -47,7 +47,7 @@ LABELS = ("landmarks", "projection", "vertices", "texture", "texture_mask")  # f
 SIZES = {"s32": (32, (24, 28)), "s112": (112, (96, 112)), "s224": (224, (192, 224))}
 
 
-READY = {
+_READY = {
     name: SyntheticFacesConfig(name=name, image_size=image_size, uv_size=uv_size)
     for name, (image_size, uv_size) in SIZES.items()
 }
@@ -55,9 +55,9 @@ READY = {
 
 def named_config(name: str, **changes: object) -> SyntheticFacesConfig:
     """The config of a size `name`; what differs from it becomes part of its name."""
-    if name not in READY:
-        raise ValueError(f"there is no config `{name}`; give one of {', '.join(READY)}")
-    config = READY[name]
+    if name not in _READY:
+        raise ValueError(f"there is no config `{name}`; give one of {', '.join(_READY)}")
+    config = _READY[name]
     changes = {key: value for key, value in changes.items() if value != getattr(config, key)}
     if not changes:
         return config
@@ -98,7 +98,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "cameras of photographs on the web.",
         "2.1.0": "Landmarks 65 and 67 lie on the lower lip, also where the mouth is open.",
     }
-    BUILDER_CONFIGS = [*READY.values()]
+    BUILDER_CONFIGS = [*_READY.values()]
 
     def _info(self):
         config = self.builder_config

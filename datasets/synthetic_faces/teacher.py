@@ -16,10 +16,10 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people import population
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera
 
-SCANS, ACTORS, EXPRESSIONS, TEXTURES = 200, 20, 20, 40
+_SCANS, _ACTORS, _EXPRESSIONS, _TEXTURES = 200, 20, 20, 40
 SEED = 2009
-RESIDUAL_MM = 1.0  # how well the model is believed to fit, which sets the ridge
-ANGLE_NOISE_DEG, SHIFT_NOISE, SCALE_NOISE = 1.5, 1.0 / 112, 0.01
+_RESIDUAL_MM = 1.0  # how well the model is believed to fit, which sets the ridge
+_ANGLE_NOISE_DEG, _SHIFT_NOISE, _SCALE_NOISE = 1.5, 1.0 / 112, 0.01
 
 
 class Fit(NamedTuple):
@@ -39,7 +39,7 @@ class Fit(NamedTuple):
 def scan_200(uv_size: Size, modes: int = 160, level: int = 0) -> tuple[linear.Basis, linear.Basis]:
     """Shape and texture `linear.Basis` of the embedded face's 200 scans; see the two below."""
     scanned = population.MakeHumanPeople(level, tuple(uv_size))
-    return scan_shapes(scanned, modes), scan_textures(scanned)
+    return scan_shapes(scanned, modes), _scan_textures(scanned)
 
 
 def scan_shapes(
@@ -51,19 +51,19 @@ def scan_shapes(
         scanned: the people to scan.
         modes: how many of the modes of largest variance to keep, of scans and expressions together.
     """
-    scans = scanned.neutral([scanned.subject(random) for random in _streams(0, SCANS)])
-    actors = np.repeat(scans[:ACTORS], EXPRESSIONS, axis=0)
+    scans = scanned.neutral([scanned.subject(random) for random in _streams(0, _SCANS)])
+    actors = np.repeat(scans[:_ACTORS], _EXPRESSIONS, axis=0)
     offsets = scanned.apply_expression(actors, _streams(1, len(actors)))[0] - actors
-    identity = _basis(scans, SCANS - 1, scans.mean(axis=0))
+    identity = _basis(scans, _SCANS - 1, scans.mean(axis=0))
     expression = _basis(offsets, len(offsets), np.zeros_like(scans[0]))
     return linear.combine(identity, expression, modes)
 
 
-def scan_textures(scanned: population.MakeHumanPeople | population.LinearPeople) -> linear.Basis:
+def _scan_textures(scanned: population.MakeHumanPeople | population.LinearPeople) -> linear.Basis:
     """The `linear.Basis` of the albedo maps of the same people: 40 modes."""
-    subjects = [scanned.subject(random, painted=True) for random in _streams(0, SCANS)]
+    subjects = [scanned.subject(random, painted=True) for random in _streams(0, _SCANS)]
     maps = np.stack([subject.albedo.reshape(*scanned.size, 3) for subject in subjects])
-    return _basis(maps, TEXTURES, maps.mean(axis=0))
+    return _basis(maps, _TEXTURES, maps.mean(axis=0))
 
 
 def _streams(kind, count):
@@ -88,7 +88,7 @@ def fit(vertices: np.ndarray, model: linear.Basis, units: float, rounds: int = 2
     Returns:
         `Fit`.
     """
-    ridge = (RESIDUAL_MM / units) ** 2
+    ridge = (_RESIDUAL_MM / units) ** 2
     fitted = np.broadcast_to(model.mean, vertices.shape)
     for _ in range(rounds):
         rotation, translation = metrics.kabsch(vertices, fitted, scaled=True)
@@ -116,8 +116,8 @@ def project(
         value.numpy() for value in camera.decompose(tf.constant(exact))
     )
     noise = np.stack([r.normal(size=6) for r in random]).astype(np.float32)
-    angles = np.stack([yaw, pitch, roll], axis=1) + np.radians(ANGLE_NOISE_DEG) * noise[:, :3]
-    scale = scale * (1 + SCALE_NOISE * noise[:, 3])
-    place = place + image_size * SHIFT_NOISE * noise[:, 4:]
+    angles = np.stack([yaw, pitch, roll], axis=1) + np.radians(_ANGLE_NOISE_DEG) * noise[:, :3]
+    scale = scale * (1 + _SCALE_NOISE * noise[:, 3])
+    place = place + image_size * _SHIFT_NOISE * noise[:, 4:]
     yaw, pitch, roll = angles.astype(np.float32).T
     return camera.compose(yaw, pitch, roll, scale, place.astype(np.float32)).numpy()

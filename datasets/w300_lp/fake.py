@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.rendering import camera
 
 SIDE = 450
 NAMES = ("AFW_{:06d}_1", "HELEN_{:06d}_1", "IBUG_image_{:03d}_1", "LFPW_image_train_{:04d}")
-AFLW_POINTS = [17, 19, 21, 22, 24, 26, 36, 37, 39, 42, 44, 45, 2, 31, 30, 35, 14, 48, 62, 54, 8]
+_AFLW_POINTS = [17, 19, 21, 22, 24, 26, 36, 37, 39, 42, 44, 45, 2, 31, 30, 35, 14, 48, 62, 54, 8]
 
 
 def write_300w_lp(folder: Path, photographs: int = 8, image_size: int = 224, seed: int = 0) -> None:
@@ -84,7 +84,7 @@ def write_aflw2000_3d(folder: Path, images: int = 8, image_size: int = 224, seed
         random = np.random.default_rng([seed, number])
         record = parameters(projection, random)
         points = points_3d[:, :2] + 1
-        aflw_points = points[AFLW_POINTS]
+        aflw_points = points[_AFLW_POINTS]
         hidden = (
             np.sign(aflw_points[:, 0] - points[:, 0].mean()) * np.sin(record["Pose_Para"][0, 1])
             < -0.7

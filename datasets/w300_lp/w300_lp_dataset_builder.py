@@ -80,7 +80,7 @@ def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
         match = IMAGE_NAME.match(name)
         if not match or match[1].lower().endswith("landmarks/"):
             continue
-        record = f"{subset_of(match[2])}/{match[3]}"
+        record = f"{_subset_of(match[2])}/{match[3]}"
         if filenames.key(record) in by_key:
             skipped.add(f"{name}: the record {record} comes twice")
         else:
@@ -88,7 +88,7 @@ def find_records(tree: archive.Tree, skipped: photo_sets.Skipped) -> list[str]:
     return sorted(by_key.values())
 
 
-def subset_of(folder: str) -> str:
+def _subset_of(folder: str) -> str:
     """The one of `SUBSETS` that a folder's name is in any case."""
     return next(subset for subset in SUBSETS if subset.lower() == folder.lower())
 

@@ -14,7 +14,7 @@ import re
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import command_line, json_files
 
-SHORT = {  # flag -> field
+_SHORT = {  # flag -> field
     "--data": "data.sources",
     "--mix": "data.mix",
     "--labels": "data.labels",
@@ -35,7 +35,7 @@ def parser(description: str | None) -> command_line.Parser:
     parser.add_argument("--config", metavar="FILE", help="a run's config.json instead of a preset")
     small = configs.preset("small")
     default = _flat(small)
-    for flag, name in SHORT.items():
+    for flag, name in _SHORT.items():
         _add_field(parser, flag, name, type(default[name]), f"the same as --{name}")
     for section, settings in _sections(small):
         group = parser.add_argument_group(section, settings.__doc__.strip().split("\n")[0])

@@ -10,7 +10,7 @@ import unicodedata
 from tf_nonlinear3dmm.core.types import Path
 
 # What file managers and synchronised folders leave; so do names that begin with a point.
-JUNK = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
+_JUNK = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
 
 def key(name: Path) -> str:
@@ -21,7 +21,7 @@ def key(name: Path) -> str:
 def is_junk(name: str) -> bool:
     """Whether a relative path, with forward slashes, is what a file manager made or hides."""
     parts = [part for part in name.split("/") if part not in ("", ".", "..")]
-    return any(part.startswith(".") or part.casefold() in JUNK for part in parts)
+    return any(part.startswith(".") or part.casefold() in _JUNK for part in parts)
 
 
 def walk(folder: Path) -> tuple[list[str], list[OSError]]:

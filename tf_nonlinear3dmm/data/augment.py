@@ -137,22 +137,22 @@ def cut(batch: dict[str, tf.Tensor], window: CropWindow, size: int) -> dict[str,
         channels = [layer.shape[-1] for layer in layers.values()]
         moved |= zip(layers, tf.split(resampled, channels, axis=-1), strict=True)
     if "landmarks" in batch:
-        moved["landmarks"] = move_points(batch["landmarks"], window, size)
+        moved["landmarks"] = _move_points(batch["landmarks"], window, size)
     if "projection" in batch:
-        moved["projection"] = move_projection(batch["projection"], window, size)
+        moved["projection"] = _move_projection(batch["projection"], window, size)
     return moved
 
 
-def move_points(points: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
+def _move_points(points: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """Points `[B, N, 2]` of the stored image in the crop."""
     centre = tf.stack([window.x, window.y], axis=-1)[:, tf.newaxis]
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
     return tf.matmul(points - centre, linear, transpose_b=True) + (size - 1) / 2
 
 
-def move_projection(projection: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
+def _move_projection(projection: tf.Tensor, window: CropWindow, size: int) -> tf.Tensor:
     """The projection `[B, 2, 4]` into the crop."""
-    place = move_points(projection[:, tf.newaxis, :, 3], window, size)
+    place = _move_points(projection[:, tf.newaxis, :, 3], window, size)
     linear = window.k[:, tf.newaxis, tf.newaxis] * _turn(window.angle)
     turned = tf.matmul(linear, projection[..., :3])
     return tf.concat([turned, tf.transpose(place, [0, 2, 1])], axis=-1)

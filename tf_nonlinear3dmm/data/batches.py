@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.data.random_stream import RandomStream
 from tf_nonlinear3dmm.data.splits import Source
 from tf_nonlinear3dmm.face import FaceModel
 
-PLACED = {"image", "face_mask", "landmarks", "projection"}  # these depend on how the crop is cut
+_PLACED = {"image", "face_mask", "landmarks", "projection"}  # these depend on how the crop is cut
 
 
 class Batches:
@@ -52,7 +52,7 @@ class Batches:
         # A texture's contrast turns about the mean of the image, whose crop follows the landmarks.
         coloured = "texture" in self.features and config.data.photometric
         needed = self.features + (["image"] if coloured else [])
-        needed += ["landmarks"] if PLACED & {*needed} else []
+        needed += ["landmarks"] if _PLACED & {*needed} else []
         self._stored = [*dict.fromkeys(needed)]
         for source in sources:
             source.prepare(self._stored)

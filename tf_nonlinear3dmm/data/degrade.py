@@ -15,9 +15,9 @@ from tf_nonlinear3dmm.data.random_stream import RandomStream
 
 GAMMA, GAIN, CONTRAST, BRIGHTNESS, GREY = 1.8, 1.25, 0.4, 0.2, 0.2
 PATCH = (0.05, 0.22)  # half sides
-WIDTH = (24 / 112, 90 / 112)  # of an image of low resolution
-BLUR = (0.004, 0.02)  # standard deviation of the Gaussian
-MOTION = (0.03, 0.10)  # length of the line
+_WIDTH = (24 / 112, 90 / 112)  # of an image of low resolution
+_BLUR = (0.004, 0.02)  # standard deviation of the Gaussian
+_MOTION = (0.03, 0.10)  # length of the line
 NOISE = (0.01, 0.08)  # standard deviation at white
 SPARE = 32  # pixels by which the noise of a step is wider than an image
 LUMA = (0.299, 0.587, 0.114)
@@ -162,16 +162,16 @@ def camera(image: tf.Tensor, data: DataConfig, grain: tf.Tensor, random: RandomS
     noisy, coarse = random.chosen(data.noise), random.chosen(data.low_resolution)
     size = image.shape[1]
     if data.blur:
-        deviation = size * random.uniform(*BLUR)
+        deviation = size * random.uniform(*_BLUR)
         image = _where_chosen(image, blurred, blur, deviation)
-        length, angle = size * random.uniform(*MOTION), random.uniform(0.0, math.pi)
+        length, angle = size * random.uniform(*_MOTION), random.uniform(0.0, math.pi)
         image = _where_chosen(image, moved, motion, length, angle)
     if data.noise:
         amount = random.uniform(*NOISE)
         place = tf.cast(random.uniform(0.0, SPARE, [2]), tf.int32)
         image = _where_chosen(image, noisy, functools.partial(noise, grain=grain), amount, place)
     if data.low_resolution:
-        low, high = (math.log(width * size) for width in WIDTH)
+        low, high = (math.log(width * size) for width in _WIDTH)
         image = _where_chosen(image, coarse, low_resolution, tf.exp(random.uniform(low, high)))
     return image
 
@@ -185,7 +185,7 @@ def blur(image: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
 
 def motion(image: tf.Tensor, length: tf.Tensor, angle: tf.Tensor) -> tf.Tensor:
     """Blur along a line of `length` `[B]` pixels at `angle` `[B]` radians."""
-    size, reach = image.shape[1], math.ceil(MOTION[1] * image.shape[1] / 2)
+    size, reach = image.shape[1], math.ceil(_MOTION[1] * image.shape[1] / 2)
     place = tf.range(-reach, reach + 1, dtype=image.dtype)
     c, s = (f(angle)[:, tf.newaxis, tf.newaxis] for f in (tf.cos, tf.sin))
     along = tf.abs(c * place - s * place[:, tf.newaxis])
@@ -223,7 +223,7 @@ def low_resolution(image: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     size = image.shape[1]
     width = tf.round(width)[:, tf.newaxis, tf.newaxis]
     place = tf.range(size, dtype=image.dtype)
-    coarse = tf.range(math.ceil(WIDTH[1] * size), dtype=image.dtype)
+    coarse = tf.range(math.ceil(_WIDTH[1] * size), dtype=image.dtype)
     at = (place + 0.5) * width / size - 0.5  # of fine pixels among the coarse ones, [B, 1, S]
     away = tf.abs(at - coarse[:, tf.newaxis])
     down = _normalised_rows(tf.nn.relu(1.0 - away))

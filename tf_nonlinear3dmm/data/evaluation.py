@@ -50,11 +50,13 @@ def in_order(
             batch["face_mask"] = tf.zeros([len(here), stored, stored, 1], tf.uint8)
         cut = batches.as_floats(crop.evaluation(batch, image_size))
         if off:
-            cut |= _cut_off(batch, off_squares(here, stored, image_size, off, seed), image_size)
+            cut |= _cut_off(batch, _off_squares(here, stored, image_size, off, seed), image_size)
         yield cut
 
 
-def off_squares(rows: np.ndarray, stored: int, size: int, off: float, seed: int = 0) -> crop.Square:
+def _off_squares(
+    rows: np.ndarray, stored: int, size: int, off: float, seed: int = 0
+) -> crop.Square:
     """`crop.Square` of `[B]` in stored images: the evaluation crops, each off by up to `off`.
 
     Args:

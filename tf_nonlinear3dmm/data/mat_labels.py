@@ -25,8 +25,8 @@ SIZES = {
     "roi": 4,
 }
 MAT_BYTES = 2**18
-LARGEST_ANGLE = 4 * np.pi  # AFLW2000-3D holds a yaw of -351 degrees
-LARGEST_SCALE = 0.1  # pixels per micrometre: a face 15,000 pixels wide
+_LARGEST_ANGLE = 4 * np.pi  # AFLW2000-3D holds a yaw of -351 degrees
+_LARGEST_SCALE = 0.1  # pixels per micrometre: a face 15,000 pixels wide
 
 
 class Pose(NamedTuple):
@@ -106,10 +106,10 @@ def read_parameters(
             raise ValueError(f"{name}: key `{key}` must hold finite numbers, got {array.ravel()}")
     pose = Pose(*arrays["Pose_Para"])
     angles = np.abs([pose.pitch, pose.yaw, pose.roll])
-    if angles.max() > LARGEST_ANGLE or not 0 < pose.scale < LARGEST_SCALE:
+    if angles.max() > _LARGEST_ANGLE or not 0 < pose.scale < _LARGEST_SCALE:
         raise ValueError(
-            f"{name}: key `Pose_Para` must hold angles below {LARGEST_ANGLE:.1f} radians and "
-            f"a scale in (0, {LARGEST_SCALE}), got {arrays['Pose_Para']}"
+            f"{name}: key `Pose_Para` must hold angles below {_LARGEST_ANGLE:.1f} radians and "
+            f"a scale in (0, {_LARGEST_SCALE}), got {arrays['Pose_Para']}"
         )
     return arrays
 

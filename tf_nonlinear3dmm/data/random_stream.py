@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-PER_STEP = 64  # more calls than one step makes
+_PER_STEP = 64  # more calls than one step makes
 
 
 class RandomStream:
@@ -18,7 +18,7 @@ class RandomStream:
 
     def __init__(self, count: int, slots: tf.Tensor, seed: int, step: int | tf.Tensor) -> None:
         self._count, self._slots, self._seed = count, slots, seed
-        self._first, self._calls = tf.cast(step, tf.int64) * PER_STEP, 0
+        self._first, self._calls = tf.cast(step, tf.int64) * _PER_STEP, 0
 
     def uniform(
         self, low: float = 0.0, high: float = 1.0, columns: Sequence[int] = ()

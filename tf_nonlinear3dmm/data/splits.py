@@ -18,9 +18,9 @@ from tf_nonlinear3dmm.data import mat_labels, schema
 from tf_nonlinear3dmm.face import FaceModel
 
 LOG = logging.getLogger(__name__)
-NAME_BYTES = 128
-COEFFICIENTS = ("shape_para", "exp_para")
-GEOMETRY = ("landmarks", "projection", "vertices")  # a record is bad where these are not finite
+_NAME_BYTES = 128
+_COEFFICIENTS = ("shape_para", "exp_para")
+_GEOMETRY = ("landmarks", "projection", "vertices")  # a record is bad where these are not finite
 
 
 class NoSplitError(ValueError):
@@ -47,7 +47,7 @@ class Split:
         self.size = splits[name].num_examples
         self._arrays: dict[str, np.ndarray] = {}
         bad = np.zeros([self.size], bool)
-        for feature in GEOMETRY:
+        for feature in _GEOMETRY:
             if feature in builder.info.features:
                 bad |= ~self._finite(feature)
         self.rows = np.flatnonzero(~bad)
@@ -151,7 +151,7 @@ class Source:
         face: FaceModel | None = None,
     ) -> None:
         self.split, self.layout = split, layout
-        stored = "vertices" in split or not all(name in split for name in COEFFICIENTS)
+        stored = "vertices" in split or not all(name in split for name in _COEFFICIENTS)
         fitted = not stored and face is not None and mat_labels.has_bases(face)
         self._fitted = face if fitted else None  # whose coefficients the data set stores
         self._from = {name: self._stored_name(name, labels) for name in layout}
@@ -165,7 +165,7 @@ class Source:
         """Makes sure that `read` can give these features of the layout."""
         names = {self._from[name] for name in features} | {"name"}
         names |= {f"has_{name}" for name in (*schema.LABELS, *schema.OPTIONAL)}
-        names |= {*COEFFICIENTS} if self._fitted else set()
+        names |= {*_COEFFICIENTS} if self._fitted else set()
         self.split.prepare(sorted(name for name in names if name in self.split))
         self._present |= {name: self._is_stored(name) for name in features}
 
@@ -184,7 +184,7 @@ class Source:
             if self._present[name]:
                 batch[name] = self.split[self._from[name]][rows]
             elif name == "vertices" and self._fitted:
-                shape_para, exp_para = (self.split[name][rows] for name in COEFFICIENTS)
+                shape_para, exp_para = (self.split[name][rows] for name in _COEFFICIENTS)
                 batch[name] = mat_labels.vertices(shape_para, exp_para, self._fitted)
             else:
                 batch[name] = np.zeros([len(rows), *shape], dtype)
@@ -244,7 +244,7 @@ def _temporary(path):
 
 def _create(path, example, size):
     example = np.asarray(example)
-    dtype = example.dtype if example.dtype.kind in "buif" else f"S{NAME_BYTES}"
+    dtype = example.dtype if example.dtype.kind in "buif" else f"S{_NAME_BYTES}"
     shape = (size, *example.shape)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a crash when it is filled

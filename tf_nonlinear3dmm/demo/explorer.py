@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.evaluation.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, upsampling, visualize
 
-PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
+_PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's image size
 SURFACES = ("lit", "albedo", "clay")
 
 
@@ -36,7 +36,7 @@ class Slider(NamedTuple):
     unit: str = ""
 
 
-LIGHT_SLIDERS = (
+_LIGHT_SLIDERS = (
     Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
     Slider("light_strength", "directional", 0.0, 3.0, 0.0),
     Slider("light_azimuth", "azimuth", -90.0, 90.0, 45.0, "°"),
@@ -92,7 +92,7 @@ class Explorer:
         for direction in self.directions:
             slider = Slider(direction.name, direction.label)
             groups.setdefault(direction.group, []).append(slider)
-        light = [("Light", list(LIGHT_SLIDERS))] if self.model.config.lighting else []
+        light = [("Light", list(_LIGHT_SLIDERS))] if self.model.config.lighting else []
         return [*light, *groups.items()]
 
     def mean_face(self) -> Face:
@@ -156,7 +156,7 @@ class Explorer:
         result = self._encode(cropped[tf.newaxis])
         parts = (getattr(result, name) for name in Face._fields)
         face = Face(*(None if part is None else part.numpy() for part in parts))
-        return face, _as_uint8(crop.image(image, square, size * PICTURE_SCALE) / 255)
+        return face, _as_uint8(crop.image(image, square, size * _PICTURE_SCALE) / 255)
 
     def _draw(self, shape_code, albedo_code, illumination, projection, surface):
         _, vertices = self.model.decode_shape(shape_code)
@@ -164,8 +164,8 @@ class Explorer:
         if surface == "clay":  # as light as the skin, which says how strong the light is
             albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination
-        size = self.model.config.image_size * PICTURE_SCALE
-        larger = camera.crop(projection, 0.0, 0.0, float(PICTURE_SCALE))
+        size = self.model.config.image_size * _PICTURE_SCALE
+        larger = camera.crop(projection, 0.0, 0.0, float(_PICTURE_SCALE))
         points = camera.project(vertices, larger)
         fragments = rasterizer.rasterize(points, self.uv_layout.triangles, (size, size))
         parts = albedo, vertices, projection, light, fragments
@@ -181,7 +181,7 @@ class Explorer:
     def _relit(self, illumination, sliders):
         if illumination is None:
             return None
-        value = {s.name: sliders.get(s.name, s.start) for s in LIGHT_SLIDERS}
+        value = {s.name: sliders.get(s.name, s.start) for s in _LIGHT_SLIDERS}
         side, up = np.radians([value["light_azimuth"], value["light_elevation"]])
         towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
         light = lighting.directional(tf.constant([towards], tf.float32)).numpy()

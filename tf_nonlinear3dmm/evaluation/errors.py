@@ -18,11 +18,11 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.rendering import camera, lighting
 
 MODEL, PREDICTED_POSE, BEST_POSE = "model", "mean face, predicted pose", "mean face, best pose"
-MEAN_FACE = "mean face"
+_MEAN_FACE = "mean face"
 NME, NME_REANNOTATED = "nme", "nme, re-annotated"
 YAW, YAW_LABEL, YAW_KNOWN = "yaw", "yaw of the label", "yaw is known"
 VERTEX_MM, VERTEX_EYES = "vertex error (mm)", "vertex error (% of the eye distance)"
-NORMAL = "normal angle (degrees)"
+_NORMAL = "normal angle (degrees)"
 ALBEDO, LIGHT = "albedo L1", "light error up to strength"
 IMAGE = "image L1 on the visible face"
 
@@ -92,7 +92,7 @@ def shape(
     normals = lighting.vertex_normals(true, face.triangles, face.normal_triangles).numpy()
     errors, distances = {}, {}
     mean_face = np.broadcast_to(face.mean_vertices, true.shape)
-    for method, vertices in {**predicted, MEAN_FACE: mean_face}.items():
+    for method, vertices in {**predicted, _MEAN_FACE: mean_face}.items():
         error, distance, rotation = metrics.skin_error(face, vertices, true)
         own = lighting.vertex_normals(vertices, face.triangles, face.normal_triangles).numpy()
         angle = metrics.normal_angle(own @ rotation.transpose(0, 2, 1), normals)
@@ -100,7 +100,7 @@ def shape(
         error = np.where(good, error, np.nan)
         errors[VERTEX_MM, method] = error
         errors[VERTEX_EYES, method] = 100 * error / face.units / eyes
-        errors[NORMAL, method] = np.where(good, angle, np.nan)
+        errors[_NORMAL, method] = np.where(good, angle, np.nan)
         distances[method] = distance
     return errors, distances
 

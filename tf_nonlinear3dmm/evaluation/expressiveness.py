@@ -14,17 +14,17 @@ from tf_nonlinear3dmm.rendering import lighting, upsampling, visualize
 
 TILE = 128
 STEPS = (-2.5, -1.25, 0.0, 1.25, 2.5)  # standard deviations of the attribute
-LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
+_LIGHT_YAW_DEG = (-60, -30, 0, 30, 60)
 PLAIN, CONTRAST = (0.8, 0.7), (1.25, 0.25)  # shading by a directional light, and from everywhere
 PEOPLE = 6
 LENGTHS = {"jaw width": (4, 12), "nose width": (31, 35), "nose length": (27, 33)}  # landmarks
 GROUPS = {**directions.GROUPS, "length": ("Shape", tuple(LENGTHS))}
-SHAPE_TRAVERSALS = (
+_SHAPE_TRAVERSALS = (
     *("expression_jaw_open", "expression_smile", "expression_blink"),
     *(f"length_{name}" for name in LENGTHS),
     *("shape_male", "shape_age", "shape_weight"),
 )
-ALBEDO_TRAVERSALS = (
+_ALBEDO_TRAVERSALS = (
     *("albedo_beard", "albedo_melanin", "albedo_age", "albedo_make_up"),
     *("albedo_wrinkles", "albedo_hair_lightness"),
 )
@@ -69,17 +69,17 @@ def _traversals(model, train, people):
     labelled = directions.labelled(model, train)
     if not labelled:
         return {}
-    known = directions.fit(*with_lengths(model.face, *labelled), GROUPS)
+    known = directions.fit(*_with_lengths(model.face, *labelled), GROUPS)
     by_name = {direction.name: direction for direction in known}
     pictures = {}
-    for part, names in (("shape", SHAPE_TRAVERSALS), ("albedo", ALBEDO_TRAVERSALS)):
+    for part, names in (("shape", _SHAPE_TRAVERSALS), ("albedo", _ALBEDO_TRAVERSALS)):
         chosen = [by_name[name] for name in names if name in by_name]
         if chosen:
             pictures[f"{part}_traversals"] = traversals(model, chosen, people)
     return pictures
 
 
-def with_lengths(
+def _with_lengths(
     face: FaceModel,
     parts: Mapping[str, directions.Part],
     attributes: np.ndarray,
@@ -191,7 +191,7 @@ def relighting(
     model: Nonlinear3DMM, people: Codes, photos: np.ndarray, count: int = 4
 ) -> np.ndarray:
     """People under their own light, and under one that moves from left to right."""
-    own, moved = np.asarray(people.illumination)[:count], light_from(LIGHT_YAW_DEG)
+    own, moved = np.asarray(people.illumination)[:count], light_from(_LIGHT_YAW_DEG)
     rows = []
     for i in range(count):
         lights = np.concatenate([own[i : i + 1], moved])
@@ -200,7 +200,7 @@ def relighting(
             for part in (people.shape_code, people.albedo_code)
         )
         rows.append(np.concatenate([photos[[i]], draw(model, shape, albedo, lights, yaw_deg=0.0)]))
-    titles = ["photo", "own light", *(f"{a:+d} deg" for a in LIGHT_YAW_DEG)]
+    titles = ["photo", "own light", *(f"{a:+d} deg" for a in _LIGHT_YAW_DEG)]
     return visualize.grid(np.stack(rows), titles)
 
 

@@ -30,7 +30,7 @@ LANDMARKS = {  # key of `statistics.ALIGNMENTS` -> what stands above its table
 }
 LABELS = {errors.VERTEX_MM: "vertices", errors.ALBEDO: "albedo", errors.LIGHT: "illumination"}
 SHOWN = 5  # bad records that are named
-TEST_SET = "aflw2000_3d"  # of the published table
+_TEST_SET = "aflw2000_3d"  # of the published table
 
 
 def notes(subject: Subject, per_face: PerFace, report: dict[str, Any]) -> list[str]:
@@ -57,7 +57,7 @@ def notes(subject: Subject, per_face: PerFace, report: dict[str, Any]) -> list[s
         lines.append(f"Not in this set, and so not measured: true {', '.join(missing)}.")
     if subject.train is None:
         lines.append("Latent traversals need labels of age and the like: they are not drawn.")
-    if subject.request.name == TEST_SET and "alignment_reannotated" not in report:
+    if subject.request.name == _TEST_SET and "alignment_reannotated" not in report:
         lines.append(
             "No re-annotated landmarks: AFLW2000-3D-Reannotated.pts68.npy does not lie beside the "
             "2,000 images."
@@ -121,7 +121,7 @@ def _landmarks(report):
     for key, caption in LANDMARKS.items():
         if report.get(key):
             parts += [Block("text", caption), Block("table", tables.alignment(report[key]))]
-    same = report["source"].split(":")[0].split("/")[0] == TEST_SET
+    same = report["source"].split(":")[0].split("/")[0] == _TEST_SET
     comparable = "" if same else ", which are not comparable with other data"
     parts += [Block("text", f"The paper's own numbers, on AFLW2000-3D{comparable}:")]
     return [*parts, Block("table", tables.published())]

@@ -8,8 +8,8 @@ from tf_nonlinear3dmm import configs, data, training, weights
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
-GENERATED, PHOTOS = "synthetic_faces", "photo_folder"
-TRAINING_FACES = 1000  # generated for the latent traversals where no training set is at hand
+_GENERATED, _PHOTOS = "synthetic_faces", "photo_folder"
+_TRAINING_FACES = 1000  # generated for the latent traversals where no training set is at hand
 
 
 class EvaluationError(Exception):
@@ -89,9 +89,9 @@ def _with_few_training_faces(request, config):
 
     A generated face depends on seed, split and number alone: the test faces stay the same.
     """
-    if request.name != GENERATED or data.is_prepared(request, config):
+    if request.name != _GENERATED or data.is_prepared(request, config):
         return config
-    count = min(TRAINING_FACES, config.data.train_examples)
+    count = min(_TRAINING_FACES, config.data.train_examples)
     few = dataclasses.replace(config.data, train_examples=count, validation_examples=1)
     return dataclasses.replace(config, data=few)
 
@@ -100,7 +100,7 @@ def _open_split(request, config, name, trained_on):
     """The split of this name; by default test, or all photos of a folder, or validation."""
     if name:
         return data.open_split(request, config, name)
-    if request.name == PHOTOS and not trained_on:
+    if request.name == _PHOTOS and not trained_on:
         return data.open_split(request, config, "all")
     try:
         return data.open_split(request, config, "test")
@@ -113,6 +113,6 @@ def _report_name(run, request):
     path = None if run is None else pathlib.Path(run)
     parts = ["shipped" if path is None else path.parent.name if path.is_file() else path.name]
     parts.append(request.name)
-    if request.name == PHOTOS and request.path:
+    if request.name == _PHOTOS and request.path:
         parts.append(pathlib.Path(request.path).stem)
     return "-".join(part for part in parts if part)

@@ -17,7 +17,7 @@ from tf_nonlinear3dmm.studies.schedule import Part
 from tf_nonlinear3dmm.studies.study import Study, change, with_steps
 
 FULL, SEED, PRETRAINED = "full model", "another seed", "pretraining"
-REGULARISERS = "symmetry constancy local_constancy smoothness white_shading tone".split()
+_REGULARISERS = "symmetry constancy local_constancy smoothness white_shading tone".split()
 STAGES = ("pretrain", "finetune")
 SHOWN = 5  # faces whose albedo is kept for the figure
 
@@ -50,7 +50,7 @@ def rows(config: configs.Config) -> dict[str, configs.Config]:
     """Name -> `Config` of every model of the table; what `config` lacks anyway has no row."""
     steps = config.pretrain.steps + config.finetune.steps
     others = {SEED: change(config, "train", seed=config.train.seed + 1)}
-    for term in REGULARISERS:
+    for term in _REGULARISERS:
         others[f"no {_words(term)}"] = _with_loss(config, **{term: 0.0})
     others["not alternating"] = _in_both_stages(config, alternating=False)
     others["no finetuning"] = with_steps(config, steps, 0)

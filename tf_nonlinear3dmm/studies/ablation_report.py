@@ -73,7 +73,7 @@ def _change(cell):
     return f"**{text}**" if low > 0 or high < 0 else text
 
 
-def mean_rows(effects: Effects) -> list[list[str]]:
+def _mean_rows(effects: Effects) -> list[list[str]]:
     """The table of errors themselves."""
     titles = [*next(iter(effects.values()))]
     cells = {
@@ -110,10 +110,10 @@ def write(
         Block("heading", "What each part of the method does"),
         Block("text", _setting(study.config, command)),
         Block("heading", "Difference to the full model"),
-        Block("text", NOTE),
+        Block("text", _NOTE),
         Block("table", effect_rows(effects)),
         Block("heading", "Errors"),
-        Block("table", mean_rows(effects)),
+        Block("table", _mean_rows(effects)),
         *sections.figures(["albedo"], captions=CAPTIONS),
         Block("heading", "What it cost"),
         Block("table", cost),
@@ -124,7 +124,7 @@ def write(
     study.write_text("report.md", document.to_markdown(blocks))
 
 
-NOTE = (
+_NOTE = (
     "The first row is the error of the full model; below it stands how much larger the error is "
     "without a part, with the 95 % bootstrap interval of the paired difference over faces, bold "
     "where 0 lies outside. Above 0: the part helps. The intervals leave out the variation from one "

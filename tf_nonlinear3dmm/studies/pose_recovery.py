@@ -22,7 +22,7 @@ from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
 PIXELS, DEGREES = 3, 3
 UNITS = (0.02, 0.02, 0.02, 0.01, 1.0)  # of a step: yaw, pitch, roll, log of scale, translation
-LIGHT_UNIT = 0.15
+_LIGHT_UNIT = 0.15
 WHITE = 2.8  # the first harmonic of a light that leaves the albedo about as it is
 
 
@@ -160,7 +160,7 @@ def fit(
 
     def step():
         with tf.GradientTape() as tape:
-            white = _white(len(start[0])) + LIGHT_UNIT * light
+            white = _white(len(start[0])) + _LIGHT_UNIT * light
             drawn = _render(faces, case.albedo, projection(), white, antialiased)
             mask = drawn.mask if case.mask is None else drawn.mask * case.mask
             loss = losses.reconstruction(drawn.image, case.photo, mask)

@@ -15,7 +15,7 @@ from tf_nonlinear3dmm.training import objective, step
 from tf_nonlinear3dmm.training.errors import RunError
 from tf_nonlinear3dmm.training.validation import Validation
 
-MOST_LABELS = 2048  # that give principal components: these hardly change with more
+_MOST_LABELS = 2048  # that give principal components: these hardly change with more
 CHUNK = 256  # labels that are read at once
 
 
@@ -116,7 +116,7 @@ def _set_linear_parts(model, source):
     """
     features = ("vertices", "albedo")
     source.prepare(features)
-    positions = np.arange(min(len(source), MOST_LABELS))
+    positions = np.arange(min(len(source), _MOST_LABELS))
     offsets, albedos = [], []
     for start in range(0, len(positions), CHUNK):
         batch = source.read(positions[start : start + CHUNK], features)

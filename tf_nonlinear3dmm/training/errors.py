@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.core.array_files import LoadError, SaveError
 
-GONE = (  # what collective operations raise when their partner does not answer
+_GONE = (  # what collective operations raise when their partner does not answer
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -73,7 +73,7 @@ def codes(program: str, again: str, *wrong: type[Exception]) -> Iterator[None]:
         where = f" {error.filename}" if error.filename else ""
         reason = error.strerror or error
         _exit(program, f"cannot read or write{where}: {reason}. To resume: {again}", NOT_WRITTEN)
-    except GONE as error:
+    except _GONE as error:
         if "TF_CONFIG" not in os.environ:
             raise
         _exit(program, f"{_lost_worker(error)} is gone. On every machine: {again}", WORKER_GONE)

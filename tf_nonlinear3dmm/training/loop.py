@@ -20,7 +20,7 @@ from tf_nonlinear3dmm.training.log import Files, Means, Terminal
 from tf_nonlinear3dmm.training.step import Updates
 from tf_nonlinear3dmm.training.validation import Validation
 
-SAVE = functools.partial(weights.save, exact=True)
+_SAVE = functools.partial(weights.save, exact=True)
 
 
 class Position(NamedTuple):
@@ -163,7 +163,7 @@ class Observer(Silent):
         terminal: Terminal,
         files: Files,
         store: Checkpoints,
-        save: Callable[[pathlib.Path, Any, dict[str, Any]], None] = SAVE,
+        save: Callable[[pathlib.Path, Any, dict[str, Any]], None] = _SAVE,
     ) -> None:
         self.config, self.updates, self.validation = config, updates, validation
         self.terminal, self.files, self.store = terminal, files, store

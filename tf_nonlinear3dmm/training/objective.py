@@ -19,13 +19,13 @@ FEATURES = {  # of a batch, by what a stage trains
     "encoder": ("image", "landmarks", "projection", "vertices", "albedo"),
     "decoders": ("vertices", "albedo"),
 }
-TERM_FEATURES = {"albedo": ("albedo",), "texture": ("texture", "texture_mask")}
+_TERM_FEATURES = {"albedo": ("albedo",), "texture": ("texture", "texture_mask")}
 NOISE, CHOICE = (1000, 0), (2000, 0)  # added to a step's seed, so that no two draws are alike
 
 
 def features(stage: StageConfig) -> list[str]:
     """Names of the features of a batch that a `StageConfig` needs."""
-    of_terms = [names for term, names in TERM_FEATURES.items() if getattr(stage.loss, term)]
+    of_terms = [names for term, names in _TERM_FEATURES.items() if getattr(stage.loss, term)]
     return [*dict.fromkeys([*FEATURES[stage.trains], *sum(of_terms, ())])]
 
 

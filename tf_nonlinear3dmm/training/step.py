@@ -29,7 +29,7 @@ def learning_rate(stage: StageConfig, step: int) -> float:
     return stage.learning_rate * warm * (stage.final_rate + (1 - stage.final_rate) * fall)
 
 
-def is_encoder_step(stage: StageConfig, step: int) -> bool:
+def _is_encoder_step(stage: StageConfig, step: int) -> bool:
     """Whether step `step` (0-based) of a stage trains the encoder alone, with landmarks."""
     return stage.trains == "encoder" or (
         stage.trains == "all" and stage.alternating and step % 2 == 1
@@ -100,7 +100,7 @@ class Updates:
         Raises:
             NonFiniteError: the loss or its gradient is not finite.
         """
-        kind = "encoder" if is_encoder_step(stage, step) else stage.trains
+        kind = "encoder" if _is_encoder_step(stage, step) else stage.trains
         key = (stage_name, kind)
         if key not in self._functions:
             function = functools.partial(self._step, key, stage)

@@ -19,13 +19,13 @@ def create(name: str) -> tf.distribute.Strategy:
     Raises:
         ValueError: an unknown name, or TF_CONFIG that does not say what is needed.
     """
-    configs.check_choice("strategy", name, tuple(STRATEGIES))
-    return STRATEGIES[name]()
+    configs.check_choice("strategy", name, tuple(_STRATEGIES))
+    return _STRATEGIES[name]()
 
 
 def is_chief(name: str) -> bool:
     """Whether this process, of a strategy `name`, writes the run's files; raises as `create`."""
-    configs.check_choice("strategy", name, tuple(STRATEGIES))
+    configs.check_choice("strategy", name, tuple(_STRATEGIES))
     if name != "multi_worker":
         return True
     cluster = _cluster()
@@ -103,7 +103,7 @@ def _tpu():
     return tf.distribute.TPUStrategy(resolver)
 
 
-STRATEGIES = {
+_STRATEGIES = {
     "one_device": _one_device,
     "mirrored": _mirrored,
     "multi_worker": _multi_worker,

@@ -10,7 +10,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import visualize
 from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 
-PANEL_FACES = 6
+_PANEL_FACES = 6
 FEATURES = ["vertices", "albedo", "has_landmarks", "has_vertices", "has_face_mask"]
 
 
@@ -71,7 +71,7 @@ class Validation:
         batch = next(self._batches())
         if self.trains[stage] == "decoders":
             albedos = batch["albedo"], self._decode(batch).albedo_map
-            rows = [np.hstack(maps[:PANEL_FACES]) for maps in albedos]
+            rows = [np.hstack(maps[:_PANEL_FACES]) for maps in albedos]
             return visualize.to_uint8(np.vstack(rows)), {}
         result = self._reconstruct(batch["image"])
         first = tf.nest.map_structure(_first, (batch, result))
@@ -111,4 +111,4 @@ class Validation:
 
 
 def _first(values):
-    return None if values is None else values[:PANEL_FACES]  # a model without light has no light
+    return None if values is None else values[:_PANEL_FACES]  # a model without light has no light

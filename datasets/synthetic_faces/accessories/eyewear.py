@@ -9,9 +9,9 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing.translucent import T
 from tf_nonlinear3dmm.data.builders.synthetic_faces.head import topology
 
 POINTS = 24  # around a rim
-RIM, LENS = 0, 1
-SUNGLASSES = 0.33  # of those who wear any
-SHAPES = {  # half width and height, squareness, taper: lower (upper) and upper bounds, dm
+_RIM, _LENS = 0, 1
+_SUNGLASSES = 0.33  # of those who wear any
+_SHAPES = {  # half width and height, squareness, taper: lower (upper) and upper bounds, dm
     "oblong": ((0.22, 0.27), (0.11, 0.15), (2.5, 6.0), (0.0, 0.10)),
     "round": ((0.20, 0.24), (0.19, 0.23), (1.9, 2.2), (0.0, 0.0)),
     "square": ((0.24, 0.29), (0.17, 0.22), (3.0, 6.0), (0.05, 0.20)),
@@ -50,9 +50,9 @@ class Glasses(NamedTuple):
 def sample(random: np.random.Generator, years: float = 0.0) -> Glasses:
     """Draws `Glasses`; most people wear none. `years`: 0 at thirty to 1 in old age."""
     worn = random.uniform() < 0.12 + 0.14 * years
-    sun = random.uniform() < SUNGLASSES * (1 - 0.6 * years)
-    name = list(SHAPES)[random.choice(len(SHAPES), p=CHANCE[bool(sun)])]
-    width, height, squareness, taper = (random.uniform(*bounds) for bounds in SHAPES[name])
+    sun = random.uniform() < _SUNGLASSES * (1 - 0.6 * years)
+    name = list(_SHAPES)[random.choice(len(_SHAPES), p=CHANCE[bool(sun)])]
+    width, height, squareness, taper = (random.uniform(*bounds) for bounds in _SHAPES[name])
     grey = random.uniform(0.02, 0.3) if random.uniform() < 0.7 else random.uniform(0.3, 0.8)
     colour = np.clip(grey + random.normal(0, 0.05, size=3) * (random.uniform() < 0.5), 0, 1)
     return Glasses(
@@ -75,7 +75,7 @@ def fit(glasses: Glasses, landmarks: np.ndarray) -> list[TranslucentSurface]:
     frame, lens = [], []
     for rows, columns, closed, label in _pieces():
         part = topology.grid(rows, columns, closed) + start
-        (frame if label == RIM else lens).append(part)
+        (frame if label == _RIM else lens).append(part)
         start += rows * columns
     middle, half = landmarks[[36, 45], 1].mean(), max(glasses.height, 1e-3)
     down = np.clip(0.5 - 0.5 * (points[:, 1] - middle) / half, 0, 1)
@@ -97,8 +97,8 @@ def fit(glasses: Glasses, landmarks: np.ndarray) -> list[TranslucentSurface]:
 
 def _pieces():
     """(rows, columns, closed, label) of every ribbon in turn."""
-    rims = [(2, POINTS, True, RIM)] * 2
-    return [*rims, (2, 6, False, RIM), *[(2, 6, False, RIM)] * 2, *[(2, POINTS, True, LENS)] * 2]
+    rims = [(2, POINTS, True, _RIM)] * 2
+    return [*rims, (2, 6, False, _RIM), *[(2, 6, False, _RIM)] * 2, *[(2, POINTS, True, _LENS)] * 2]
 
 
 def vertices(glasses: Glasses, landmarks: np.ndarray) -> np.ndarray:

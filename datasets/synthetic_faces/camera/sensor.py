@@ -11,13 +11,13 @@ import PIL.Image
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene import background
 
 GREY, TONED = 0.20, 0.05  # of the photos: black and white; and one colour's shades, as sepia
-FADED = 0.12  # tinted as films and filters do
-WARMTH = (-0.04, 0.0, 0.04)  # exponents of red, green, blue in the mean photo
-BLURRED, SHAKEN = 0.45, 0.08
-COARSE = 0.30  # were taken with fewer pixels
-COARSE_SIDE = (30, 110)  # pixels of the whole image, then
+_FADED = 0.12  # tinted as films and filters do
+_WARMTH = (-0.04, 0.0, 0.04)  # exponents of red, green, blue in the mean photo
+_BLURRED, _SHAKEN = 0.45, 0.08
+_COARSE = 0.30  # were taken with fewer pixels
+_COARSE_SIDE = (30, 110)  # pixels of the whole image, then
 CUT = 0.08  # end within the image
-RESAMPLING = (PIL.Image.BILINEAR, PIL.Image.BICUBIC, PIL.Image.LANCZOS)
+_RESAMPLING = (PIL.Image.BILINEAR, PIL.Image.BICUBIC, PIL.Image.LANCZOS)
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 STEPS = np.linspace(0, 1, 256, dtype=np.float32)
 
@@ -35,9 +35,9 @@ def photograph(random: np.random.Generator, image: np.ndarray, inside: np.ndarra
 def blur(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """An image out of focus, or moved while the shutter was open."""
     side, chance = len(image), random.uniform()
-    if chance < SHAKEN:
+    if chance < _SHAKEN:
         return _shaken(random, image)
-    if chance < SHAKEN + BLURRED:
+    if chance < _SHAKEN + _BLURRED:
         sigma = side / 140 * random.gamma(1.2, 0.45)
         if sigma > 0.3:
             return background.blur(image, min(sigma, side / 35))
@@ -67,8 +67,8 @@ def develop(random: np.random.Generator, image: np.ndarray) -> np.ndarray:
     kind = random.uniform()
     if kind < GREY + TONED:
         return _grey(random, pixels, toned=kind > GREY)
-    curves = _curve(random)[:, np.newaxis] ** np.exp(random.normal(WARMTH, 0.06))
-    if kind < GREY + TONED + FADED:
+    curves = _curve(random)[:, np.newaxis] ** np.exp(random.normal(_WARMTH, 0.06))
+    if kind < GREY + TONED + _FADED:
         low = np.maximum(random.uniform(0, 0.15) + random.normal(0, 0.03, size=3), 0)
         high = np.minimum(random.uniform(0.8, 1) + random.normal(0, 0.05, size=3), 1)
         curves = low + (high - low) * curves
@@ -105,8 +105,8 @@ def _vignette(random, side):
 def grain(random: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     """Adds noise to 8 bits `[S, S, 3]`, in as many pixels as the photo has."""
     side = len(pixels)
-    small = int(np.exp(random.uniform(*np.log(COARSE_SIDE))))
-    coarse = random.uniform() < COARSE and small < side
+    small = int(np.exp(random.uniform(*np.log(_COARSE_SIDE))))
+    coarse = random.uniform() < _COARSE and small < side
     if coarse:
         photo = PIL.Image.fromarray(pixels)
         pixels = np.asarray(photo.resize((small, small), PIL.Image.BOX))
@@ -117,7 +117,7 @@ def grain(random: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     pixels = np.clip(pixels + noise * level * speckle + 0.5, 0, 255).astype(np.uint8)
     if coarse:
         photo = PIL.Image.fromarray(pixels)
-        pixels = np.asarray(photo.resize((side, side), random.choice(RESAMPLING)))
+        pixels = np.asarray(photo.resize((side, side), random.choice(_RESAMPLING)))
     return pixels
 
 

@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.light import Light
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import eyes_and_mouth
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.surface import LEFT_EYE, MOUTH, RIGHT_EYE
 
-SUPERSAMPLING = 2
+_SUPERSAMPLING = 2
 
 
 class Shot(NamedTuple):
@@ -62,8 +62,8 @@ def render(
     Returns:
         images `[B, side, side, 3]` of light, and masks `[B, side, side, 1]` of the visible face.
     """
-    fine = projection * SUPERSAMPLING
-    fine[..., 3] += (SUPERSAMPLING - 1) / 2
+    fine = projection * _SUPERSAMPLING
+    fine[..., 3] += (_SUPERSAMPLING - 1) / 2
     body, worn = vertices, [[]] * len(shots)
     if assets.head:
         maps = extension.affine(neutral, assets.head)
@@ -96,7 +96,7 @@ def _rasterize(vertices, projection, mesh, side):
         projection,
         mesh.triangles,
         mesh.normal_triangles,
-        side * SUPERSAMPLING,
+        side * _SUPERSAMPLING,
     )
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from tf_nonlinear3dmm.data.builders.synthetic_faces.drawing import raster
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.light import Light
 
-INSIDE = np.float32(0.5)  # light that reaches a side turned away from the outside
-FAINTEST = np.float32(0.03)  # cover that counts
-DEPTHS = 1 << 20  # steps of depth in a sorting key
+_INSIDE = np.float32(0.5)  # light that reaches a side turned away from the outside
+_FAINTEST = np.float32(0.03)  # cover that counts
+_DEPTHS = 1 << 20  # steps of depth in a sorting key
 
 
 class TranslucentSurface(NamedTuple):
@@ -105,7 +105,7 @@ def _over(pixel, depth, cover, colour):
     if len(pixel) == 0:
         return np.zeros([3, 0], np.float32), np.zeros(0, np.float32), pixel
     low, high = depth.min(), depth.max()
-    far = ((high - depth) * ((DEPTHS - 1) / max(high - low, 1e-6))).astype(np.int64)
+    far = ((high - depth) * ((_DEPTHS - 1) / max(high - low, 1e-6))).astype(np.int64)
     key = (pixel.astype(np.int64) << 42) | (far << 22) | np.arange(len(pixel))
     key.sort()
     order = key & ((1 << 22) - 1)
@@ -141,7 +141,7 @@ def _fragments(surface, projection, turned, scale, light, behind, side):
     texel = np.clip((v * height).astype(np.int32), 0, height - 1) * width
     texel += np.clip((u * width).astype(np.int32), 0, width - 1)
     lightness, cover = surface.texture.reshape(-1, 2)[texel].T
-    shown = np.flatnonzero(cover > FAINTEST)
+    shown = np.flatnonzero(cover > _FAINTEST)
     owner, place, lightness = owner[shown], place[shown], lightness[shown]
     lit = spans.start[3:, owner] + place * spans.slope[3:, owner]
     return pixel[shown], depth[shown], cover[shown], np.maximum(lit, 0) * lightness
@@ -154,7 +154,7 @@ def _lit(surface, turned, light):
     normals = raster.unit(np.where(away, -normals, normals).astype(np.float32))
     colour = np.repeat(surface.colour.astype(np.float32)[:, np.newaxis], len(away), axis=1)
     if surface.lined:
-        colour[:, away] *= INSIDE
+        colour[:, away] *= _INSIDE
     gloss, power = np.float32(surface.gloss), np.float32(surface.power)
     return raster.shade(colour, normals, light, gloss, power)
 

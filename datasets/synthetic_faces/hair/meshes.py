@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import NoiseTiles
 from tf_nonlinear3dmm.face import HairMesh, load_hair
 
 NEAREST = 6  # vertices of the face that a vertex follows
-FOLLOWS = 0.45  # dm from the face at which it follows a third
+_FOLLOWS = 0.45  # dm from the face at which it follows a third
 
 
 class BoundHair(NamedTuple):
@@ -39,7 +39,7 @@ def load(mean: np.ndarray) -> dict[str, BoundHair]:
     bound = {}
     for name, mesh in load_hair().items():
         distance, near = tree.query(mesh.vertices, NEAREST)
-        follow = np.exp(-((distance / FOLLOWS) ** 2)) / NEAREST
+        follow = np.exp(-((distance / _FOLLOWS) ** 2)) / NEAREST
         bound[name] = BoundHair(
             mesh,
             translucent.smooth_normals(mesh.vertices, mesh.triangles),

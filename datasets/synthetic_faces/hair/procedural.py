@@ -11,10 +11,10 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.hair.scalp_grid import COLUM
 from tf_nonlinear3dmm.data.builders.synthetic_faces.hair.styles import CLOTH, Hairstyle
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.noise import TILE, NoiseTiles
 
-EQUATOR = 98.0  # degrees from the crown where hair leaves the skull
+_EQUATOR = 98.0  # degrees from the crown where hair leaves the skull
 # Edge of the scalp: degrees from the crown, at degrees of turn from the front.
-TURNS = (0, 30, 50, 64, 80, 100, 125, 150, 180)
-SCALP = (71, 75, 84, 92, 99, 103, 112, 115, 114)
+_TURNS = (0, 30, 50, 64, 80, 100, 125, 150, 180)
+_SCALP = (71, 75, 84, 92, 99, 103, 112, 115, 114)
 FALL = 0.0135  # dm of hanging that take as many rows as a degree
 
 
@@ -62,7 +62,7 @@ def vertices(style: Hairstyle) -> np.ndarray:
 def _edge(style, turn, random):
     """Degrees from the crown to the edge on the skull, and dm of hanging below it, per column."""
     size = np.abs(turn)
-    edge = np.interp(size, TURNS, SCALP)
+    edge = np.interp(size, _TURNS, _SCALP)
     forehead = np.clip((62 - size) / 14, 0, 1)
     edge = edge + forehead * style.front
     if style.kind in ("short", "long", "bob", "curly"):  # swept from the parting
@@ -72,7 +72,7 @@ def _edge(style, turn, random):
     edge = edge + style.ragged * (0.35 * rough + smooth[COLUMNS : 2 * COLUMNS])
     opens = style.opens + 3 * rough * (style.ragged > 0)
     hanging = np.clip((size - opens) / 8, 0, 1)
-    edge = edge + hanging * np.maximum(EQUATOR - edge, 0)
+    edge = edge + hanging * np.maximum(_EQUATOR - edge, 0)
     length = style.hang * hanging * (1 + 0.04 * style.ragged * 0.3 * rough)
     return edge, np.maximum(length, 0)
 

@@ -12,7 +12,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.head import skull, topology
 
 COLUMNS, ROWS = 96, 16
 CROWN = np.array([0.0, 0.94, -0.34]) / np.hypot(0.94, 0.34)
-FORWARD = np.array([0.0, 0.34, 0.94]) / np.hypot(0.94, 0.34)
+_FORWARD = np.array([0.0, 0.34, 0.94]) / np.hypot(0.94, 0.34)
 TRIANGLES = topology.grid(ROWS, COLUMNS, closed=True)[:, ::-1].astype(np.int32)
 TEXELS = (128, 256)
 
@@ -26,7 +26,7 @@ def points(turn: np.ndarray, angle: np.ndarray, thick: float | np.ndarray) -> np
 def directions(turn: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Unit vectors `[..., 3]` at degrees of turn from the front and of angle from the crown."""
     theta, phi = np.radians(angle)[..., np.newaxis], np.radians(turn)[..., np.newaxis]
-    around = np.cos(phi) * FORWARD + np.sin(phi) * np.array([1.0, 0.0, 0.0])
+    around = np.cos(phi) * _FORWARD + np.sin(phi) * np.array([1.0, 0.0, 0.0])
     return np.cos(theta) * CROWN + np.sin(theta) * around
 
 

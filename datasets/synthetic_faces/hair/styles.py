@@ -28,7 +28,7 @@ CHANCE = {  # (women, men); the others are meshes, see `meshes`
     "hood": (0.005, 0.015),
 }
 LONG = ("long", "long01", "braid01", "bob", "bob01", "bob02", "ponytail01")
-FRINGE = {"long01": 0.5, "ponytail01": 0.35, "bob02": 0.6, "long": 0.3, "bob": 0.3, "bob01": 0.15}
+_FRINGE = {"long01": 0.5, "ponytail01": 0.35, "bob02": 0.6, "long": 0.3, "bob": 0.3, "bob01": 0.15}
 
 
 class Hairstyle(NamedTuple):
@@ -111,7 +111,7 @@ def sample(
     if kind not in CLOTH and random.uniform() < 0.065:
         hat = HATS[random.choice(3, p=[0.35, 0.45, 0.2])]
     cloth = np.clip(draw(0.03, 0.85) + random.normal(0, 0.13, size=3), 0.02, 0.95)
-    fringe = random.uniform() < FRINGE.get(kind, 0.0) * (1.0 - 0.5 * african) and not hat
+    fringe = random.uniform() < _FRINGE.get(kind, 0.0) * (1.0 - 0.5 * african) and not hat
     strands = kind in LONG and random.uniform() < 0.5 and not hat
     return Hairstyle(
         kind=kind,

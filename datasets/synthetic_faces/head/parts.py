@@ -7,10 +7,10 @@ import numpy as np
 from tf_nonlinear3dmm.data.builders.synthetic_faces.head import skull, topology
 
 JUNCTION = np.array([0.55, -0.20, -0.30])  # where the border turns from skull to neck
-NAPE = np.array([0.0, -0.34, -0.74])
+_NAPE = np.array([0.0, -0.34, -0.74])
 NECK_CENTRE, NECK_RADII = np.array([0.0, -1.50, -0.22]), np.array([0.48, 0.47])
-SHOULDERS = ((0.55, 0.53, -1.32), (0.80, 0.64, -1.42), (1.70, 0.85, -1.72), (2.1, 0.9, -2.5))
-DOME_RINGS, NECK_RINGS = 8, 7
+_SHOULDERS = ((0.55, 0.53, -1.32), (0.80, 0.64, -1.42), (1.70, 0.85, -1.72), (2.1, 0.9, -2.5))
+_DOME_RINGS, _NECK_RINGS = 8, 7
 
 
 class HeadPart(NamedTuple):
@@ -34,7 +34,7 @@ class HeadPart(NamedTuple):
 def _nape(count):
     """Points `[count, 3]` from the left junction round the back to the right one."""
     angle = np.linspace(0, np.pi, count)[:, np.newaxis]
-    side, back = JUNCTION * [1, 1, 1], NAPE - JUNCTION * [0, 1, 1]
+    side, back = JUNCTION * [1, 1, 1], _NAPE - JUNCTION * [0, 1, 1]
     return np.cos(angle) * side * [1, 0, 0] + side * [0, 1, 1] + np.sin(angle) * back
 
 
@@ -49,15 +49,15 @@ def dome(mean: np.ndarray, upper: np.ndarray) -> HeadPart:
         r / skull.distance(_unit(p - skull.CENTRE))
         for p, r in zip((first, last), ends, strict=True)
     ]
-    for t in np.linspace(0, 1, DOME_RINGS):
+    for t in np.linspace(0, 1, _DOME_RINGS):
         a, b = _unit(first - skull.CENTRE), _unit(last - skull.CENTRE)
         direction = _unit((1 - t) ** 2 * a + 2 * t * (1 - t) * over + t**2 * b)
         ratio = 1 + (1 - t) ** 3 * (ratios[0] - 1) + t**3 * (ratios[1] - 1)
         rings.append(skull.CENTRE + direction * (ratio * skull.distance(direction))[:, np.newaxis])
         follow.append(np.full(count, (1 - t) ** 2))
-    points, border = np.concatenate(rings), np.tile(upper, DOME_RINGS)
+    points, border = np.concatenate(rings), np.tile(upper, _DOME_RINGS)
     triangles = topology.outward(
-        topology.grid(DOME_RINGS, count, closed=False), points, skull.CENTRE
+        topology.grid(_DOME_RINGS, count, closed=False), points, skull.CENTRE
     )
     return HeadPart(points, triangles, border, np.concatenate(follow), np.zeros(len(points)))
 
@@ -71,7 +71,7 @@ def neck(mean: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> HeadPart:
     angle = np.arctan2(top[:, 0] / NECK_RADII[0], (top[:, 2] - NECK_CENTRE[2]) / NECK_RADII[1])
     bottom = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
     bottom = NECK_CENTRE + bottom * [NECK_RADII[0], 0, NECK_RADII[1]]
-    steps = np.linspace(0, 1, NECK_RINGS) ** 1.5
+    steps = np.linspace(0, 1, _NECK_RINGS) ** 1.5
     rings = []
     for t in steps:
         inwards = 1 - (1 - t) ** 3  # the jaw stands over the neck
@@ -79,9 +79,9 @@ def neck(mean: np.ndarray, upper: np.ndarray, lower: np.ndarray) -> HeadPart:
         rings.append(top * (1 - blend) + bottom * blend)
     points = np.concatenate(rings)
     axis = points * [0, 1, 0] + NECK_CENTRE * [1, 0, 1]
-    triangles = topology.outward(topology.grid(NECK_RINGS, len(top), closed=True), points, axis)
+    triangles = topology.outward(topology.grid(_NECK_RINGS, len(top), closed=True), points, axis)
     follow = np.concatenate([follow * (1 - t) ** 1.5 for t in steps])
-    border, turning = np.tile(source, NECK_RINGS), np.repeat(steps, len(top))
+    border, turning = np.tile(source, _NECK_RINGS), np.repeat(steps, len(top))
     return HeadPart(points, triangles, border, follow, turning)
 
 
@@ -90,7 +90,7 @@ def shoulders() -> HeadPart:
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     rings = [
         np.stack([rx * np.sin(angle), np.full(40, y), rz * np.cos(angle) - 0.22], axis=1)
-        for rx, rz, y in SHOULDERS
+        for rx, rz, y in _SHOULDERS
     ]
     points = np.concatenate(rings)
     axis = points * [0, 1, 0] + NECK_CENTRE * [1, 0, 1] - [0, 1.0, 0]

@@ -10,11 +10,11 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people import eyebrows, pale
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people.identity import RACES, Identity
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin import complexion
 
-BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
-BEARDS |= {"moustache": 0.08}
-BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
-BEARD_DENSITY |= {"moustache": 0.95}
-CHILD = 0.33  # MakeHuman's age below which nobody has a beard or wears make-up
+_BEARDS = {"shaven": 0.30, "shadow": 0.26, "stubble": 0.20, "full": 0.10, "goatee": 0.06}
+_BEARDS |= {"moustache": 0.08}
+_BEARD_DENSITY = {"shaven": 0.0, "shadow": 0.28, "stubble": 0.55, "full": 0.95, "goatee": 0.9}
+_BEARD_DENSITY |= {"moustache": 0.95}
+_CHILD = 0.33  # MakeHuman's age below which nobody has a beard or wears make-up
 
 
 class Appearance(NamedTuple):
@@ -67,14 +67,14 @@ def sample(random: np.random.Generator, identity: Identity) -> Appearance:
     # 0 at 30, 1 at the end of the scale
     years = float(np.clip((identity.age - 0.55) / 0.45, 0, 1))
     male = random.uniform() < identity.male
-    child = identity.age < CHILD
+    child = identity.age < _CHILD
     tint, brow_tint = palettes.draw_hair(random, race, years)
     style = styles.sample(random, male, years, tint, race["african"], child)
     melanin = sum(w**1.5 * random.uniform(*palettes.MELANIN[name]) for name, w in race.items())
     melanin /= sum(w**1.5 for w in race.values())
     melanin = float(np.clip(melanin + random.normal(0, 0.03), 0, 1.4))
     makeup = (not male) * (not child) * (random.uniform() < 0.5)
-    beard = random.choice(list(BEARDS), p=list(BEARDS.values())) if male else "shaven"
+    beard = random.choice(list(_BEARDS), p=list(_BEARDS.values())) if male else "shaven"
     if child:
         beard = "shaven"
     weathered = min(years**0.8 * random.uniform(0.6, 1.35), 1.2)
@@ -104,7 +104,7 @@ def sample(random: np.random.Generator, identity: Identity) -> Appearance:
         brow=eyebrows.sample(random, male, years),
         brow_colour=np.clip(0.75 * brow_tint + 0.02 + random.normal(0, 0.015), 0.03, 0.5),
         beard=str(beard),
-        beard_density=BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
+        beard_density=_BEARD_DENSITY[beard] * random.uniform(0.7, 1.05),
         beard_line=random.normal(0, 0.05),
         beard_colour=np.clip(0.8 * tint + random.normal(0, 0.02), 0.03, 0.8),
         iris=palettes.draw(random, race, palettes.IRIS_CHANCE, palettes.IRIS)

@@ -13,8 +13,15 @@ from tf_nonlinear3dmm.face import Population
 
 RACES = ("african", "asian", "caucasian")
 STRENGTH = 0.8  # of sliders and asymmetries; 1 makes caricatures
-ONE_SIDED = ("head-diamond", "head-inverted", "head-oval", "head-rect", "head-round", "head-square")
-ONE_SIDED += ("head-triangular", "chin-triangle", "ear-shape")
+_ONE_SIDED = (
+    "head-diamond",
+    "head-inverted",
+    "head-oval",
+    "head-rect",
+    "head-round",
+    "head-square",
+)
+_ONE_SIDED += ("head-triangular", "chin-triangle", "ear-shape")
 BANDS = {  # of age: chance, and where on MakeHuman's scale
     "child": (0.12, 0.09, 0.32),
     "young": (0.55, 0.34, 0.62),
@@ -111,7 +118,7 @@ def symmetric(sliders: np.ndarray, names: Iterable[str]) -> np.ndarray:
 
 def _sliders(random, population, male, age):
     names, count = population.slider_names, len(population.slider_names)
-    single = np.array([any(word in str(name) for word in ONE_SIDED) for name in names])
+    single = np.array([any(word in str(name) for word in _ONE_SIDED) for name in names])
     active = random.uniform(size=count) < np.where(single, 0.21, 0.6)
     value = random.normal(size=count) * STRENGTH * population.slider_sigma
     value = np.where(single, np.abs(value), value) * active

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-HAIR = {
+_HAIR = {
     "black": (0.075, 0.065, 0.065),
     "dark brown": (0.165, 0.11, 0.08),
     "brown": (0.29, 0.19, 0.125),
@@ -12,7 +12,7 @@ HAIR = {
     "grey": (0.52, 0.51, 0.50),
     "white": (0.80, 0.79, 0.77),
 }
-HAIR_CHANCE = {  # by race: black .. red, without the greys of age
+_HAIR_CHANCE = {  # by race: black .. red, without the greys of age
     "african": (0.80, 0.17, 0.02, 0.00, 0.01, 0.00),
     "asian": (0.72, 0.23, 0.04, 0.005, 0.005, 0.00),
     "caucasian": (0.10, 0.30, 0.27, 0.15, 0.13, 0.05),
@@ -54,9 +54,9 @@ def draw_hair(
     random: np.random.Generator, race: dict[str, float], years: float
 ) -> tuple[np.ndarray, ...]:
     """Colours `[3]` of hair and brows; brows turn grey late."""
-    colour = draw(random, race, HAIR_CHANCE, HAIR) * random.uniform(0.8, 1.2)
+    colour = draw(random, race, _HAIR_CHANCE, _HAIR) * random.uniform(0.8, 1.2)
     grey = np.clip(years * 1.5 - 0.5 + random.normal(0, 0.25), 0, 1) if years > 0.1 else 0.0
-    target = np.asarray(HAIR["grey" if random.uniform() < 0.6 else "white"])
+    target = np.asarray(_HAIR["grey" if random.uniform() < 0.6 else "white"])
     brow_grey = grey * random.uniform(0.1, 0.8)
     return tuple(
         np.clip((1 - part) * colour + part * target, 0.03, 0.9) for part in (grey, brow_grey)

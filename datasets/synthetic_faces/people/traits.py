@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-TENDENCY = {  # mean of a slider in a man (in a woman its opposite), what a child and the old add
+_TENDENCY = {  # mean of a slider in a man (in a woman its opposite), what a child and the old add
     "chin/chin-bones": (0.30, -0.10, 0.0),
     "chin/chin-height": (0.07, -0.10, 0.0),
     "chin/chin-jaw-drop": (0.18, -0.15, 0.05),
@@ -59,4 +59,4 @@ def slider_means(names: Iterable[str], male: float, age: float) -> np.ndarray:
 @functools.lru_cache(maxsize=2)
 def _table(names):
     keys = [name.replace("/l-", "/").replace("/r-", "/") for name in names]
-    return np.array([TENDENCY.get(key, (0.0, 0.0, 0.0)) for key in keys])
+    return np.array([_TENDENCY.get(key, (0.0, 0.0, 0.0)) for key in keys])

@@ -67,17 +67,17 @@ def _sphere(count=128):
     return np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)
 
 
-SPHERE = _sphere()
-HARMONICS = lighting.sh_basis(tf.constant(SPHERE)).numpy()
-TO_HARMONICS = np.linalg.pinv(HARMONICS)  # [9, 128]: least squares
-VISIBLE = np.maximum(SPHERE[:, 2], 0) / np.maximum(SPHERE[:, 2], 0).sum()  # [128]
+_SPHERE = _sphere()
+HARMONICS = lighting.sh_basis(tf.constant(_SPHERE)).numpy()
+_TO_HARMONICS = np.linalg.pinv(HARMONICS)  # [9, 128]: least squares
+VISIBLE = np.maximum(_SPHERE[:, 2], 0) / np.maximum(_SPHERE[:, 2], 0).sum()  # [128]
 
 
 def sample(random: np.random.Generator) -> Light:
     """Draws a `Light`: sky or room all around, and directional lights, as one of `LIGHT_SETUPS`."""
     chances = [setup.chance for setup in LIGHT_SETUPS]
     setup = LIGHT_SETUPS[random.choice(len(LIGHT_SETUPS), p=chances)]
-    sky = random.uniform(*setup.ambient) * (1 + random.uniform(0, 0.5) * SPHERE[:, 1:2])
+    sky = random.uniform(*setup.ambient) * (1 + random.uniform(0, 0.5) * _SPHERE[:, 1:2])
     sky = sky * _tint(random, min(setup.tint, 0.2))
     directions, colours = [], []
     for number in range(random.integers(1, setup.count + 1)):
@@ -92,10 +92,10 @@ def sample(random: np.random.Generator) -> Light:
         power = random.uniform(0.35, 1.0) * (1.0 if number == 0 else 0.5)
         colours.append(power * (_gel(random) if setup.tint > 1 else _tint(random, setup.tint)))
     directions, colours = np.array(directions), np.array(colours)
-    irradiance = sky + np.maximum(SPHERE @ directions.T, 0) @ colours
+    irradiance = sky + np.maximum(_SPHERE @ directions.T, 0) @ colours
     gain = random.uniform(*setup.level) / (VISIBLE @ irradiance).mean()
     return Light(
-        (TO_HARMONICS @ irradiance * gain).astype(np.float32),
+        (_TO_HARMONICS @ irradiance * gain).astype(np.float32),
         directions.astype(np.float32),
         (colours * np.minimum(gain, 2)).astype(np.float32),
         random.uniform(*setup.background),

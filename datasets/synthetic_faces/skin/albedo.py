@@ -24,14 +24,14 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.surface import (
     SkinFields,
 )
 
-BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
+_BASE = np.array([0.97, 0.74, 0.58], np.float32)  # linear light
 MELANIN = np.array([1.0, 1.20, 1.36], np.float32)
-YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from looking grey
-BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
-ABSORPTION = np.stack([MELANIN, YELLOW, BLOOD])
-WARM = np.array([-0.4, 0.2, 1.2], np.float32)
-AMPLITUDES = (0.35, 0.30, 0.22, 0.16, 0.12)
-SHADE = 0.3  # of the sky's light that hollows lack
+_YELLOW = np.array([0.10, 0.50, 0.95], np.float32)  # keeps medium skin from looking grey
+_BLOOD = np.array([0.12, 0.90, 0.66], np.float32)
+_ABSORPTION = np.stack([MELANIN, _YELLOW, _BLOOD])
+_WARM = np.array([-0.4, 0.2, 1.2], np.float32)
+_AMPLITUDES = (0.35, 0.30, 0.22, 0.16, 0.12)
+_SHADE = 0.3  # of the sky's light that hollows lack
 
 
 def paint(fields: SkinFields, tiles: NoiseTiles, person: Appearance) -> np.ndarray:
@@ -61,7 +61,7 @@ def _skin(fields, octaves, person):
     tone = skin_colour(person.melanin, person.haemoglobin, person.warmth)
     exponent = _exponent(*_pigments(fields, octaves, person), person.warmth)
     exponent += complexion.mix(fields.skins, person.skins, person.skin_shares, tone)
-    shade = np.log(1 - SHADE * (1 - fields.masks["ao"]))
+    shade = np.log(1 - _SHADE * (1 - fields.masks["ao"]))
     index, part = fields.zones["creases"]
     shade[index] += creases.shade(part, octaves[:, index], person)
     exponent += shade[:, np.newaxis]
@@ -91,7 +91,7 @@ def plain(
 ) -> np.ndarray:
     """The albedo of a map `[N, 3]` of nothing but skin, with `lips` `[N]` in [0, 1]."""
     octaves = noise.cut(tiles.skin, size, person.noise_offset)
-    mottle = person.mottling * (np.array(AMPLITUDES, np.float32) @ octaves)
+    mottle = person.mottling * (np.array(_AMPLITUDES, np.float32) @ octaves)
     melanin = person.melanin + (0.05 * person.melanin + 0.005) * mottle + 0.06 * lips
     return skin_colour(
         melanin, person.haemoglobin + (0.35 + 0.65 * person.lip) * lips, person.warmth
@@ -109,14 +109,14 @@ def _exponent(melanin, blood, warmth):
     """The logarithm of `skin_colour`; linear light to sRGB by a power."""
     m, h = 1.75 * np.asarray(melanin, np.float32), 0.40 * np.asarray(blood, np.float32)
     pigments = np.stack([m, 0.35 * np.tanh(m / 0.35), h], axis=-1)
-    constant = np.log(BASE) - np.float32(0.05 * warmth) * WARM
-    return constant / np.float32(2.2) - pigments @ (ABSORPTION / np.float32(2.2))
+    constant = np.log(_BASE) - np.float32(0.05 * warmth) * _WARM
+    return constant / np.float32(2.2) - pigments @ (_ABSORPTION / np.float32(2.2))
 
 
 def _pigments(fields, octaves, person):
     """Melanin and haemoglobin `[N]` each."""
     masks = fields.masks
-    amplitudes = np.array(AMPLITUDES, np.float32)
+    amplitudes = np.array(_AMPLITUDES, np.float32)
     mottle = np.float32(0.6 * person.mottling) * np.einsum("l,ln->n", amplitudes, octaves)
     melanin = np.float32(0.05 * person.melanin + 0.005) * mottle
     melanin += np.float32(person.melanin)

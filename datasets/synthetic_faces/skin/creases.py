@@ -6,7 +6,7 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.people.appearance import App
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import bump, smoothstep
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.surface import SkinFields
 
-OLD_SKIN = 1.6  # strength of the fine detail of old skins
+_OLD_SKIN = 1.6  # strength of the fine detail of old skins
 
 
 def shade(fields: SkinFields, octaves: np.ndarray, person: Appearance) -> np.ndarray:
@@ -23,7 +23,7 @@ def shade(fields: SkinFields, octaves: np.ndarray, person: Appearance) -> np.nda
         depth += _frown(fields, wobble, forehead)
         depth += _crows_feet(fields, wobble, crow)
         depth += _lips(fields, wobble, marionette)
-        depth -= OLD_SKIN * person.wrinkles.mean() * fields.ageing
+        depth -= _OLD_SKIN * person.wrinkles.mean() * fields.ageing
     return -np.clip(depth, -0.3, 0.8)
 
 

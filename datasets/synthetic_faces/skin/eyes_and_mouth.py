@@ -5,14 +5,14 @@ import numpy as np
 from tf_nonlinear3dmm.data.builders.synthetic_faces.people.appearance import Appearance
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import bump, smoothstep
 
-IRIS_DEGREES = 24.5  # half the angle of the iris at the eyeball's centre
+_IRIS_DEGREES = 24.5  # half the angle of the iris at the eyeball's centre
 
 
 def eye(directions: np.ndarray, person: Appearance) -> np.ndarray:
     """sRGB `[N, 3]` of an eyeball at unit `directions` `[N, 3]`, optical axis +z."""
     length = np.maximum(np.linalg.norm(directions, axis=1), 1e-6)
     x, y, z = (directions / length[:, np.newaxis]).T
-    angle = np.degrees(np.arccos(np.clip(z, -1, 1))) / IRIS_DEGREES
+    angle = np.degrees(np.arccos(np.clip(z, -1, 1))) / _IRIS_DEGREES
     colour, white = _iris(angle, np.arctan2(y, x), person), _sclera(angle, person)
     colour = colour + smoothstep(angle, 0.95, 1.09)[:, np.newaxis] * (white - colour)
     pupil = 1 - smoothstep(angle, person.pupil - 0.05, person.pupil + 0.05)

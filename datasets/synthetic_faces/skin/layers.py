@@ -13,8 +13,8 @@ from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.falloff import bump, sm
 from tf_nonlinear3dmm.data.builders.synthetic_faces.skin.surface import SKIN, SkinFields
 
 Layer = tuple[np.ndarray, np.ndarray]  # cover `[N]`, colour `[3]` or `[N, 3]`
-INNER = 0.022  # dm, the inner end of a brow lies higher than the ridge
-FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of the upper lid
+_INNER = 0.022  # dm, the inner end of a brow lies higher than the ridge
+_FOLD = np.array([0.22, 0.12, 0.10], np.float32)  # the shadow in the crease of the upper lid
 
 
 def lipstick(
@@ -34,7 +34,7 @@ def around_eyes(
         yield person.eye_shadow * lid, person.eye_shadow_colour
     yield (
         0.35 * (1 - person.liner) * bump(fields.upper_lid - 0.045, 0.012) * (y > 0.2),
-        person.hair * 0.3 + FOLD,
+        person.hair * 0.3 + _FOLD,
     )
     yield _brow(fields, streaks, octaves[4], person), person.brow_colour
     outwards = 0.55 + 0.45 * smoothstep(x, 0.18, 0.4)
@@ -53,7 +53,7 @@ def _brow(fields, streaks, fine, person):
     inside = np.clip((place - brow.start) / (brow.length - brow.start), 0, 1)
     bend = np.where(inside < brow.peak, inside / brow.peak, (1 - inside) / (1 - brow.peak))
     rise = brow.lift + brow.arch * np.sin(0.5 * np.pi * bend) + brow.tilt * (inside - 0.4)
-    rise += INNER * (1 - smoothstep(inside, -0.05, 0.4))
+    rise += _INNER * (1 - smoothstep(inside, -0.05, 0.4))
     half = (
         brow.width
         * (0.8 + 0.45 * smoothstep(inside, 0.0, 0.4))

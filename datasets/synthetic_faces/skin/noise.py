@@ -6,7 +6,7 @@ import numpy as np
 import scipy.ndimage
 
 SCALES = (0.25, 0.12, 0.06, 0.03, 0.015)  # of the mottling, dm
-TEXEL = 0.0145 * 192  # dm per texel near the eyes, times the height of the map
+_TEXEL = 0.0145 * 192  # dm per texel near the eyes, times the height of the map
 TILE = 512
 
 
@@ -27,7 +27,7 @@ class NoiseTiles(NamedTuple):
 def make_tiles(size: tuple[int, int]) -> NoiseTiles:
     """The `NoiseTiles` for maps of `size` (height, width); the same in every process."""
     random = np.random.default_rng(20180618)
-    texel = TEXEL / size[0]
+    texel = _TEXEL / size[0]
 
     def tile(sigma):
         field = scipy.ndimage.gaussian_filter(

@@ -12,15 +12,15 @@ from tf_nonlinear3dmm.rendering import uv_layout
 
 SKIN, MOUTH, LEFT_EYE, RIGHT_EYE = 0, 1, 2, 3
 # Half-face curves on the mean face (dm), right half by mirror symmetry.
-NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
-MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
-BAG = ((0.19, 0.11, 0.87), (0.26, 0.07, 0.86), (0.34, 0.08, 0.82), (0.41, 0.12, 0.77))
-UPPER_LID = """.191 .177 .836  .199 .194 .839  .220 .218 .846  .252 .230 .850  .293 .237 .848
+_NASOLABIAL = ((0.17, -0.19, 0.96), (0.24, -0.27, 0.95), (0.29, -0.37, 0.91), (0.30, -0.46, 0.87))
+_MARIONETTE = ((0.25, -0.49, 0.90), (0.27, -0.56, 0.87), (0.26, -0.62, 0.85))
+_BAG = ((0.19, 0.11, 0.87), (0.26, 0.07, 0.86), (0.34, 0.08, 0.82), (0.41, 0.12, 0.77))
+_UPPER_LID = """.191 .177 .836  .199 .194 .839  .220 .218 .846  .252 .230 .850  .293 .237 .848
     .328 .238 .840  .361 .232 .826  .383 .226 .809  .399 .218 .794  .411 .199 .778"""
-LOWER_LID = """.191 .175 .837  .208 .164 .832  .261 .156 .844  .293 .154 .841  .333 .156 .830
+_LOWER_LID = """.191 .175 .837  .208 .164 .832  .261 .156 .844  .293 .154 .841  .333 .156 .830
     .362 .162 .817  .382 .167 .801  .404 .178 .783  .412 .190 .774"""
-UPPER_LID, LOWER_LID = (
-    np.array(text.split(), np.float32).reshape(-1, 3) for text in (UPPER_LID, LOWER_LID)
+_UPPER_LID, _LOWER_LID = (
+    np.array(text.split(), np.float32).reshape(-1, 3) for text in (_UPPER_LID, _LOWER_LID)
 )
 
 
@@ -65,9 +65,9 @@ def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> S
         for name in ("lips", "ear", "nostril", "ao")
     }
     masks["lips"] = smoothstep(masks["lips"], 0.25, 0.65)  # a clear border
-    bag = curves.distance(half, BAG)
+    bag = curves.distance(half, _BAG)
     masks |= _flush(half, bag)
-    label, skins = texel_labels(population, layout), complexion.on_map(face, size)
+    label, skins = _texel_labels(population, layout), complexion.on_map(face, size)
     fields = SkinFields(
         size=size,
         position=position,
@@ -76,10 +76,10 @@ def measure(population: Population, face: FaceModel, size: tuple[int, int]) -> S
         eye_direction=at_texels(eye_directions(population, population.mean)),
         mouth=at_texels(mouth_coordinates(population)),
         brow=curves.brow_coordinates(half, marks[22:27]),
-        upper_lid=curves.distance(half, UPPER_LID),
-        lower_lid=curves.distance(half, LOWER_LID),
-        nasolabial=curves.distance(half, NASOLABIAL),
-        marionette=curves.distance(half, MARIONETTE),
+        upper_lid=curves.distance(half, _UPPER_LID),
+        lower_lid=curves.distance(half, _LOWER_LID),
+        nasolabial=curves.distance(half, _NASOLABIAL),
+        marionette=curves.distance(half, _MARIONETTE),
         bag=bag,
         ageing=skins.ageing,
         skins=skins,
@@ -122,7 +122,7 @@ def _part(fields, mask):
     return fields._replace(**some, masks={k: v[mask] for k, v in fields.masks.items()})
 
 
-def texel_labels(population: Population, layout: uv_layout.UVLayout) -> np.ndarray:
+def _texel_labels(population: Population, layout: uv_layout.UVLayout) -> np.ndarray:
     """Label of the triangle under each texel `[N]`; stitches count as skin."""
     triangle = np.reshape(layout.texel_triangle, -1)
     ids = np.sort(np.reshape(layout.texel_vertices, [-1, 3]), axis=1)

@@ -13,7 +13,7 @@ from tf_nonlinear3dmm.data.photo_sets.layout import Config
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import unwrap, uv_layout
 
-WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
+_WORST_FIT = 25.0  # percent NME: beyond it, landmarks and pose are not of the same face
 
 
 def parameter_features() -> dict[str, tfds.features.FeatureConnector]:
@@ -158,9 +158,9 @@ class Fitted:
             projection, distance = mat_labels.mean_face_projection(pose, landmarks, self.face)
             distance = distance[self.face.landmarks >= 0]
         error = 100 * distance.mean() / np.sqrt(np.prod(np.ptp(landmarks, axis=0)))
-        if not error < WORST_FIT:
+        if not error < _WORST_FIT:
             raise ValueError(
-                f"{name}: landmarks and pose must agree to {WORST_FIT} % NME, got {error:.1f}"
+                f"{name}: landmarks and pose must agree to {_WORST_FIT} % NME, got {error:.1f}"
             )
         return projection, vertices
 

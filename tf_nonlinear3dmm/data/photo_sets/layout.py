@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.data import crop, schema
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.data.sources import Request
 
-UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
+_UV_SIZES = {32: (24, 28), 112: (96, 112), 224: (192, 224)}
 FEATURES = ("image", "landmarks", "projection", "identity", "name", "yaw_deg")  # of all of them
 
 
@@ -51,7 +51,7 @@ def configs(kind: type[Any] = Config) -> list[Any]:
             name=f"s{size}",
             description=f"{size}-px crops with a margin, {crop.stored_size(size)} px stored",
             image_size=size,
-            uv_size=UV_SIZES[size],
+            uv_size=_UV_SIZES[size],
         )
         for size in (112, 224, 32)
     ]

@@ -10,8 +10,11 @@ from tf_nonlinear3dmm.data.photos import litert
 
 THRESHOLD = 0.5  # confidence below which a detection is dropped
 TILE = 1000  # pixels: a tile's side at the finest level; a face of a 15th of it is detected
-OVERLAP = 0.25  # of neighbouring tiles
-SAME_UNION, SAME_PART = 0.3, 0.7  # of two boxes of one face: common over united, over smaller area
+_OVERLAP = 0.25  # of neighbouring tiles
+_SAME_UNION, _SAME_PART = (
+    0.3,
+    0.7,
+)  # of two boxes of one face: common over united, over smaller area
 
 
 class Detection(NamedTuple):
@@ -75,7 +78,7 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
     """Whether two boxes are of one face."""
     low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
     common, areas = np.prod(np.maximum(high - low, 0)), (a[2] * a[3], b[2] * b[3])
-    return common > SAME_UNION * (sum(areas) - common) or common > SAME_PART * min(areas)
+    return common > _SAME_UNION * (sum(areas) - common) or common > _SAME_PART * min(areas)
 
 
 class Photo:
@@ -117,7 +120,7 @@ class Photo:
 
 
 def _starts(length, side):
-    count = 1 + max(0, int(np.ceil((length - side) / (side * (1 - OVERLAP)))))
+    count = 1 + max(0, int(np.ceil((length - side) / (side * (1 - _OVERLAP)))))
     return np.linspace(0, max(length - side, 0), count)
 
 

@@ -10,8 +10,8 @@ from tf_nonlinear3dmm.data.photos.detector import Detection, Photo
 
 SIZE = 192  # pixels of the network's input
 MARGIN = 1.5  # side of its crop over the longer side of the points' box
-LEAST_PASSES, MOST_PASSES = 2, 4
-SETTLED_ANGLE, SETTLED_SIDE = 0.15, 0.1  # radians, fraction: a pass that moves its crop less
+_LEAST_PASSES, _MOST_PASSES = 2, 4
+_SETTLED_ANGLE, _SETTLED_SIDE = 0.15, 0.1  # radians, fraction: a pass that moves its crop less
 FINER = 2  # the photo is reduced to so many times the input's resolution before it is turned
 EYE_CORNERS = (33, 263)
 LANDMARKS = np.array(
@@ -40,10 +40,10 @@ def fit(photo: Photo, detection: Detection) -> MeshPoints:
     """The `MeshPoints` of a `detector.Detection` in a `detector.Photo`."""
     centre = detection.box[:2] + detection.box[2:] / 2
     side, tilt = MARGIN * detection.box[2:].max(), _angle(*detection.points[:2])
-    for number in range(1, MOST_PASSES + 1):
+    for number in range(1, _MOST_PASSES + 1):
         mesh = look(photo, centre, side, tilt)
         before, (centre, side, tilt) = (side, tilt), _frame(mesh.points)
-        if number >= LEAST_PASSES and _settled(before, (side, tilt)):
+        if number >= _LEAST_PASSES and _settled(before, (side, tilt)):
             break
     return mesh
 
@@ -67,7 +67,7 @@ def look(photo: Photo, centre: np.ndarray, side: float, angle: float) -> MeshPoi
 
 def _settled(before, after):
     turned = np.angle(np.exp(1j * (after[1] - before[1])))
-    return abs(turned) < SETTLED_ANGLE and abs(np.log(after[0] / before[0])) < SETTLED_SIDE
+    return abs(turned) < _SETTLED_ANGLE and abs(np.log(after[0] / before[0])) < _SETTLED_SIDE
 
 
 def angle(points: np.ndarray) -> float:

@@ -15,7 +15,7 @@ CROPPED = 3.0  # score from which the crop follows the points; below it, the det
 # over the crop's side: medians of 1,455 generated faces with true landmarks. Centre and side then
 # differ by 3.6 and 7.7 % of the side (box), by 2.1 and 3.5 % (points) where the score is above 15.
 BOX_TO_SIDE, BOX_TO_CENTRE = 1.43, (0.0, 0.031)  # of the detector's box
-POINTS_TO_SIDE, POINTS_TO_CENTRE = 1.48, (0.0, 0.010)  # of the box of the mesh's 68 points
+_POINTS_TO_SIDE, _POINTS_TO_CENTRE = 1.48, (0.0, 0.010)  # of the box of the mesh's 68 points
 
 
 class PhotoFace(NamedTuple):
@@ -91,7 +91,7 @@ def box_square(box: np.ndarray) -> crop.Square:
 
 def points_square(points: np.ndarray) -> crop.Square:
     """The crop `crop.Square` of scalars for the mesh's 68 points `[68, 2]`."""
-    return _around(points.min(axis=0), points.max(axis=0), POINTS_TO_SIDE, POINTS_TO_CENTRE)
+    return _around(points.min(axis=0), points.max(axis=0), _POINTS_TO_SIDE, _POINTS_TO_CENTRE)
 
 
 def turn(quarter_turns: int, height: int, width: int) -> np.ndarray:

@@ -6,10 +6,10 @@ import PIL.Image
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data.photos import detector, face_mesh, faces
 
-CERTAIN = 11.0  # score of a face's points from which no turned copy of the photo is searched
-DOUBTFUL = 0.0  # score below which the detector must be more certain: `DOUBTFUL_CERTAINTY`
+_CERTAIN = 11.0  # score of a face's points from which no turned copy of the photo is searched
+_DOUBTFUL = 0.0  # score below which the detector must be more certain: `DOUBTFUL_CERTAINTY`
 DOUBTFUL_CERTAINTY = 0.62
-UPRIGHT = 0.1  # added to the preference of an upright face, as most photos are upright
+_UPRIGHT = 0.1  # added to the preference of an upright face, as most photos are upright
 
 
 def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[faces.PhotoFace]:
@@ -32,7 +32,7 @@ def detect(image: np.ndarray, confidence: float = detector.THRESHOLD) -> list[fa
     photo, candidates = PIL.Image.fromarray(image), []
     for turns in range(4):
         candidates += _faces(photo, turns, confidence)
-        if any(face.landmark_score >= CERTAIN for face in candidates):
+        if any(face.landmark_score >= _CERTAIN for face in candidates):
             break
     separate = detector.distinct(candidates, _preference)
     return sorted(separate, key=lambda face: -_area(face.box, *photo.size))
@@ -56,7 +56,7 @@ def _faces(photo, turns, confidence):
         up = tilt if mesh.score >= faces.CROPPED else turns
         detection = detection._replace(box=faces.move_box(detection.box, back))
         face = faces.of_mesh(detection, mesh._replace(points=points), up, size)
-        if mesh.score >= DOUBTFUL or _certainty(face) >= DOUBTFUL_CERTAINTY:
+        if mesh.score >= _DOUBTFUL or _certainty(face) >= DOUBTFUL_CERTAINTY:
             sure.append(face)
     return sure
 
@@ -76,7 +76,7 @@ def _certainty(face):
 
 def _preference(face):
     """By which of two overlapping detections one is chosen."""
-    return _certainty(face) + UPRIGHT * (face.quarter_turns == 0)
+    return _certainty(face) + _UPRIGHT * (face.quarter_turns == 0)
 
 
 def _area(box, width, height):

@@ -13,7 +13,7 @@ FOLDER = pathlib.Path(__file__).parents[2] / "assets" / "mediapipe"
 SHORT_RANGE = "face_detection_short_range.tflite"
 FULL_RANGE = "face_detection_full_range_sparse.tflite"
 MESH = "face_landmark.tflite"
-SHA256 = {
+_SHA256 = {
     SHORT_RANGE: "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8",
     FULL_RANGE: "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
     MESH: "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
@@ -64,6 +64,6 @@ def _read(path):
     if not path.is_file():
         raise ValueError(f"{path}: the network is missing; install the package again")
     contents = path.read_bytes()
-    if hashlib.sha256(contents).hexdigest() != SHA256[path.name]:
+    if hashlib.sha256(contents).hexdigest() != _SHA256[path.name]:
         raise ValueError(f"{path}: the network is damaged; install the package again")
     return contents

@@ -15,9 +15,9 @@ SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif")
 OTHER_SUFFIXES = (".avif", ".bmp", ".gif", ".jp2", ".tif", ".tiff")  # not read
 FORMATS = ("JPEG", "PNG", "WEBP")
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands
-LARGEST_FILE = 64 * 2**20
+_LARGEST_FILE = 64 * 2**20
 LARGEST_IMAGE = 100_000_000  # pixels
-SMALLEST_IMAGE = 16  # pixels, each side
+_SMALLEST_IMAGE = 16  # pixels, each side
 
 
 def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
@@ -37,7 +37,7 @@ def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
     """
     name = name or (f"{len(source)} bytes" if isinstance(source, bytes) else str(source))
     if not isinstance(source, bytes):
-        source = filenames.read(os.path.expanduser(source), LARGEST_FILE)
+        source = filenames.read(os.path.expanduser(source), _LARGEST_FILE)
     if not source:
         raise ValueError(f"{name}: the file is empty")
     try:
@@ -48,8 +48,10 @@ def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
         image = _as_rgb(PIL.ImageOps.exif_transpose(image))
     except Exception as error:  # Pillow raises many kinds on damaged files
         raise ValueError(f"{name}: not a sound JPEG, PNG or WebP image: {error}") from None
-    if min(image.shape[:2]) < SMALLEST_IMAGE:
-        raise ValueError(f"{name}: sides of {SMALLEST_IMAGE} pixels or more, got {image.shape[:2]}")
+    if min(image.shape[:2]) < _SMALLEST_IMAGE:
+        raise ValueError(
+            f"{name}: sides of {_SMALLEST_IMAGE} pixels or more, got {image.shape[:2]}"
+        )
     return image
 
 

@@ -12,7 +12,7 @@ from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
 from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 
-FACE_GOAL = 40
+_FACE_GOAL = 40
 WORK = (
     "batches: what training reads from a prepared data set, all labels, augmented. faces: "
     "generated and written as tfds records by the call that training makes, all maps and both "
@@ -27,23 +27,23 @@ def measure(setting: Setting) -> Iterator[tables.Table]:
     data.prepare(config, setting.say)
     batches, _ = data.open_training(config, FaceModel.load(config.model.face_model))
     prepared = batches.dataset(0, count // config.train.batch_size)
-    read = timing.take_turns({"batches": lambda: consume(prepared)}, setting.runs, setting.say)
+    read = timing.take_turns({"batches": lambda: _consume(prepared)}, setting.runs, setting.say)
     generated = generate(config, 16 if setting.quick else 256, min(3, setting.runs), setting.say)
-    size, faces = config.model.image_size, speeds(*generated)
+    size, faces = config.model.image_size, _speeds(*generated)
     rows = [
-        ["batches", size, *speeds(read.seconds["batches"], count), "", ""],
-        ["faces", size, *faces, FACE_GOAL, faces[0] >= FACE_GOAL],
+        ["batches", size, *_speeds(read.seconds["batches"], count), "", ""],
+        ["faces", size, *faces, _FACE_GOAL, faces[0] >= _FACE_GOAL],
     ]
     columns = ["what", "px", "a second", "fastest run", "goal, at least", "met"]
     yield tables.Table("Data", WORK.format(runs=setting.runs), columns, rows)
 
 
-def speeds(seconds: Sequence[float], count: int) -> list[float]:
+def _speeds(seconds: Sequence[float], count: int) -> list[float]:
     """Median and best of `count` things a second."""
     return [float(count / np.median(seconds)), count / min(seconds)]
 
 
-def consume(dataset: Iterable) -> None:
+def _consume(dataset: Iterable) -> None:
     """Reads all of it."""
     for _ in dataset:
         pass

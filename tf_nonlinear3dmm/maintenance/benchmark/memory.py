@@ -9,7 +9,7 @@ from tf_nonlinear3dmm.maintenance.benchmark import process, tables
 from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 
 BATCH = 16
-PEAK_GOAL, GROWTH_GOAL = 10.0, 5.0
+_PEAK_GOAL, _GROWTH_GOAL = 10.0, 5.0
 STEPS = 2000
 FACES = {"train_examples": 32, "validation_examples": 16, "test_examples": 16}
 
@@ -28,7 +28,7 @@ def peak(setting: Setting) -> tables.Table:
     with process.train(flags) as run:
         run.wait_for(lambda: run.step()[1] >= 4)
         gigabytes = run.megabytes("VmHWM") / 1000
-    row = [config.preset, BATCH, gigabytes, PEAK_GOAL, gigabytes < PEAK_GOAL]
+    row = [config.preset, BATCH, gigabytes, _PEAK_GOAL, gigabytes < _PEAK_GOAL]
     work = (
         "Peak resident memory (VmHWM) of `nonlinear3dmm train` through two steps of pretraining, a "
         "validation with its panel, a checkpoint, and two steps of finetuning."
@@ -56,7 +56,7 @@ def growth(setting: Setting) -> tables.Table:
         run.wait_for(sample, 0.2)
     sizes = quarters(samples)
     grown = 100 * (sizes[3] / sizes[1] - 1)
-    row = [config.preset, steps, *sizes, grown, GROWTH_GOAL, grown <= GROWTH_GOAL]
+    row = [config.preset, steps, *sizes, grown, _GROWTH_GOAL, grown <= _GROWTH_GOAL]
     work = (
         "Anonymous resident memory (RssAnon: without mapped files) of `nonlinear3dmm train` while "
         "it finetunes: the median of each quarter of its steps. Growth is from second to last."

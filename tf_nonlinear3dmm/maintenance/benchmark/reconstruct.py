@@ -47,7 +47,7 @@ def measure(setting: Setting) -> Iterator[tables.Table]:
 
 def stages(config: ModelConfig) -> dict[str, Callable]:
     """Name -> function of uint8 images `[B, S, S, 3]`."""
-    model = Nonlinear3DMM(config, *everyday_cameras(config))
+    model = Nonlinear3DMM(config, *_everyday_cameras(config))
 
     def floats(images):
         return tf.cast(images, tf.float32) / 255
@@ -59,7 +59,7 @@ def stages(config: ModelConfig) -> dict[str, Callable]:
     }
 
 
-def everyday_cameras(config: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
+def _everyday_cameras(config: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation `[8]` of projections that fill the crop, for weights at random."""
     projections = crop.typical_projections(FaceModel.load(config.face_model), config.image_size)
     rows = projections.numpy().reshape(-1, 8)

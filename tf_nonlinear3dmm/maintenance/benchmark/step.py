@@ -75,21 +75,21 @@ def parts(
     dataset = batches["finetune"].dataset(0, PARTS["data"])
     return {
         "finetune step": steps(updates, "finetune"),
-        f"{stage_before(batches)} step": steps(updates, stage_before(batches)),
-        "networks": steps(with_objective(weigh_outputs), "finetune"),
-        "optimizer": steps(with_objective(weigh_weights), "finetune"),
+        f"{_stage_before(batches)} step": steps(updates, _stage_before(batches)),
+        "networks": steps(with_objective(_weigh_outputs), "finetune"),
+        "optimizer": steps(with_objective(_weigh_weights), "finetune"),
         "renderer": renderer.Work(config.model, config.train.batch_size).step,
-        "losses": losses_alone(updates, stages["finetune"].loss, batch),
+        "losses": _losses_alone(updates, stages["finetune"].loss, batch),
         "data": lambda: [list(one.values()) for one in dataset],
     }
 
 
-def stage_before(batches: dict[str, Batches]) -> str:
+def _stage_before(batches: dict[str, Batches]) -> str:
     """The name of the stage before finetuning that reads images."""
     return "encoder" if "encoder" in batches else "pretrain"
 
 
-def weigh_outputs(
+def _weigh_outputs(
     model: Nonlinear3DMM,
     trains: str,
     config: LossConfig,
@@ -106,7 +106,7 @@ def weigh_outputs(
     return tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def weigh_weights(
+def _weigh_weights(
     model: Nonlinear3DMM,
     trains: str,
     config: LossConfig,
@@ -119,7 +119,7 @@ def weigh_weights(
     return 1e-6 * tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def losses_alone(
+def _losses_alone(
     updates: Updates, config: LossConfig, batch: dict[str, tf.Tensor]
 ) -> Callable[[], Any]:
     """A function without arguments: losses and their gradients by the reconstruction."""
@@ -148,7 +148,7 @@ def goals(
     waited = waiting(config, batches, updates, steps)
     setting.say("a training run from the start of its process")
     started = process.first_step(config)
-    other = f"{stage_before(batches)} step"
+    other = f"{_stage_before(batches)} step"
     networks = times.ratio("finetune step", "networks"), times.ratio(other, "networks")
     drawing = 100 * PARTS["finetune step"] * times.ratio("renderer", "finetune step")
     measured = [

@@ -16,7 +16,7 @@ from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tabl
 from tf_nonlinear3dmm.evaluation.document import Block
 
 FILE = "README.md"
-ABOUT = """`n3.load()` reads `weights.npz`: preset `{preset}`, {size:.1f} MB of float16. Rounding
+_ABOUT = """`n3.load()` reads `weights.npz`: preset `{preset}`, {size:.1f} MB of float16. Rounding
 moves landmarks by {pixels:.3f} px and vertices by {millimetres:.3f} mm (means over 64 training
 faces). `directions.npz` has the named directions of the page, `samples.jpg` faces that no training
 saw.
@@ -27,12 +27,12 @@ saw.
   do not exist, whose variety is MakeHuman's. Attributes of the page are the generator's numbers.
 * **Licence**: Apache-2.0 like the code; face and training data are CC0."""
 TRAINING = "{faces} training faces of `{sources}`; {stages}; seed {seed}.{note}"
-ERRORS = """{faces} held-out faces of people in no training picture; 95 % bootstrap intervals in
+_ERRORS = """{faces} held-out faces of people in no training picture; 95 % bootstrap intervals in
 brackets. Landmarks, NME in percent by yaw, beside the mean face in the predicted and in the best
 pose:"""
-MEDIAN = """Faces around the median: input, render, landmarks (true in blue), albedo, shading,
+_MEDIAN = """Faces around the median: input, render, landmarks (true in blue), albedo, shading,
 mesh."""
-PICTURES = {"curves": "curves.png", "median": "faces.jpg"}  # figure of a report -> file
+_PICTURES = {"curves": "curves.png", "median": "faces.jpg"}  # figure of a report -> file
 
 
 def write(
@@ -66,7 +66,7 @@ def write(
     blocks = _blocks(config, report, size, rounding, note, express)
     array_files.write_text(card, document.to_markdown(blocks))
     paths = [card]
-    for figure, name in {**PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
+    for figure, name in {**_PICTURES, **{name: f"{name}.jpg" for name in express}}.items():
         paths.append(folder / name)
         picture = Image.open(figures / f"{figure}.png").convert("RGB")
         with array_files.replacing(paths[-1]) as file:
@@ -87,16 +87,16 @@ def _blocks(config, report, size, rounding, note, express):
     expressed = [Block("heading", "What it can express")] if express else []
     return [
         Block("heading", "The trained model"),
-        Block("text", ABOUT.format(**numbers, image_size=config.model.image_size)),
+        Block("text", _ABOUT.format(**numbers, image_size=config.model.image_size)),
         Block("heading", "How it was made"),
         Block("command", shlex.join(["nonlinear3dmm", "train", *config_flags.words(config)])),
         Block("text", TRAINING.format(**source)),
-        *sections.figures(["curves"], PICTURES["curves"]),
+        *sections.figures(["curves"], _PICTURES["curves"]),
         Block("heading", "How good it is"),
-        Block("text", ERRORS.format(faces=report["faces"])),
+        Block("text", _ERRORS.format(faces=report["faces"])),
         Block("table", tables.alignment(report["alignment"])),
         Block("table", tables.measures(report["measures"])),
-        Block("figure", (PICTURES["median"], MEDIAN)),
+        Block("figure", (_PICTURES["median"], _MEDIAN)),
         *expressed,
         *sections.figures(express, "{}.jpg"),
         Block("heading", "The whole configuration"),

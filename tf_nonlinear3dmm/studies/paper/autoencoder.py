@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.rendering import uv_layout
 
-HIDDEN = 256
+_HIDDEN = 256
 Decoder = tuple[Callable[..., tf.Tensor], keras.layers.Layer]  # (codes -> samples, what is trained)
 
 
@@ -107,8 +107,8 @@ def as_float(samples: np.ndarray) -> np.ndarray:
 @keras_state.inside_ours
 def _encoder(inputs, code_size):
     layers = [
-        keras.layers.Dense(HIDDEN, activation="elu"),
-        keras.layers.Dense(HIDDEN, activation="elu"),
+        keras.layers.Dense(_HIDDEN, activation="elu"),
+        keras.layers.Dense(_HIDDEN, activation="elu"),
         keras.layers.Dense(code_size),
     ]
     encode = keras.Sequential(layers, name="encode")

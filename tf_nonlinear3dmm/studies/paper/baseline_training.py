@@ -15,8 +15,8 @@ from tf_nonlinear3dmm.studies.study import Study
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.loop import Stopper, stages
 
-SAVE_EVERY = 200  # steps
-RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
+_SAVE_EVERY = 200  # steps
+_RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
 
 
 def crops(study: Study, split: data.Split) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def train_sdm(study: Study, say: Callable[[str], None] = print) -> None:
     sdm.save(sdm.train(images, landmarks, study.descent, report), study.file("sdm.npz"))
 
 
-def make_cascade(study: Study, statistics: tuple[np.ndarray, np.ndarray]) -> threeddfa.Cascade:
+def _make_cascade(study: Study, statistics: tuple[np.ndarray, np.ndarray]) -> threeddfa.Cascade:
     """An untrained 3DDFA on the linear model of 200 scans."""
     shape, _ = linear_models.load(study, "scan-200", study.code_size)
     return threeddfa.Cascade(
@@ -59,7 +59,7 @@ def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
     config, folder = study.config, study.folder / "threeddfa"
     batches, statistics = data.open_training(config, study.face())
     keras.utils.set_random_seed(config.train.seed)
-    cascade = make_cascade(study, statistics)
+    cascade = _make_cascade(study, statistics)
     store = checkpoints.Checkpoints(folder, keep=2)
     trainer = _Trainer(cascade, config)
     steps_each = stages(config)[-1][-1]
@@ -75,7 +75,7 @@ def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
             if not np.isfinite(cost):
                 raise FloatingPointError(f"3DDFA, step {step}: the cost is not finite")
             step += 1
-            if step % SAVE_EVERY == 0 or step == total or stopper.requested:
+            if step % _SAVE_EVERY == 0 or step == total or stopper.requested:
                 say(f"3ddfa step {step}/{total}, network {number + 1}: cost {cost:.3f}")
                 store.save(step, checkpoints.arrays_of(trainer.state()), {"step": step})
             if stopper.requested:
@@ -85,7 +85,7 @@ def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
 
 def load_threeddfa(study: Study) -> threeddfa.Cascade:
     """The trained cascade."""
-    cascade = make_cascade(study, (np.zeros(8), np.ones(8)))
+    cascade = _make_cascade(study, (np.zeros(8), np.ones(8)))
     checkpoint = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
     if checkpoint is None:
         raise FileNotFoundError(f"{study.folder / 'threeddfa'}: 3DDFA is not trained yet")
@@ -116,7 +116,7 @@ class _Trainer:
 
     def _step(self, number, images, projection, vertices):
         cascade, network = self.cascade, self.cascade.networks[number]
-        goal = cascade.encode(projection, vertices, RIDGE)
+        goal = cascade.encode(projection, vertices, _RIDGE)
         before = tf.stop_gradient(cascade.fit(images, number))
         inputs = cascade.look(images, before)
         with tf.GradientTape() as tape:

@@ -17,7 +17,7 @@ from tf_nonlinear3dmm.studies.pictures import TILE
 from tf_nonlinear3dmm.studies.study import Study
 
 # The start of a model's name -> its colour and line: linear models dashed, controls dotted.
-STYLES = {
+_STYLES = {
     "Linear scan-200, teacher": ("#74add1", "--"),
     "Linear scan-200": ("#2166ac", "--"),
     "Linear oracle": ("#08306b", "--"),
@@ -42,8 +42,8 @@ STYLES = {
 
 def style(model: str) -> dict[str, Any]:
     """Colour and line style of a model in every figure: arguments for matplotlib."""
-    name = max((n for n in STYLES if model.startswith(n)), key=len)
-    return dict(zip(("color", "linestyle"), STYLES[name], strict=True))
+    name = max((n for n in _STYLES if model.startswith(n)), key=len)
+    return dict(zip(("color", "linestyle"), _STYLES[name], strict=True))
 
 
 def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.ndarray:

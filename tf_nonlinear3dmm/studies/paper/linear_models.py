@@ -13,8 +13,8 @@ from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper.autoencoder import as_float
 from tf_nonlinear3dmm.studies.study import Study
 
-WORKING = 200  # linear codes that nonlinear decoders' encoders read
-COMPONENTS = 6  # subpopulations
+_WORKING = 200  # linear codes that nonlinear decoders' encoders read
+_COMPONENTS = 6  # subpopulations
 
 
 def learn_scans(study: Study) -> None:
@@ -38,11 +38,11 @@ def learn_faces(study: Study) -> None:
 
 def _learn(study, what, samples, count):
     """The oracle and its mixture, of `count` modes."""
-    oracle = linear.pca(samples, min(WORKING, len(samples) - 1))
+    oracle = linear.pca(samples, min(_WORKING, len(samples) - 1))
     _save(study, f"oracle-{what}", oracle)
     working = linear.truncate(oracle, max(1, len(samples) // 4))  # fewer than there are faces
     codes = linear.project(working, samples)
-    components = min(COMPONENTS, max(1, len(samples) // 20))
+    components = min(_COMPONENTS, max(1, len(samples) // 20))
     _save(study, f"mixture-{what}", gmm_prior.learn(working, codes, components, count))
 
 

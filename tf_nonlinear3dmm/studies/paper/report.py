@@ -28,7 +28,7 @@ TABLES = {  # question's table -> kind of `results`, its rows
     claims.ALBEDO: ("albedo", texture_power.MODELS),
     claims.PHOTO: ("photo", texture_power.MODELS),
 }
-POSE_OF = "Nonlinear, ground truth"  # whose pose the first control takes
+_POSE_OF = "Nonlinear, ground truth"  # whose pose the first control takes
 
 
 def aflw_split(study: Study) -> data.Split:
@@ -77,7 +77,7 @@ def _errors(study, split=None, name="test"):
     methods = [m for m in trained_models.methods(study) if alignment.path(study, m, name).exists()]
     if not methods:
         return measures.Measures()
-    return alignment.errors(study, methods, POSE_OF, split, name)
+    return alignment.errors(study, methods, _POSE_OF, split, name)
 
 
 def _tables(study, faces):

@@ -25,7 +25,7 @@ from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import Study, change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
-LIGHT_STD = 0.5  # of light coefficients
+_LIGHT_STD = 0.5  # of light coefficients
 SHOWN = 6  # faces of the figure
 MODELS = (
     *shape_power.LINEAR,
@@ -111,7 +111,7 @@ def measure_decoder(study: Study, size: int) -> None:
     normal = np.random.default_rng(0).standard_normal([256, len(oracle.modes)])
     codes = trained.encode(normal.astype(np.float32)).numpy()  # linear codes are whitened
     tables = ErrorTables(study, targets)
-    fits = fit_by_gradient(study, targets, trained.decode, codes.mean(axis=0), codes.std(axis=0))
+    fits = _fit_by_gradient(study, targets, trained.decode, codes.mean(axis=0), codes.std(axis=0))
     tables.enter("Nonlinear, trained in 3D", size, *fits)
     tables.save(f"3d-{size}")
 
@@ -122,7 +122,7 @@ def measure_run(study: Study, size: int) -> None:
     targets = texture_targets.Targets(study)
     tables = ErrorTables(study, targets)
     mean, std = shape_power.statistics(study, model, "albedo_code")
-    fits = fit_by_gradient(study, targets, model.decode_albedo, mean, std)
+    fits = _fit_by_gradient(study, targets, model.decode_albedo, mean, std)
     tables.enter("Nonlinear, by gradient", size, *fits)
     image_size, split = config.model.image_size, study.split("test")
     reconstructions = [
@@ -138,7 +138,7 @@ def measure_run(study: Study, size: int) -> None:
     tables.save(f"nonlinear-ground_truth-{size}")
 
 
-def fit_by_gradient(
+def _fit_by_gradient(
     study: Study,
     targets: texture_targets.Targets,
     decode: Callable[[tf.Tensor], tf.Tensor],
@@ -164,6 +164,6 @@ def fit_by_gradient(
         return decode(both[:, :-27]) * shading
 
     both = np.concatenate([start, light.reshape(len(light), 27)], axis=1)
-    scale = np.concatenate([std, np.full(27, LIGHT_STD, np.float32)])
+    scale = np.concatenate([std, np.full(27, _LIGHT_STD, np.float32)])
     _, photo = code_fitting.fit(lit, targets.photo, targets.visible, both, scale, **budget)
     return albedo, photo

@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.studies.paper import autoencoder
 from tf_nonlinear3dmm.studies.paper.alignment import BATCH
 from tf_nonlinear3dmm.studies.study import Study
 
-ROUNDS = 6  # of light and code in turn
+_ROUNDS = 6  # of light and code in turn
 
 
 class Targets:
@@ -66,7 +66,7 @@ def best_light(targets: Targets, albedo: np.ndarray) -> np.ndarray:
     return np.stack(lights).astype(np.float32)
 
 
-def linear_photo(targets: Targets, basis: linear.Basis, rounds: int = ROUNDS) -> np.ndarray:
+def linear_photo(targets: Targets, basis: linear.Basis, rounds: int = _ROUNDS) -> np.ndarray:
     """Photos by a linear albedo model under light, each in turn: `[N, Hu, Wu, 3]`."""
     albedo = np.broadcast_to(basis.mean, targets.photo.shape)
     for _ in range(rounds):
