@@ -10,32 +10,26 @@ Every row has the same steps, seed and faces. The same command resumes where it 
 import pathlib
 import sys
 
+from tf_nonlinear3dmm.cli import _studies
 from tf_nonlinear3dmm.core import command_line
 
 
 def main() -> None:
-    parser = command_line.Parser(__doc__)
-    scale = parser.add_mutually_exclusive_group()
-    scale.add_argument("--quick", action="store_true", help="short trainings of a smaller network")
-    scale.add_argument("--tiny", action="store_true", help="every part in seconds; means nothing")
-    parser.add_argument(
-        "--minutes",
-        type=command_line.number(float, 0),
-        default=150,
-        help="time budget: no part begins after so long [%(default)s]",
+    parser = _studies.parser(
+        __doc__,
+        quick="short trainings of a smaller network",
+        tiny="every part in seconds; means nothing",
+        minutes=150,
     )
     parser.add_argument("--rows", help="comma separated, beside the full model [all]")
-    parser.add_argument("--out", type=pathlib.Path, help="folder [runs/ablation-<scale>]")
-    parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
     flags = parser.parse_args()
 
     with command_line.quiet_imports():  # takes seconds: --help need not wait
         from tf_nonlinear3dmm import training
         from tf_nonlinear3dmm.studies import ablation
 
-    name = "quick" if flags.quick else "tiny" if flags.tiny else "full"
-    folder = flags.out or pathlib.Path(f"runs/ablation-{name}")
-    study = getattr(ablation, name)(folder, flags.data)
+    folder = flags.out or pathlib.Path(f"runs/ablation-{flags.scale}")
+    study = getattr(ablation, flags.scale)(folder, flags.data)
     only = flags.rows and [row.strip() for row in flags.rows.split(",")]
     again = command_line.again("ablate")
     with training.codes(parser.prog, again, ValueError):

@@ -54,17 +54,8 @@ def in_order(
         yield cut
 
 
-def _off_squares(
-    rows: np.ndarray, stored: int, size: int, off: float, seed: int = 0
-) -> crop.Square:
-    """`crop.Square` of `[B]` in stored images: the evaluation crops, each off by up to `off`.
-
-    Args:
-        rows: `[B]` ids of records; a record's square depends on its id and `seed` alone.
-        stored, size: sides of the stored image and of the crop in pixels.
-        off: largest error, as a fraction of the crop's side, of x, y and side.
-        seed: integer.
-    """
+def _off_squares(rows, stored, size, off, seed):
+    """The evaluation crops, each off by up to `off` of its side; the same for a row and a seed."""
     draws = np.random.default_rng(seed).uniform(-off, off, [np.max(rows) + 1, 3])[rows]
     x, y, grown = draws.T.astype(np.float32) * size
     side = size + grown

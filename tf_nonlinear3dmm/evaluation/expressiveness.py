@@ -1,13 +1,12 @@
 """What a trained model can express, as figures in the style of the paper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.evaluation import directions, plots
-from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import lighting, upsampling, visualize
@@ -79,12 +78,7 @@ def _traversals(model, train, people):
     return pictures
 
 
-def _with_lengths(
-    face: FaceModel,
-    parts: Mapping[str, directions.Part],
-    attributes: np.ndarray,
-    names: Sequence[str],
-) -> tuple[Mapping[str, directions.Part], np.ndarray, list[str]]:
+def _with_lengths(face, parts, attributes, names):
     """What `directions.labelled` returns, with the `LENGTHS` among the attributes."""
     vertices = parts["shape"].ground_truth
     lengths = measure(vertices.reshape(len(vertices), -1, 3), face.landmarks)

@@ -7,11 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm.configs import Config, LossConfig
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.data import Batches
 from tf_nonlinear3dmm.maintenance.benchmark import process, renderer, tables, timing
 from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
-from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.training import assembly, loop, strategies
 from tf_nonlinear3dmm.training.step import Updates
 
@@ -89,14 +88,7 @@ def _stage_before(batches: dict[str, Batches]) -> str:
     return "encoder" if "encoder" in batches else "pretrain"
 
 
-def _weigh_outputs(
-    model: Nonlinear3DMM,
-    trains: str,
-    config: LossConfig,
-    batch: dict[str, tf.Tensor],
-    seed: tf.Tensor,
-    critic: object = None,
-) -> tuple[tf.Tensor, dict, None]:
+def _weigh_outputs(model, trains, config, batch, seed, critic=None):
     """An objective of the networks' outputs alone."""
     codes = model.encode(batch["image"], training=True)
     outputs = [codes.projection, codes.illumination]
@@ -106,22 +98,13 @@ def _weigh_outputs(
     return tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def _weigh_weights(
-    model: Nonlinear3DMM,
-    trains: str,
-    config: LossConfig,
-    batch: dict[str, tf.Tensor],
-    seed: tf.Tensor,
-    critic: object = None,
-) -> tuple[tf.Tensor, dict, None]:
+def _weigh_weights(model, *_):
     """An objective whose gradient costs nothing."""
     terms = [tf.reduce_sum(variable.value) for variable in model.trainable_variables]
     return 1e-6 * tf.reduce_sum(tf.stack(terms)), {}, None
 
 
-def _losses_alone(
-    updates: Updates, config: LossConfig, batch: dict[str, tf.Tensor]
-) -> Callable[[], Any]:
+def _losses_alone(updates, config, batch):
     """A function without arguments: losses and their gradients by the reconstruction."""
     reconstruct = tf.function(lambda images: updates.model(images, training=False))
     result = reconstruct(batch["image"])

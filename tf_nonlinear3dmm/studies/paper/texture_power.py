@@ -4,7 +4,6 @@ Errors are mean absolute differences, colours in [0, 1], of the two `texture_tar
 a photo is fitted along with the code, except by the model of wild textures, which has learned it.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -138,13 +137,7 @@ def measure_run(study: Study, size: int) -> None:
     tables.save(f"nonlinear-ground_truth-{size}")
 
 
-def _fit_by_gradient(
-    study: Study,
-    targets: texture_targets.Targets,
-    decode: Callable[[tf.Tensor], tf.Tensor],
-    mean: np.ndarray,
-    std: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+def _fit_by_gradient(study, targets, decode, mean, std):
     """(albedo maps, photos) by gradient on the code, and for photos on the light too.
 
     Fits start at the code `mean` `[K]`; `std` `[K]` says how widely codes vary.
