@@ -52,7 +52,7 @@ def assert_same_report(broken, whole):
 
 def worked(lines):
     """The parts that a study began."""
-    return [line.split(": ")[1] for line in lines if line.startswith("part")]
+    return [line.split(": ", 1)[1] for line in lines if line.startswith("part")]
 
 
 @pytest.mark.slow
