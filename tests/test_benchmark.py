@@ -83,7 +83,7 @@ def test_reconstruction_is_timed(setting):
 def test_memory_is_measured(setting):
     peak, growth = measured("memory", setting)
     assert 0.3 < column(peak, "peak GB")[0] < 10
-    assert column(growth, "steps") == [60] and min(growth.rows[0][2:6]) > 100
+    assert column(growth, "steps") == [24] and min(growth.rows[0][2:6]) > 100
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])

@@ -40,7 +40,7 @@ def peak(setting: Setting) -> tables.Table:
 def growth(setting: Setting) -> tables.Table:
     """The memory of a long run, in quarters."""
     config = few_faces(setting, "tiny")
-    steps = 60 if setting.quick else STEPS
+    steps = 24 if setting.quick else STEPS
     setting.say(f"{steps} training steps of the preset {config.preset}")
     changes = {"train_panel_every": steps // 4, "train_validate_every": steps // 4}
     flags = process.flags(config, pretrain_steps=0, finetune_steps=steps + 1, **changes)
