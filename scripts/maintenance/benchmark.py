@@ -21,11 +21,7 @@ def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help="which [all]")
     parser.add_argument("--preset", default="small", help="what is measured [%(default)s]")
-    parser.add_argument(
-        "--runs",
-        type=command_line.number(int, 1),
-        help="to take the median of [15; with --quick 2]",
-    )
+    parser.add_count("--runs", "to take the median of [15; with --quick 2]")
     parser.add_argument("--quick", action="store_true", help="smaller work, few runs")
     parser.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the tables here")

@@ -12,11 +12,8 @@ def main():
     parser.add_argument(
         "--records", help="folder of a prepared data set, such as .../s112/2.1.0 [the run's]"
     )
-    number = command_line.number(int, 1)
-    parser.add_argument("--faces", type=number, default=64, help="so many [%(default)s]")
-    parser.add_argument(
-        "--steps", type=command_line.number(int, 0), default=60, help="on the pixels [%(default)s]"
-    )
+    parser.add_count("--faces", "how many", 64)
+    parser.add_count("--steps", "on the pixels", 60, low=0)
     flags = parser.parse_args()
     with command_line.quiet_imports():
         import tensorflow_datasets as tfds

@@ -12,8 +12,7 @@ from tf_nonlinear3dmm.core import command_line
 def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", help="folder of prepared generated faces on `makehuman`")
-    number = command_line.number(int, 1)
-    parser.add_argument("--faces", type=number, default=1500, help="of its training split")
+    parser.add_count("--faces", "of its training split", 1500)
     parser.add_argument("--output", type=pathlib.Path, help="[the asset]")
     parser.add_argument("--picture", type=pathlib.Path, help="draws the places, too")
     flags = parser.parse_args()

@@ -15,27 +15,10 @@ def main() -> None:
     parser.add_argument("--config", default="s112", choices=("s32", "s112", "s224"))
     parser.add_argument("--face-model", default="makehuman", help="whose people [%(default)s]")
     parser.add_argument("--split", default="test", choices=("train", "validation", "test"))
-    parser.add_argument(
-        "--count", type=command_line.number(int, 1), default=64, help="records [%(default)s]"
-    )
-    parser.add_argument(
-        "--columns",
-        type=command_line.number(int, 1),
-        default=8,
-        help="records in a row [%(default)s]",
-    )
-    parser.add_argument(
-        "--first",
-        type=command_line.number(int, 0),
-        default=0,
-        help="first block of 16 [%(default)s]",
-    )
-    parser.add_argument(
-        "--seed",
-        type=command_line.number(int, 0),
-        default=0,
-        help="of people and pictures [%(default)s]",
-    )
+    parser.add_count("--count", "records", 64)
+    parser.add_count("--columns", "records in a row", 8)
+    parser.add_count("--first", "first block of 16", 0, low=0)
+    parser.add_count("--seed", "of people and pictures", 0, low=0)
     parser.add_argument("--labels", action="store_true", help="each record's labels beside it")
     flags = parser.parse_args()
     with command_line.quiet_imports():

@@ -21,10 +21,8 @@ TRAIN = [sys.executable, "-m", "tf_nonlinear3dmm", "train", "--train.checkpoint_
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("--kills", type=command_line.number(int, 1), default=20)
-    parser.add_argument(
-        "--seed", type=command_line.number(int, 0), default=0, help="of the moments"
-    )
+    parser.add_count("--kills", "of the run", 20)
+    parser.add_count("--seed", "of the moments", 0, low=0)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/kill_and_resume"))
     options, flags = parser.parse_known_args()
     shutil.rmtree(options.out, ignore_errors=True)

@@ -12,22 +12,10 @@ from tf_nonlinear3dmm.core import command_line
 def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument(
-        "--photographs",
-        type=command_line.number(int, 1),
-        default=8,
-        help="of 300W-LP; 8 records each",
-    )
-    parser.add_argument(
-        "--images", type=command_line.number(int, 1), default=8, help="of AFLW2000-3D"
-    )
-    parser.add_argument(
-        "--image-size",
-        type=command_line.number(int, 16),
-        default=224,
-        help="pixels before enlarging",
-    )
-    parser.add_argument("--seed", type=command_line.number(int, 0), default=0)
+    parser.add_count("--photographs", "of 300W-LP; 8 records each", 8)
+    parser.add_count("--images", "of AFLW2000-3D", 8)
+    parser.add_count("--image-size", "pixels before enlarging", 224, low=16)
+    parser.add_count("--seed", "of the faces", 0, low=0)
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm.data.builders.w300_lp import fake

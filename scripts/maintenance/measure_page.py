@@ -21,9 +21,7 @@ FLAGS = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swi
 def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
-    parser.add_argument(
-        "--moves", type=command_line.number(int, 1), default=20, help="of sliders [%(default)s]"
-    )
+    parser.add_count("--moves", "of sliders", 20)
     parser.add_argument("--picture", help="file for a picture of the page")
     flags = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("google-chrome")

@@ -20,15 +20,8 @@ def main() -> None:
         "--split",
         help="of the data set, or all [test; all of a folder of photos; else validation]",
     )
-    parser.add_argument(
-        "--faces", type=command_line.number(int, 1), help="evaluate the first so many [all]"
-    )
-    parser.add_argument(
-        "--batch",
-        type=command_line.number(int, 1),
-        default=32,
-        help="faces at a time [%(default)s]",
-    )
+    parser.add_count("--faces", "evaluate the first so many [all]")
+    parser.add_count("--batch", "faces at a time", 32)
     parser.add_argument(
         "--out", help="folder for the report [the run's; with another test set reports/NAME]"
     )

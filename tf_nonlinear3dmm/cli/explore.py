@@ -12,12 +12,7 @@ from tf_nonlinear3dmm.core import command_line
 def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
-    parser.add_argument(
-        "--port",
-        type=command_line.number(int, 0, 65535),
-        default=8080,
-        help="on 127.0.0.1 [%(default)s]",
-    )
+    parser.add_count("--port", "on 127.0.0.1", 8080, low=0, high=65535)
     flags = parser.parse_args()
     try:
         with command_line.quiet_imports():

@@ -18,12 +18,7 @@ def main() -> None:
     parser.add_argument("--run", help="folder of a run or file of weights [the shipped ones]")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")
     parser.add_argument("--out", help="folder; what is there stays [RUN/export]")
-    parser.add_argument(
-        "--version",
-        type=command_line.number(int, 0),
-        default=1,
-        help="of the SavedModel [%(default)s]",
-    )
+    parser.add_count("--version", "of the SavedModel", 1, low=0)
     flags = parser.parse_args()
     folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")
     with command_line.quiet_imports():

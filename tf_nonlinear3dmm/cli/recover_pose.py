@@ -15,12 +15,8 @@ def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--preset", default="small", help="whose faces [%(default)s]")
     parser.add_argument("--data", default="data", help="folder of prepared faces [%(default)s]")
-    parser.add_argument(
-        "--faces", type=command_line.number(int, 1), default=32, help="how many [%(default)s]"
-    )
-    parser.add_argument(
-        "--steps", type=command_line.number(int, 1), default=200, help="of Adam [%(default)s]"
-    )
+    parser.add_count("--faces", "how many", 32)
+    parser.add_count("--steps", "of Adam", 200)
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm.studies import pose_recovery

@@ -24,6 +24,18 @@ class Parser(argparse.ArgumentParser):
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
+    def add_count(
+        self,
+        flag: str,
+        about: str,
+        default: int | None = None,
+        low: int = 1,
+        high: float = math.inf,
+    ) -> None:
+        """Adds a flag for a whole number from `low` to `high`; its help ends with `default`."""
+        about = about if default is None else f"{about} [%(default)s]"
+        self.add_argument(flag, type=number(int, low, high), default=default, help=about)
+
     def parse_known_args(  # type: ignore[override]
         self, args: collections.abc.Sequence[str] | None = None, namespace: Any | None = None
     ) -> tuple[Any, list[str]]:
