@@ -131,9 +131,22 @@ def test_the_pose_is_that_of_the_projection(model, detected):
     np.testing.assert_allclose(again[:, 3], portrait.projection[:, 3], atol=1e-3)
 
 
+def painted(model, portrait):
+    """A photo of the face in another light, with pores."""
+    lit = textures.texture_map(portrait, photo(), model, "lit")
+    drawn = renderer.render(
+        *(portrait.result.vertices, tf.constant(lit[None], tf.float32)),
+        *(tf.constant(portrait.projection[None]), None),
+        *(upsampling.fine_layout(model), (H, W)),
+    )
+    pores = 1 + 0.1 * np.random.default_rng(0).uniform(-1, 1, [H, W, 1])
+    face = drawn.image[0].numpy() * [0.9, 0.8, 0.7] * pores
+    return np.uint8(255 * np.clip(face + 0.3 * (1 - drawn.mask[0].numpy()), 0, 1))
+
+
 def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
-    picture = photo()
-    portrait = found(model, picture)
+    portrait = found(model, photo())
+    picture = painted(model, portrait)
     texture = textures.texture_map(portrait, picture, model, "photo")
     height, width = model.config.uv_size
     assert texture.shape == (4 * height, 4 * width, 3) and 0 <= texture.min() <= texture.max() <= 1
@@ -147,6 +160,17 @@ def test_the_photo_s_own_colours_lie_where_it_shows_the_face(model, detected):
     keep = np.hypot(rows - rows.mean(), columns - columns.mean()) < 0.2 * np.ptp(rows)
     difference = np.abs(drawn.image[0] - picture / 255)[rows[keep], columns[keep]]
     assert np.median(difference) < 0.02
+
+
+def test_a_face_partly_outside_the_photo_has_a_whole_texture(model, detected):
+    portrait = portraits.portrait(model, photo(), faces.PhotoFace(BOX, 1.0, crop.whole(60.0)))
+    seen = textures.unwrapped(portrait, photo()[:40, :30], model)
+    whole = textures.unwrapped(portrait, photo(), model)
+    assert 0 < seen.visible.mean() < whole.visible.mean()
+    same = seen.visible[..., 0] > 0  # and the black outside the photo reaches none of them
+    np.testing.assert_allclose(seen.colours[same], whole.colours[same], atol=0.02)
+    texture = textures.texture_map(portrait, photo()[:40, :30], model, "photo")
+    assert np.isfinite(texture).all() and 0 <= texture.min() <= texture.max() <= 1
 
 
 def test_albedo_is_a_choice_and_others_are_refused(model, detected):

@@ -4,6 +4,7 @@ The formats put (0, 0) at the corner of the first texel, we put it at its centre
 An .obj is in millimetres, a .glb in metres, as glTF demands; `read` gives millimetres for both.
 """
 
+import dataclasses
 import io
 import pathlib
 from typing import NamedTuple
@@ -57,19 +58,42 @@ def write_obj(
         ValueError: another ending, another number of vertices, or values that are not finite.
     """
     path = _checked_path(path, ".obj")
-    name = pathlib.Path(companions(path.stem)[0]).stem
-    image = _image(texture)
-    material = trimesh.visual.material.SimpleMaterial(
-        image=image, diffuse=[255] * 3, ambient=[255] * 3, specular=[0] * 3, glossiness=0, name=name
-    )
-    mesh = _mesh(vertices, face, image, material, millimetres=1.0)
-    text, contents = trimesh.exchange.obj.export_obj(
-        mesh, include_normals=True, return_texture=True, mtl_name=f"{name}.mtl", header=None
-    )
-    for file, content in {path.name: text.encode(), **contents}.items():
+    names = companions(path.stem)
+    picture = _picture(texture)
+    mesh = _mesh(vertices, face, picture, None, millimetres=1.0)
+    material = pathlib.Path(names[0]).stem
+    contents = {
+        path.name: _obj_text(mesh, material).encode(),
+        names[0]: _MTL.format(name=material).encode(),
+        names[1]: picture.png,
+    }
+    for file, content in contents.items():
         with array_files.replacing(path.with_name(file)) as out:
             out.write(content)
-    return [path, *(path.with_name(companion) for companion in contents)]
+    return [path.with_name(file) for file in contents]
+
+
+_MTL = """newmtl {name}
+Ka 1 1 1
+Kd 1 1 1
+Ks 0 0 0
+Ns 0
+map_Kd {name}.png
+"""
+
+
+def _obj_text(mesh, material):
+    """The text of an .obj; all numbers of a kind are formatted at once, which is fast."""
+    rows = {
+        "v %.6f %.6f %.6f": mesh.vertices,
+        "vt %.8f %.8f": mesh.visual.uv,
+        "vn %.6f %.6f %.6f": mesh.vertex_normals,
+        "f %d/%d/%d %d/%d/%d %d/%d/%d": np.repeat(mesh.faces + 1, 3, axis=1),
+    }
+    lines = [f"mtllib {material}.mtl", f"usemtl {material}"]
+    for form, values in rows.items():
+        lines.append("\n".join([form] * len(values)) % tuple(np.ravel(values).tolist()))
+    return "\n".join(lines) + "\n"
 
 
 def companions(stem: str) -> list[str]:
@@ -95,16 +119,16 @@ def write_glb(
         The list of its path.
     """
     path = _checked_path(path, ".glb")
-    image = _image(texture)
+    picture = _picture(texture)
     material = trimesh.visual.material.PBRMaterial(
-        baseColorTexture=image,
+        baseColorTexture=picture,
         baseColorFactor=[255, 255, 255, 255],
         metallicFactor=0.0,
         roughnessFactor=1.0,
     )
     if targets is not None:
         vertices = vertices - targets.shown
-    mesh = _mesh(vertices, face, image, material, millimetres=0.001)
+    mesh = _mesh(vertices, face, picture, material, millimetres=0.001)
     content = trimesh.exchange.gltf.export_glb(mesh, include_normals=True)
     if targets is not None:
         metres = targets._replace(offsets=targets.offsets * (face.units / 1000))
@@ -151,7 +175,7 @@ def read(path: Path) -> Mesh:
     )
 
 
-def _mesh(vertices, face, image, material, millimetres):
+def _mesh(vertices, face, picture, material, millimetres):
     vertices = np.asarray(vertices, np.float64)
     shapes.check(mean_vertices=(face.mean_vertices, "V 3"), vertices=(vertices, "V 3"))
     broken = np.flatnonzero(~np.isfinite(vertices).all(axis=1))
@@ -159,7 +183,7 @@ def _mesh(vertices, face, image, material, millimetres):
         raise ValueError(f"`vertices` must be finite, got {len(broken)} that are not: {broken[:5]}")
     normals = vertex_normals(vertices, face.triangles[face.normal_triangles])
     normals[~normals.any(axis=1)] = [0, 0, 1]  # glTF wants unit vectors everywhere
-    visual = trimesh.visual.TextureVisuals(uv=_to_file_uv(face.uv, image.size), material=material)
+    visual = trimesh.visual.TextureVisuals(uv=_to_file_uv(face.uv, picture.size), material=material)
     return trimesh.Trimesh(
         vertices=vertices * face.units * millimetres,
         faces=face.triangles,
@@ -183,8 +207,27 @@ def _from_file_uv(uv, size):
     return (edges * width_height - 0.5) / np.maximum(width_height - 1, 1)
 
 
-def _image(texture):
-    """The texture as a picture."""
+@dataclasses.dataclass(frozen=True)
+class _Picture:
+    """A texture, encoded once; trimesh's exporter takes it for a picture of PIL.
+
+    Attributes:
+        png: the content of the file.
+        size: (width, height).
+        format: "PNG", to which the exporter then keeps.
+    """
+
+    png: bytes
+    size: tuple[int, int]
+    format: str = "PNG"
+
+    def save(self, file, format):
+        """Writes the PNG to an open file."""
+        file.write(self.png)
+
+
+def _picture(texture):
+    """The `_Picture` of a texture."""
     texture = np.asarray(texture)
     shapes.check(texture=(texture, "Hu Wu 3"))
     if texture.dtype != np.uint8:
@@ -192,8 +235,8 @@ def _image(texture):
             raise ValueError("`texture` must be finite, got NaN or infinity")
         texture = np.round(255 * np.clip(texture, 0, 1)).astype(np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(texture).save(buffer, "PNG")  # so that the exporters keep to PNG
-    return Image.open(buffer)
+    Image.fromarray(texture).save(buffer, "PNG", compress_level=1)
+    return _Picture(buffer.getvalue(), texture.shape[1::-1])
 
 
 def _checked_path(path: Path, ending: str) -> pathlib.Path:

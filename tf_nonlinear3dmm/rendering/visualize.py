@@ -26,13 +26,16 @@ _CLAY, _PAPER = (0.80, 0.76, 0.72), 1.0
 FINE = 2  # geometry is drawn at this many times the size, then averaged: no steps at edges
 
 
+_FAST = {"PNG": {"compress_level": 1}}  # a seventh of the time; a fifth more bytes
+
+
 def save(path: Path, image: np.ndarray) -> None:
     """Writes a uint8 `[H, W, 3]` picture; the name's ending says the format."""
     kinds, ending = Image.registered_extensions(), pathlib.Path(path).suffix.lower()
     if ending not in kinds:
         raise ValueError(f"{path}: must end as pictures do, such as .png, got `{ending}`")
     with array_files.replacing(path) as file:
-        Image.fromarray(image).save(file, kinds[ending])
+        Image.fromarray(image).save(file, kinds[ending], **_FAST.get(kinds[ending], {}))
 
 
 def to_uint8(image: npt.ArrayLike) -> np.ndarray:
@@ -213,6 +216,18 @@ def mesh(
     Returns:
         uint8 `[B, size, size, 3]`.
     """
+    return to_uint8(clay(vertices, projection, layout, size, colours, fragments))
+
+
+def clay(
+    vertices: tf.Tensor,
+    projection: tf.Tensor,
+    layout: UVLayout | FaceModel,
+    size: int,
+    colours: tf.Tensor | None = None,
+    fragments: rasterizer.Fragments | None = None,
+) -> tf.Tensor:
+    """`mesh` as floats, `[B, size, size, 3]`, also in a graph."""
     vertices, projection = tf.convert_to_tensor(vertices), tf.convert_to_tensor(projection)
     counted = np.asarray(layout.normal_triangles)
     counted = layout.triangles[counted] if counted.dtype == bool else counted
@@ -230,4 +245,4 @@ def mesh(
         tf.reduce_sum(normals * direction, -1, keepdims=True)
     )
     mask = tf.cast(fragments.triangle_id >= 0, tf.float32)[..., tf.newaxis]
-    return to_uint8(over(colours * light * 1.1, mask))
+    return over(colours * light * 1.1, mask)

@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import separation
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import files, names, portraits, textures
+from tf_nonlinear3dmm.serving import background, files, names, portraits, textures
 
 
 def reconstruct(
@@ -53,17 +53,20 @@ def reconstruct(
     with array_files.writing(out):
         filenames.check_writable(out)  # before any photo is computed
     written, failed, reserved = 0, 0, names.Names(out)
-    for path in expand(paths):
-        try:
-            faces, photo = _read(path, model, out, confidence, crops)
-            count = _write(path, faces, photo, model, out, texture, reserved, morph_targets)
-        except (ValueError, OSError) as error:
-            line = reading.named(path, error)
-            failed += 1
-        else:
-            line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
-            written += count
-        say(line.encode(errors="replace").decode())  # a name need not be Unicode
+    with background.Writer() as writer:
+        for path in [*expand(paths)]:
+            try:
+                faces, photo = _read(path, model, out, confidence, crops)
+                count = _write(
+                    path, faces, photo, model, out, texture, reserved, writer, morph_targets
+                )
+            except (ValueError, OSError) as error:
+                line = reading.named(path, error)
+                failed += 1
+            else:
+                line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
+                written += count
+            say(line.encode(errors="replace").decode())  # a name need not be Unicode
     return written, failed
 
 
@@ -116,11 +119,16 @@ def _read(path, model, out, confidence, crops):
     return faces, photo
 
 
-def _write(path, faces, photo, model, out, texture, reserved, morph_targets):
-    """Writes the files of a photo's faces; returns their number."""
+def _write(path, faces, photo, model, out, texture, reserved, writer, morph_targets):
+    """Has the files of a photo's faces written; returns their number."""
     stems = reserved.reserve(path.stem, path, len(faces))
     for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):
         about = {"photo": str(path), "face": number}
-        with array_files.writing(out / stem):
-            files.write(portrait, photo, model, out / stem, texture, about, morph_targets)
+        contents = files.prepare(portrait, photo, model, texture, about, morph_targets)
+        writer(_save, contents, out / stem)
     return len(faces)
+
+
+def _save(contents, stem):
+    with array_files.writing(stem):
+        files.save(contents, stem)

@@ -12,7 +12,7 @@ Pixels are those of the photo after the rotation that its EXIF data asks for.
 import json
 import pathlib
 import tempfile
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,8 @@ import tensorflow as tf
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data.photos import faces
-from tf_nonlinear3dmm.face import mesh_files, separation
+from tf_nonlinear3dmm.face import FaceModel, mesh_files, separation
+from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, visualize
 from tf_nonlinear3dmm.serving import names, overview, textures
@@ -51,31 +52,72 @@ def write(
     Returns:
         list of paths.
     """
+    return save(prepare(portrait, photo, model, texture, about, morph_targets), stem)
+
+
+class Contents(NamedTuple):
+    """What the files of a face are made of.
+
+    Attributes:
+        vertices: `[V, 3]` in the units of `face`.
+        face: `FaceModel`.
+        colours: `[Hu, Wu, 3]` RGB in [0, 1], the texture.
+        about: dict, what the .json says.
+        picture: `[H, W, 3]` uint8, the overview.
+        targets: `MorphTargets` of the .glb, or None.
+    """
+
+    vertices: np.ndarray
+    face: FaceModel
+    colours: np.ndarray
+    about: dict[str, Any]
+    picture: np.ndarray
+    targets: MorphTargets | None
+
+
+def prepare(
+    portrait: Portrait,
+    photo: np.ndarray,
+    model: Nonlinear3DMM,
+    texture: str = textures.KINDS[0],
+    about: dict[str, Any] | None = None,
+    morph_targets: bool = False,
+) -> Contents:
+    """The `Contents` of a face's files; arguments as of `write`."""
+    vertices, targets = portrait.result.vertices[0].numpy(), None
+    if morph_targets:
+        targets = separation.morph_targets(vertices, separation.expressions(model.face))
+    return Contents(
+        vertices=vertices,
+        face=model.face,
+        colours=textures.texture_map(portrait, photo, model, texture),
+        about=description(portrait, photo, model, texture) | (about or {}),
+        picture=overview.draw([(portrait, photo)], model),
+        targets=targets,
+    )
+
+
+def save(contents: Contents, stem: Path) -> list[pathlib.Path]:
+    """Writes the files of a face, all or none, and needs no TensorFlow; see `write`."""
     stem = pathlib.Path(stem)
     with tempfile.TemporaryDirectory(prefix=".", suffix=".part", dir=stem.parent) as folder:
         inside = pathlib.Path(folder) / stem.name
-        _write(portrait, photo, model, inside, texture, about or {}, morph_targets)
+        _save(contents, inside)
         paths = [stem.with_name(name) for name in names.of(stem.name)]
         for path in paths:
             inside.with_name(path.name).replace(path)
     return paths
 
 
-def _write(portrait, photo, model, stem, texture, about, morph_targets):
+def _save(contents, stem):
+    vertices, face, colours, about, picture, targets = contents
     paths = [stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj", ".json", ".pts")]
-    colours = textures.texture_map(portrait, photo, model, texture)
-    vertices = portrait.result.vertices[0].numpy()
-    targets = None
-    if morph_targets:
-        targets = separation.morph_targets(vertices, separation.expressions(model.face))
-    mesh_files.write_glb(paths[0], vertices, model.face, colours, targets)
-    mesh_files.write_obj(paths[1], vertices, model.face, colours)
-    text = description(portrait, photo, model, texture) | about
-    array_files.write_text(paths[2], json.dumps(text, indent=1) + "\n")
-    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(text["landmarks"]) + 1)
+    mesh_files.write_glb(paths[0], vertices, face, colours, targets)
+    mesh_files.write_obj(paths[1], vertices, face, colours)
+    array_files.write_text(paths[2], json.dumps(about, indent=1) + "\n")
+    points = "\n".join(f"{x:.3f} {y:.3f}" for x, y in np.array(about["landmarks"]) + 1)
     array_files.write_text(paths[3], f"version: 1\nn_points: 68\n{{\n{points}\n}}\n")
-    picture = stem.with_name(f"{stem.name}_overview.png")
-    visualize.save(picture, overview.draw([(portrait, photo)], model))
+    visualize.save(stem.with_name(f"{stem.name}_overview.png"), picture)
 
 
 def description(

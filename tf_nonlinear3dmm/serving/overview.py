@@ -1,5 +1,6 @@
 """A picture of the faces in photos and of their reconstructions."""
 
+import functools
 from collections.abc import Iterable
 
 import numpy as np
@@ -23,27 +24,46 @@ def draw(faces: Iterable[tuple[Portrait, np.ndarray]], model: Nonlinear3DMM) -> 
 
 def _row(portrait, photo, model):
     """`[1, 6, S, S, 3]` uint8: the `COLUMNS` of one face."""
-    layout, result = upsampling.fine_layout(model), portrait.result
+    result = portrait.result
+    image = portraits.cropped(photo, portrait.face, portrait.square, PICTURE)
     k = PICTURE / model.config.image_size
-    image = portraits.cropped(photo, portrait.face, portrait.square, PICTURE).numpy()
-    projection = camera.crop(result.projection, 0.0, 0.0, k)
-    fragments = visualize.see(result.vertices, projection, layout, PICTURE)
-    front = visualize.frontal(result.vertices, PICTURE)
-    ahead = visualize.see(result.vertices, front, layout, PICTURE)
-
-    def lit(light):
-        parts = result.albedo_map, result.vertices, projection, light, fragments
-        return upsampling.draw(model, *parts)[1:]
-
-    columns = [
-        image,
-        visualize.overlay(image, result.landmarks, k=k),
-        visualize.over(*lit(result.illumination), image),
-        visualize.mesh(result.vertices, projection, layout, PICTURE, fragments=fragments),
-        visualize.paint(result.albedo_map, ahead, model.uv_layout),
-        visualize.over(*lit(_relit(result))),
-    ]
+    parts = result.albedo_map, result.vertices, result.projection
+    lights = result.illumination, _relit(result)
+    overlay, mesh, albedo, relit = _drawing(model, PICTURE, visualize.FINE)(image, *parts, *lights)
+    landmarks = visualize.overlay(image, result.landmarks, k=k)
+    columns = [image, landmarks, overlay, mesh, albedo, relit]
     return np.stack([visualize.to_uint8(c) for c in columns], axis=1)
+
+
+@functools.lru_cache(maxsize=2)
+def _drawing(model, size, fine):
+    """A graph of the columns that are drawn: overlay, mesh, albedo, relit.
+
+    Args:
+        model: `Nonlinear3DMM`.
+        size: pixels of a picture.
+        fine: `visualize.FINE`, which the graph keeps.
+    """
+    layout = upsampling.fine_layout(model)
+
+    @tf.function
+    def draw(image, albedo_map, vertices, projection, light, relight):
+        projection = camera.crop(projection, 0.0, 0.0, size / model.config.image_size)
+        fragments = visualize.see(vertices, projection, layout, size)
+        ahead = visualize.see(vertices, visualize.frontal(vertices, size), layout, size)
+
+        def lit(light):
+            parts = albedo_map, vertices, projection, light, fragments
+            return upsampling.draw(model, *parts)[1:]
+
+        return (
+            visualize.over(*lit(light), image),
+            visualize.clay(vertices, projection, layout, size, fragments=fragments),
+            visualize.paint(albedo_map, ahead, model.uv_layout),
+            visualize.over(*lit(relight)),
+        )
+
+    return draw
 
 
 def _relit(result):

@@ -1,17 +1,34 @@
 """The texture of a face's mesh: the photo's colours where it shows the face, or the model's."""
 
+import functools
+from typing import NamedTuple
+
 import numpy as np
-import scipy.ndimage
 import tensorflow as tf
 
-from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, unwrap, upsampling, uv_layout
-from tf_nonlinear3dmm.serving import portraits
+from tf_nonlinear3dmm.serving import completion, confidence, portraits
 from tf_nonlinear3dmm.serving.portraits import Portrait
 
 KINDS = ("photo", "albedo", "lit")
 AROUND = 1.6  # the photo's colours come from a square so many times the crop's
+PIXELS = 1.5  # of that square's side, for each texel of the map's longer side
+
+
+class Unwrapped(NamedTuple):
+    """A photo's colours on a face.
+
+    Attributes:
+        colours: `[Hu, Wu, 3]` RGB in [0, 1], 0 where unseen.
+        visible: `[Hu, Wu, 1]`, 1 where the photo shows the texel.
+        towards: `[Hu / FINER, Wu / FINER, 1]`, cosine of the angle to the viewing direction.
+    """
+
+    colours: np.ndarray
+    visible: np.ndarray
+    towards: np.ndarray
 
 
 def texture_map(
@@ -25,41 +42,48 @@ def texture_map(
     result = portrait.result
     parts = result.albedo_map, result.vertices, result.projection, result.illumination
     lit = upsampling.texture(model, *parts)[0].numpy()
-    return lit if texture == "lit" else _of_photo(portrait, photo, model, lit)
+    return lit if texture == "lit" else of_photo(unwrapped(portrait, photo, model), lit, model)
 
 
-def _of_photo(portrait, photo, model, lit):
-    """The photo's colours, where they are reliable, over those of `lit`, both `[Hu, Wu, 3]`."""
-    layout = upsampling.fine_layout(model)
-    size = int(2 * max(layout.size))
+def of_photo(photo: Unwrapped, lit: np.ndarray, model: Nonlinear3DMM) -> np.ndarray:
+    """The photo's colours completed by those of the other side and of `lit`, `[Hu, Wu, 3]`."""
+    ratio = completion.log_ratio(photo.colours, lit)
+    weight = confidence.reliable(ratio, photo.visible, photo.towards, _tolerance(model))
+    return completion.complete(ratio, weight, lit)
+
+
+def unwrapped(portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM) -> Unwrapped:
+    """The `Unwrapped` photo of a face."""
+    size = int(PIXELS * max(upsampling.fine_layout(model).size))
     square = crop.grow(portrait.square, AROUND)
     image = portraits.cropped(photo, portrait.face, square, size)
+    height, width = photos.upright(photo, portrait.face).shape[:2]
+    inside = _inside(square.y0, square.side, size, height)[:, None] & _inside(
+        square.x0, square.side, size, width
+    )
     projection = crop.projection(portrait.projection[np.newaxis], square, size)
-    vertices = portrait.result.vertices
-    colours, visible = unwrap.unwrap(image, vertices, projection, layout)
+    parts = _unwrap(model, image, inside, portrait.result.vertices, projection)
+    return Unwrapped(*(part[0].numpy() for part in parts))
+
+
+def _inside(start, side, size, photo_size):
+    """Which of a square's `size` rows or columns lie in the photo with their neighbours, bool."""
+    step = float(side) / size
+    centre = float(start) + (np.arange(size) + 0.5) * step - 0.5
+    reach = max(step, 1)
+    return (centre >= reach) & (centre <= photo_size - 1 - reach)
+
+
+def _unwrap(model, image, inside, vertices, projection):
+    """The fields of `Unwrapped`, with a batch of 1."""
+    layout = upsampling.fine_layout(model)
+    shown = tf.cast(inside, tf.float32)[tf.newaxis, ..., tf.newaxis]
+    colours, visible = unwrap.unwrap(image, vertices, projection, layout, shown)
     normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     towards = tf.matmul(normals, camera.rotation(projection), transpose_b=True)[..., 2:]
-    weight = _feather(visible[0].numpy(), uv_layout.to_texels(towards, layout)[0].numpy())
-    fallback = _matched(lit, colours[0].numpy(), weight)
-    return weight * colours[0].numpy() + (1 - weight) * fallback
+    return colours, visible, uv_layout.to_texels(towards, model.uv_layout)
 
 
-def _feather(visible, towards):
-    """Weights `[Hu, Wu, 1]` of the photo's colours: a soft seam, and none at grazing angles.
-
-    Args:
-        visible: `[Hu, Wu, 1]`, 1 where the photo shows the texel.
-        towards: `[Hu, Wu, 1]`, cosine of the angle to the viewing direction.
-    """
-    depth = scipy.ndimage.distance_transform_edt(np.pad(visible[..., 0] > 0, 1))[1:-1, 1:-1, None]
-    return np.clip(depth / (0.015 * max(depth.shape)), 0, 1) * np.clip((towards - 0.2) / 0.3, 0, 1)
-
-
-def _matched(fallback, colours, weight):
-    """`fallback` with the mean and deviation that `colours` have where `weight` is large."""
-    reliable = weight[..., 0] > 0.5
-    if not reliable.any():
-        return fallback
-    target, source = colours[reliable], fallback[reliable]
-    gain = np.clip(target.std(axis=0) / np.maximum(source.std(axis=0), 1e-3), 0.5, 2)
-    return np.clip((fallback - source.mean(axis=0)) * gain + target.mean(axis=0), 0, 1)
+@functools.lru_cache(maxsize=2)
+def _tolerance(model):
+    return confidence.tolerance(model.face, model.uv_layout)
