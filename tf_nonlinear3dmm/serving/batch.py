@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import separation
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import files, names, portraits, textures
+from tf_nonlinear3dmm.serving import files, fitted, names, portraits, textures
 
 
 def reconstruct(
@@ -23,6 +23,7 @@ def reconstruct(
     say: Callable[[str], None] = print,
     crops: bool = False,
     morph_targets: bool = False,
+    fit: bool = False,
 ) -> tuple[int, int]:
     """Reconstructs every face of photos and folders of photos.
 
@@ -37,6 +38,7 @@ def reconstruct(
         say: called with a line for each photo.
         crops: whether the photos are ready crops, square, which the model sees as they are.
         morph_targets: whether the .glb carry expressions; on the embedded faces only.
+        fit: whether faces are fitted to their photo, see `fitted`; seconds for each.
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
@@ -56,7 +58,12 @@ def reconstruct(
     for path in expand(paths):
         try:
             faces, photo = _read(path, model, out, confidence, crops)
-            count = _write(path, faces, photo, model, out, texture, reserved, morph_targets)
+            abouts = [{} for _ in faces]
+            if fit:
+                faces, abouts = _fitted(path, faces, photo, model, say)
+            count = _write(
+                path, faces, photo, model, out, texture, reserved, abouts, morph_targets
+            )
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
@@ -116,11 +123,23 @@ def _read(path, model, out, confidence, crops):
     return faces, photo
 
 
-def _write(path, faces, photo, model, out, texture, reserved, morph_targets):
+def _fitted(path, faces, photo, model, say):
+    """The faces after their fits, and what each fit adds to the .json."""
+    portraits_, abouts = [], []
+    for number, face in enumerate(faces, start=1):
+        portrait, about = fitted.fit(model, photo, face)
+        portraits_.append(portrait)
+        abouts.append({"fit": about})
+        line = f"{path}: face {number} of {len(faces)}: {about['status']}"
+        say(line.encode(errors="replace").decode())
+    return portraits_, abouts
+
+
+def _write(path, faces, photo, model, out, texture, reserved, abouts, morph_targets):
     """Writes the files of a photo's faces; returns their number."""
     stems = reserved.reserve(path.stem, path, len(faces))
     for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):
-        about = {"photo": str(path), "face": number}
+        about = {"photo": str(path), "face": number} | abouts[number - 1]
         with array_files.writing(out / stem):
             files.write(portrait, photo, model, out / stem, texture, about, morph_targets)
     return len(faces)
