@@ -179,7 +179,7 @@ def test_points_that_err_together_count_as_one_observation():
 def test_an_answer_that_fits_what_is_not_believed_is_kept(model, drawn, monkeypatch):
     before = model.reconstruct(drawn[3])
     monkeypatch.setattr(solver, "_graph", graph_that_moves(0.5))
-    for confidence, status in ((1.0, solver.WORSE), (1e-3, solver.FITTED)):
+    for confidence, status in ((1.0, solver.WORSE), (1e-4, solver.FITTED)):
         fit = fitting.fit(model, drawn[3], before.landmarks.numpy(), confidence, contour=True)
         assert (fit.status == status).all()
 

@@ -437,7 +437,8 @@ def test_a_fit_goes_to_one_s_own_points(model, quick_fit, tmp_path):
     about = {"landmarks": [None if np.isnan(x) else [x, y] for x, y in drawn.tolist()]}
     (tmp_path / "a.json").write_text(json.dumps(about))
     said, out = [], tmp_path / "out"
-    assert serving.reconstruct([tmp_path], model, out, "lit", said.append, fit=True) == (1, 0)
+    result = serving.reconstruct([tmp_path], model, out, "lit", say=said.append, fit=True)
+    assert result == (1, 0)
     about = json.loads((out / "a.json").read_text())
     assert about["fit"]["landmarks"] == "own" and about["fit"]["status"] == fitting.FITTED
     before, after = about["fit"]["landmark_errors"]
@@ -456,12 +457,12 @@ def test_a_fit_that_fails_says_so_and_gives_the_encoder_s_face(
     def broken(model, image, landmarks):
         raise ValueError("no fit today")
 
-    save(tmp_path / "a.png", photo())
+    path = save(tmp_path / "a.png", photo())
+    monkeypatch.setattr(fitting, "fit", broken)
     texts = []
     for fit in (False, True):
-        monkeypatch.setattr(fitting, "fit", broken)
         out, said = tmp_path / f"out{fit}", []
-        result = serving.reconstruct([tmp_path / "a.png"], model, out, "lit", said.append, fit=fit)
+        result = serving.reconstruct([path], model, out, "lit", say=said.append, fit=fit)
         assert result == (1, 0) and len(said) == 1 + fit
         texts.append(json.loads((out / "a.json").read_text()))
     assert texts[1].pop("fit") == {"landmarks": "detected", "status": "encoder: no fit today"}
