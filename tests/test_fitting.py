@@ -163,7 +163,8 @@ def test_the_encoders_answer_comes_back_where_a_fit_fails(model, drawn, monkeypa
         assert fit.status[1] == status
         np.testing.assert_allclose(fit.reconstruction.projection[1], before.projection[1], 1e-6)
         np.testing.assert_allclose(fit.reconstruction.image[1], before.image[1], atol=1e-5)
-        assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0]).all()
+        rounding = 1e-5
+        assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0] + rounding).all()
 
 
 def test_points_that_err_together_count_as_one_observation():

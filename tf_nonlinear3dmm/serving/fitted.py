@@ -12,7 +12,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import portraits
 
 FINER = 2  # the face mesh sees crops of so many times the model's resolution
-DETECTED, OWN, NONE = "detected", "own", "none"
+OWN, NONE = "own", "none"  # or `fitting.DETECTED`: whose landmarks a fit takes
 
 
 def fit(
@@ -53,4 +53,4 @@ def _landmarks(model, photo, face):
         corner = np.array([face.square.x0, face.square.y0], np.float32)
         return OWN, np.float32((points - corner + 0.5) * k - 0.5)
     known = model.face.name in population.EMBEDDED
-    return (DETECTED, fitting.DETECTED) if known else (NONE, None)
+    return (fitting.DETECTED, fitting.DETECTED) if known else (NONE, None)
