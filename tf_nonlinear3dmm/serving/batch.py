@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
@@ -58,12 +59,10 @@ def reconstruct(
     for path in expand(paths):
         try:
             faces, photo = _read(path, model, out, confidence, crops)
-            abouts = [{} for _ in faces]
+            abouts: list[dict[str, Any]] = [{} for _ in faces]
             if fit:
                 faces, abouts = _fitted(path, faces, photo, model, say)
-            count = _write(
-                path, faces, photo, model, out, texture, reserved, abouts, morph_targets
-            )
+            count = _write(path, faces, photo, model, out, texture, reserved, abouts, morph_targets)
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
