@@ -6,7 +6,15 @@ import tensorflow as tf
 from test_model import make
 
 from tf_nonlinear3dmm import fitting
-from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, places, priors, solver
+from tf_nonlinear3dmm.fitting import (
+    alignment,
+    detection,
+    landmarks,
+    parameters,
+    places,
+    priors,
+    solver,
+)
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
@@ -164,7 +172,26 @@ def test_the_encoders_answer_comes_back_where_a_fit_fails(model, drawn, monkeypa
         assert fit.status[1] == status
         np.testing.assert_allclose(fit.reconstruction.projection[1], before.projection[1], 1e-6)
         np.testing.assert_allclose(fit.reconstruction.image[1], before.image[1], atol=1e-5)
-        assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0]).all()
+        rounding = 1e-5
+        assert (fit.landmark_errors[:, 1] <= fit.landmark_errors[:, 0] + rounding).all()
+
+
+def test_points_that_err_together_count_as_one_observation():
+    noise = np.array([1.0, 2, 5])
+    scores, distances = np.array([30.0, 0, -10, 0]), np.array([2.0, 2, 2, 20])
+    confidence = detection.confidence(scores, distances, noise)
+    assert ((confidence > 0) & (confidence < 1)).all() and (confidence[0] > 0.9).all()
+    assert (np.diff(confidence[:3], axis=0) < 0).all() and (confidence[3] < confidence[1]).all()
+    together = detection.COHERENT * np.exp(10 / detection.SCALE) * (1 + (2 / 8) ** 2)
+    assert 0.9 < np.sum(confidence[2] / noise**2) * together**2 < 1
+
+
+def test_an_answer_that_fits_what_is_not_believed_is_kept(model, drawn, monkeypatch):
+    before = model.reconstruct(drawn[3])
+    monkeypatch.setattr(solver, "_graph", graph_that_moves(0.5))
+    for confidence, status in ((1.0, solver.WORSE), (1e-4, solver.FITTED)):
+        fit = fitting.fit(model, drawn[3], before.landmarks.numpy(), confidence, contour=True)
+        assert (fit.status == status).all()
 
 
 def test_hidden_points_do_not_count(model, drawn):

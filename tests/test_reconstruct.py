@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, serving, training
+from tf_nonlinear3dmm import configs, fitting, serving, training
 from tf_nonlinear3dmm.core import filenames
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import faces
@@ -437,6 +437,60 @@ def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):
     result = serving.reconstruct([tmp_path], model, out, "lit", say=said.append, crops=True)
     assert result == (1, 1) and "b.png: a crop is square, got 41 x 40" in said[1]
     assert json.loads((out / "a.json").read_text())["crop"] == {"x0": 0, "y0": 0, "side": 40}
+
+
+@pytest.fixture
+def quick_fit(monkeypatch):
+    """`fitting.fit` without steps on the pixels; the images and landmarks that it was given."""
+    given, fit = [], fitting.fit
+
+    def quick(model, image, landmarks):
+        given.append((image, landmarks))
+        return fit(model, image, landmarks, steps=0)
+
+    monkeypatch.setattr(fitting, "fit", quick)
+    return given
+
+
+def test_a_fit_goes_to_one_s_own_points(model, quick_fit, tmp_path):
+    """Points that the model drew, moved by three pixels: the fitted mesh follows them."""
+    square = crop.Square(*(tf.constant(float(k)) for k in (20, 30, 64)))
+    drawn = portraits.portrait(model, photo(), faces.PhotoFace(BOX, 1.0, square)).landmarks + 3
+    drawn[20] = np.nan
+    save(tmp_path / "a.png", photo())
+    about = {"landmarks": [None if np.isnan(x) else [x, y] for x, y in drawn.tolist()]}
+    (tmp_path / "a.json").write_text(json.dumps(about))
+    said, out = [], tmp_path / "out"
+    result = serving.reconstruct([tmp_path], model, out, "lit", say=said.append, fit=True)
+    assert result == (1, 0)
+    about = json.loads((out / "a.json").read_text())
+    assert about["fit"]["landmarks"] == "own" and about["fit"]["status"] == fitting.FITTED
+    before, after = about["fit"]["landmark_errors"]
+    assert after < before and said[0].endswith("a.png: face 1 of 1: fitted")
+    distance = np.linalg.norm(np.array(about["landmarks"]) - drawn, axis=-1)[17:]
+    plain = portraits.portrait(model, photo(), photos.own_face(tmp_path / "a.png"))
+    encoder = np.linalg.norm(plain.landmarks - drawn, axis=-1)[17:]
+    assert np.nanmean(distance) < np.nanmean(encoder)
+    [(image, points)] = quick_fit
+    assert image.shape[1] == 2 * model.config.image_size and np.isnan(points[20]).all()
+
+
+def test_a_fit_that_fails_says_so_and_gives_the_encoder_s_face(
+    model, detected, tmp_path, monkeypatch
+):
+    def broken(model, image, landmarks):
+        raise ValueError("no fit today")
+
+    path = save(tmp_path / "a.png", photo())
+    monkeypatch.setattr(fitting, "fit", broken)
+    texts = []
+    for fit in (False, True):
+        out, said = tmp_path / f"out{fit}", []
+        result = serving.reconstruct([path], model, out, "lit", say=said.append, fit=fit)
+        assert result == (1, 0) and len(said) == 1 + fit
+        texts.append(json.loads((out / "a.json").read_text()))
+    assert texts[1].pop("fit") == {"landmarks": "detected", "status": "encoder: no fit today"}
+    assert texts[0] == texts[1]
 
 
 def test_the_overview_has_a_picture_per_column(model, detected):

@@ -36,6 +36,9 @@ def main() -> None:
         action="store_true",
         help="the .glb carry 51 of ARKit's expressions, at the photo's weights",
     )
+    parser.add_argument(
+        "--fit", action="store_true", help="fit each face to its photo: closer, seconds for each"
+    )
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
@@ -46,6 +49,7 @@ def main() -> None:
             *(flags.photos, model, flags.out, flags.texture, flags.confidence),
             crops=flags.crops,
             morph_targets=flags.morph_targets,
+            fit=flags.fit,
         )
     print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
     sys.exit(1 if failed else 0 if faces else 2)

@@ -23,6 +23,7 @@ KINDS = ("none", "detected", "mesh", "inner", "all")
 FITTED = "fitted"
 NOT_FINITE = "encoder: the fit is not finite"
 WORSE = "encoder: the fit is farther from the landmarks"
+NEARLY = 1.0  # of the landmarks' energy: points that are not believed hardly change it
 
 
 class Fit(NamedTuple):
@@ -152,9 +153,8 @@ def _decoder(model):
 def _better(model, crops, before, face, known, settings):
     """The `Fit`: each image's new face, or the encoder's where that is no better."""
     codes, after = face, _decoder(model)(face)
-    errors = [_errors(model, part, known, settings.kind) for part in (before, after)]
-    errors = np.stack(errors, axis=1)
-    status = np.where(errors[:, 1] <= errors[:, 0], FITTED, WORSE)
+    errors, energy = _errors(model, (before, after), known, settings.kind)
+    status = np.where(energy[:, 1] <= energy[:, 0] + NEARLY, FITTED, WORSE)
     status = np.where(_finite(*codes, after.vertices), status, NOT_FINITE)
     if (status != FITTED).any():
         kept = status == FITTED
@@ -169,15 +169,20 @@ def _better(model, crops, before, face, known, settings):
     return Fit(after, status, errors, pixels)
 
 
-def _errors(model, reconstruction, known, kind):
-    """`[B]` distances to the landmarks, percent; 0 without."""
+def _errors(model, reconstructions, known, kind):
+    """`[B, 2]` distances to the landmarks that the first has in sight, percent; their energies."""
     if known is None:
-        return np.zeros(len(reconstruction.vertices), np.float32)
-    marked = _places(model.face, kind)
-    points, projection = reconstruction.vertices, reconstruction.projection
-    visible = landmarks.in_sight(points, projection, marked, _sight(model, kind))
-    predicted = camera.project(places.on(points, marked), projection)[..., :2]
-    return landmarks.distance(predicted, known, visible).numpy()
+        return (np.zeros([len(reconstructions[0].vertices), 2], np.float32),) * 2
+    marked, first = _places(model.face, kind), reconstructions[0]
+    visible = landmarks.in_sight(first.vertices, first.projection, marked, _sight(model, kind))
+    places_ = [
+        camera.project(places.on(r.vertices, marked), r.projection)[..., :2]
+        for r in reconstructions
+    ]
+    return tuple(
+        np.stack([measure(points, known, visible) for points in places_], axis=1)
+        for measure in (landmarks.distance, landmarks.energy)
+    )
 
 
 def _codes(reconstruction):

@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import separation
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import background, files, names, portraits, textures
+from tf_nonlinear3dmm.serving import background, files, fitted, names, portraits, textures
 
 
 def reconstruct(
@@ -23,6 +23,7 @@ def reconstruct(
     say: Callable[[str], None] = print,
     crops: bool = False,
     morph_targets: bool = False,
+    fit: bool = False,
 ) -> tuple[int, int]:
     """Reconstructs every face of photos and folders of photos.
 
@@ -37,6 +38,7 @@ def reconstruct(
         say: called with a line for each photo.
         crops: whether the photos are ready crops, square, which the model sees as they are.
         morph_targets: whether the .glb carry expressions; on the embedded faces only.
+        fit: whether faces are fitted to their photo, see `fitted`; seconds for each.
 
     Returns:
         (faces written, photos that failed). A photo without a face has failed.
@@ -57,6 +59,8 @@ def reconstruct(
         for path in [*expand(paths)]:
             try:
                 faces, photo = _read(path, model, out, confidence, crops)
+                if fit:
+                    faces = _fitted(path, faces, photo, model, say)
                 count = _write(
                     path, faces, photo, model, out, texture, reserved, writer, morph_targets
                 )
@@ -66,7 +70,7 @@ def reconstruct(
             else:
                 line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
                 written += count
-            say(line.encode(errors="replace").decode())  # a name need not be Unicode
+            _say(say, line)
     return written, failed
 
 
@@ -117,6 +121,19 @@ def _read(path, model, out, confidence, crops):
     if not faces:
         raise ValueError(f"{path}: no face found")
     return faces, photo
+
+
+def _fitted(path, faces, photo, model, say):
+    """The `Portrait`s after their fits."""
+    after = []
+    for number, face in enumerate(faces, start=1):
+        after.append(fitted.fit(model, photo, face))
+        _say(say, f"{path}: face {number} of {len(faces)}: {after[-1].fit['status']}")
+    return after
+
+
+def _say(say, line):
+    say(line.encode(errors="replace").decode())  # a name need not be Unicode
 
 
 def _write(path, faces, photo, model, out, texture, reserved, writer, morph_targets):

@@ -162,4 +162,5 @@ def description(
         "texture": texture,
         "face_model": model.face.name,
         "licence_of_the_face_model": model.face.licence,
+        **({} if portrait.fit is None else {"fit": portrait.fit}),
     }

@@ -1,6 +1,6 @@
 """Photos to faces: the crops that the model sees, and its results in pixels of the photo."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -22,6 +22,7 @@ class Portrait(NamedTuple):
         projection: `[2, 4]`, face units to pixels.
         landmarks: `[68, 2]` pixels.
         result: `Reconstruction` of a batch of this one face, in pixels of the crop.
+        fit: of a fitted face, what its fit was: see `fitted.fit`.
     """
 
     face: faces.PhotoFace
@@ -29,6 +30,7 @@ class Portrait(NamedTuple):
     projection: np.ndarray
     landmarks: np.ndarray
     result: Reconstruction
+    fit: dict[str, Any] | None = None
 
 
 def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE) -> list[Portrait]:
@@ -48,8 +50,13 @@ def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE
 
 def portrait(model: Nonlinear3DMM, photo: np.ndarray, face: faces.PhotoFace) -> Portrait:
     """The `Portrait` of one `faces.PhotoFace`."""
-    size, square = model.config.image_size, face.square
-    result = model.reconstruct(cropped(photo, face, square, size))
+    size = model.config.image_size
+    return of_result(face, model.reconstruct(cropped(photo, face, face.square, size)), size)
+
+
+def of_result(face: faces.PhotoFace, result: Reconstruction, size: int) -> Portrait:
+    """The `Portrait` of a `Reconstruction` of one face, whose crop had `size` pixels a side."""
+    square = face.square
     k = size / square.side
     back = (-square.x0 * k, -square.y0 * k, 1 / k)
     return Portrait(
