@@ -59,7 +59,7 @@ class Pose(NamedTuple):
 def smooth(
     model: Nonlinear3DMM, sights: Iterable[Sight], person: Person
 ) -> Iterator[tuple[Sight, Pose | None]]:
-    """Each `Sight` with its `Pose`; None where it shows no face. A face that is lost begins anew."""
+    """Each `Sight` with its `Pose`, None without a face; a face that was lost begins anew."""
     runs = itertools.count()
     number = next(runs)
 

@@ -32,7 +32,9 @@ class GeneratedClip(NamedTuple):
     neutral: np.ndarray
 
 
-def generate(kind: str, count: int, person: int = 0, face_model: str = "makehuman") -> GeneratedClip:
+def generate(
+    kind: str, count: int, person: int = 0, face_model: str = "makehuman"
+) -> GeneratedClip:
     """A clip of `count` frames of the `person`-th person of the test split.
 
     Args:

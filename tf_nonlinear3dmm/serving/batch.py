@@ -4,6 +4,8 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.core.types import Path
@@ -55,8 +57,8 @@ def reconstruct(
     written, failed, reserved = 0, 0, names.Names(out)
     for path in expand(paths):
         try:
-            faces, photo = _read(path, model, out, confidence, crops)
-            count = _write(path, faces, photo, model, out, texture, reserved, morph_targets)
+            faces, photo = read_faces(path, model, out, confidence, crops)
+            count = write_faces(path, faces, photo, model, out, texture, reserved, morph_targets)
         except (ValueError, OSError) as error:
             line = reading.named(path, error)
             failed += 1
@@ -95,8 +97,10 @@ def _inside(folder):
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 
-def _read(path, model, out, confidence, crops):
-    """The `Portrait`s of the photo at `path`, and the photo."""
+def read_faces(
+    path: pathlib.Path, model: Nonlinear3DMM, out: pathlib.Path, confidence: float, crops: bool
+) -> tuple[list[portraits.Portrait], np.ndarray]:
+    """The `Portrait`s of the photo at `path`, the largest first, and the photo."""
     if os.path.isdir(path):
         os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
@@ -116,7 +120,16 @@ def _read(path, model, out, confidence, crops):
     return faces, photo
 
 
-def _write(path, faces, photo, model, out, texture, reserved, morph_targets):
+def write_faces(
+    path: pathlib.Path,
+    faces: list[portraits.Portrait],
+    photo: np.ndarray,
+    model: Nonlinear3DMM,
+    out: pathlib.Path,
+    texture: str,
+    reserved: names.Names,
+    morph_targets: bool,
+) -> int:
     """Writes the files of a photo's faces; returns their number."""
     stems = reserved.reserve(path.stem, path, len(faces))
     for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):

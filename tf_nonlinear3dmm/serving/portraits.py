@@ -48,8 +48,13 @@ def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE
 
 def portrait(model: Nonlinear3DMM, photo: np.ndarray, face: faces.PhotoFace) -> Portrait:
     """The `Portrait` of one `faces.PhotoFace`."""
-    size, square = model.config.image_size, face.square
-    result = model.reconstruct(cropped(photo, face, square, size))
+    crops = cropped(photo, face, face.square, model.config.image_size)
+    return of_result(face, model.reconstruct(crops), model.config.image_size)
+
+
+def of_result(face: faces.PhotoFace, result: Reconstruction, size: int) -> Portrait:
+    """The `Portrait` of the `Reconstruction` of one crop of `size` pixels."""
+    square = face.square
     k = size / square.side
     back = (-square.x0 * k, -square.y0 * k, 1 / k)
     return Portrait(
