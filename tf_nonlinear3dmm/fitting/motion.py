@@ -1,17 +1,19 @@
 """How faces move from frame to frame: still ones stand, moving ones are followed.
 
 The prior is on the second difference in time, so that steady motion costs nothing. It is like a
-logarithm beyond a few deviations: noise of the landmarks is averaged over many frames while the
-face is still, and where it starts, stops, blinks or talks each frame decides for itself.
+logarithm where that is large: noise of the landmarks is averaged over many frames while the face is
+still, and where it starts, stops, blinks or talks each frame decides for itself.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.linalg
+import scipy.ndimage
 
-FREE = 3.0  # deviations of a second difference from which a face moves more and more freely
+STIFF = 10.0  # of a still face: weight of the square of a second difference
 STEPS = 8  # of reweighting
+SPAN = 7  # frames that move or stand together: else a steady turn would become straight pieces
 
 
 def solve(blocks: np.ndarray, right: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -47,8 +49,8 @@ def settle(
     Args:
         acceleration: `[F - 2, P]` second differences in time of what was seen.
         blocks: `[F, P, P]` information on it.
-        parts: (count, deviation in a face at rest of their second differences) of numbers that
-            move together; the counts sum to P.
+        parts: (count, RMS second difference beyond which they move) of numbers that move together;
+            the counts sum to P.
 
     Returns:
         `[F, P]`.
@@ -72,5 +74,6 @@ def _force(acceleration, weights, frames):
 
 def _stiffness(acceleration, still):
     """`[F - 2, P]` weights of second differences: their mean square tells whether a face moves."""
-    squares = np.mean(np.square(acceleration), axis=1, keepdims=True) / still**2
-    return np.zeros_like(acceleration) + 1 / (still**2 * (1 + squares / FREE**2))
+    squares = np.mean(np.square(acceleration), axis=1, keepdims=True)
+    squares = scipy.ndimage.uniform_filter1d(squares, SPAN, axis=0, mode="nearest")
+    return np.zeros_like(acceleration) + STIFF / (1 + squares / still**2)

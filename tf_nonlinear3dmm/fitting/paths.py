@@ -23,7 +23,7 @@ from tf_nonlinear3dmm.rendering import camera
 KEPT, AHEAD = 32, 16  # frames of a window that are solved for good, and that follow
 STEPS = 4  # of Gauss-Newton
 FIXED = 1e12  # information on a frame that is solved already
-CAMERA, SHAPE, LIGHT = 0.02, 0.02, 0.05  # still faces' second differences, in `parameters` units
+CAMERA, SHAPE, LIGHT = 0.8, 0.015, 0.3  # second differences beyond which they move: deviations
 
 
 class Person(NamedTuple):
@@ -98,9 +98,7 @@ def _solve(model, person, before, sights):
         known = camera.crop(tf.constant([pose.projection for _, pose in before]), 0.0, 0.0, k)
         projection = tf.concat([known, projection], axis=0)
         shape = np.concatenate([[pose.shape_code for _, pose in before], shape])
-        fixed = np.tile(FIXED * np.eye(blocks.shape[-1]), [len(before), 1, 1])
-        blocks = np.concatenate([fixed, blocks])
-    moved = _steady(projection, shape, blocks, size)
+    moved = _steady(projection, shape, blocks, len(before), size)
     projection = parameters.moved(projection, tf.constant(moved[:, :6]), size)[len(before) :]
     projection = camera.crop(projection, 0.0, 0.0, 1 / k).numpy()
     shape = (shape + moved[:, 6:])[len(before) :]
@@ -157,15 +155,29 @@ def _normal(model):
     return run
 
 
-def _steady(projection, shape, blocks, image_size):
-    """`[F, 6 + Ks]`: how far cameras and shape codes move to be smooth in time."""
+def _steady(projection, shape, blocks, fixed, image_size):
+    """`[F, 6 + Ks]`: how far cameras and shape codes move to be smooth; the first `fixed` do not."""
     if len(shape) < 3:
-        return np.zeros(blocks.shape[:2], np.float32)
+        return np.zeros([len(shape), blocks.shape[-1]], np.float32)
     speed = parameters.between(projection[:-1], projection[1:], image_size).numpy()
     seen = np.concatenate([np.diff(speed, axis=0), np.diff(shape, 2, axis=0)], axis=1)
-    parts = (6, CAMERA), (shape.shape[1], SHAPE)
-    moved = motion.settle(seen.astype(np.float64), blocks, parts)
-    return moved.astype(np.float32)
+    scale = _deviations(blocks)
+    blocks = np.linalg.solve(scale, np.linalg.solve(scale, blocks).transpose(0, 2, 1))
+    known = np.tile(FIXED * np.eye(blocks.shape[-1]), [fixed, 1, 1])
+    blocks, parts = np.concatenate([known, blocks]), [(6, CAMERA), (shape.shape[1], SHAPE)]
+    moved = motion.settle(seen @ scale, blocks, parts)
+    return np.linalg.solve(scale.T, moved.T).T.astype(np.float32)
+
+
+def _deviations(blocks):
+    """`[P, P]` L of the mean information L L' on the camera, and on the shape: their deviations.
+
+    Multiplied by it, what moves the landmarks counts, and what does not hardly does.
+    """
+    mean, scale = blocks.mean(axis=0), np.zeros(blocks.shape[1:])
+    for part in (slice(0, 6), slice(6, None)):
+        scale[part, part] = np.linalg.cholesky(mean[part, part])
+    return scale
 
 
 def _lights(person, before, sights):
