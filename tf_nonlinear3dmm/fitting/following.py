@@ -126,7 +126,9 @@ def _anew(frame, last):
         eyes = faces.move(face.landmarks[EYES], there)
     picture = detector.Photo(_picture(frame, face.quarter_turns))
     mesh = face_mesh.fit(picture, detector.Detection(box, eyes, face.confidence))
-    return follows, face.quarter_turns, mesh, face.square
+    place = face.quarter_turns, mesh, face.square
+    settled = _near(frame, Sight(FACE, False, frame.shape[:2], *place))
+    return (follows, *settled[1:]) if settled else (follows, *place)
 
 
 def _is(face, last):

@@ -23,7 +23,7 @@ from tf_nonlinear3dmm.rendering import camera
 KEPT, AHEAD = 32, 16  # frames of a window that are solved for good, and that follow
 STEPS = 4  # of Gauss-Newton
 FIXED = 1e12  # information on a frame that is solved already
-CAMERA, SHAPE, LIGHT = 0.8, 0.015, 0.3  # second differences beyond which they move: deviations
+CAMERA, SHAPE, LIGHT = 0.8, 0.02, 0.3  # second differences beyond which they move: deviations
 
 
 class Person(NamedTuple):
@@ -156,7 +156,7 @@ def _normal(model):
 
 
 def _steady(projection, shape, blocks, fixed, image_size):
-    """`[F, 6 + Ks]`: how far cameras and shape codes move to be smooth; the first `fixed` do not."""
+    """`[F, 6 + Ks]`: how far cameras and shape codes move to be smooth; all but `fixed` ones."""
     if len(shape) < 3:
         return np.zeros([len(shape), blocks.shape[-1]], np.float32)
     speed = parameters.between(projection[:-1], projection[1:], image_size).numpy()

@@ -2,6 +2,7 @@
 
 import pickle
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ class Spool:
     """Values that are appended, and gone through from the first as often as one likes."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="tf_nonlinear3dmm-")  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(prefix="tf_nonlinear3dmm-")
+        weakref.finalize(self, self._file.close)
         self._length = 0
 
     def append(self, value: Any) -> None:

@@ -7,6 +7,7 @@ NAME_overlay.mp4    each frame beside the face drawn on it, where imageio-ffmpeg
 NAME_meshes/        000000.glb and so on, a mesh with the albedo for each frame, where asked for
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -80,8 +81,12 @@ def reconstruct(
         filenames.check_writable(out)
     told = _Progress(say, clip.count)
     track = fitting.track(model, clip, steps, lambda done: told(done, "looked at"))
-    rows, count = array_streams.ArrayStreams(), 0
-    with array_files.writing(stem), preview.Preview(f"{stem}_overlay.mp4", clip.rate, say) as film:
+    count, overlay = 0, f"{stem}_overlay.mp4"
+    with (
+        array_files.writing(stem),
+        contextlib.closing(array_streams.ArrayStreams()) as rows,
+        preview.Preview(overlay, clip.rate, say) as film,
+    ):
         for number, (face, frame) in enumerate(zip(track, clip, strict=True)):
             rows.append(**_row(model, face))
             told(number + 1, "tracked")
