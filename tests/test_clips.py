@@ -1,5 +1,7 @@
 """Clips in, files out."""
 
+# ruff: noqa: F811  # fixtures of another file
+
 import json
 import sys
 
@@ -7,9 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
-from test_model import make
 from test_reconstruct import script
-from test_tracking import cameras, film, frames, mesh_points  # noqa: F401
+from test_tracking import cameras, film, frames, mesh_points, model  # noqa: F401
 
 from tf_nonlinear3dmm import serving
 from tf_nonlinear3dmm.core import array_streams
@@ -19,11 +20,6 @@ from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.rendering import camera
 
 PIPES = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # imageio-ffmpeg's
-
-
-@pytest.fixture(scope="module")
-def model():
-    return make("linear")
 
 
 def folder_of(path, images):
@@ -84,7 +80,7 @@ def test_photos_or_a_video(monkeypatch, capsys):
         assert "--video" in capsys.readouterr().err
 
 
-def test_a_folder_of_frames_to_files(model, film, monkeypatch, tmp_path):  # noqa: F811
+def test_a_folder_of_frames_to_files(model, film, monkeypatch, tmp_path):
     images = film(mesh_points(model, cameras(model, np.zeros([6, 6]))), lost=(2,))
     folder, out, said = folder_of(tmp_path / "clip", images), tmp_path / "out", []
     monkeypatch.setattr(clips, "ffmpeg", no_ffmpeg)
@@ -115,7 +111,7 @@ def no_ffmpeg():
 
 
 @PIPES
-def test_the_preview_shows_each_frame_beside_its_face(model, film, tmp_path):  # noqa: F811
+def test_the_preview_shows_each_frame_beside_its_face(model, film, tmp_path):
     pytest.importorskip("imageio_ffmpeg")
     images = film(mesh_points(model, cameras(model, np.zeros([3, 6]))), lost=(2,))
     folder = folder_of(tmp_path / "clip", images)

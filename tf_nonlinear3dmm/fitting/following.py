@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -13,7 +13,6 @@ from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import detector, face_mesh, faces
 from tf_nonlinear3dmm.fitting import detection, parameters
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
 FACE = "face"  # the status of a frame that shows it
@@ -32,18 +31,18 @@ class Sight(NamedTuple):
         mesh: `face_mesh.MeshPoints`.
         square: `crop.Square` that the encoder saw.
         crop: `[S, S, 3]` in [0, 1] of this square.
-        codes: `Codes` of a batch of this one face, as the encoder sees it.
+        codes: `encoder.Codes` of a batch of this one face, as the encoder sees it.
         size: pixels, of the face: sqrt(width * height) of its 68 points' box.
     """
 
     status: str
     follows: bool = False
-    frame_size: tuple[int, int] | None = None
+    frame_size: Any = None
     turns: int = 0
-    mesh: face_mesh.MeshPoints | None = None
-    square: crop.Square | None = None
-    crop: np.ndarray | None = None
-    codes: Codes | None = None
+    mesh: Any = None
+    square: Any = None
+    crop: Any = None
+    codes: Any = None
     size: float = 0.0
 
     @property

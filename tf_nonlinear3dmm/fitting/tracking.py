@@ -5,7 +5,7 @@ for face in track: face.vertices, face.projection, face.status
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -35,11 +35,11 @@ class TrackedFace(NamedTuple):
 
     status: str
     confidence: float = 0.0
-    projection: np.ndarray | None = None
-    illumination: np.ndarray | None = None
-    shape_code: np.ndarray | None = None
-    vertices: np.ndarray | None = None
-    landmarks: np.ndarray | None = None
+    projection: Any = None
+    illumination: Any = None
+    shape_code: Any = None
+    vertices: Any = None
+    landmarks: Any = None
 
 
 class Track:

@@ -13,7 +13,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera
 
 MEASURES = ("landmarks (%)", "jitter of landmarks (px)", "of vertices (px)", "lag (frames)")
-SHIFTS = np.arange(-3, 3.01, 0.05)
+SHIFTS = np.arange(-60, 61) / 20  # frames
 
 
 def measure(model: Nonlinear3DMM, clip: GeneratedClip) -> dict[str, np.ndarray]:
@@ -26,11 +26,11 @@ def measure(model: Nonlinear3DMM, clip: GeneratedClip) -> dict[str, np.ndarray]:
     sights = [sight for sight, _ in following.follow(model, clip.frames)]
     if any(sight.codes is None for sight in sights):
         raise ValueError("a frame without a face in a generated clip")
-    codes = [np.concatenate(part) for part in zip(*(s.codes for s in sights), strict=True)]
-    _, vertices = model.decode_shape(codes[2])
-    points = {"encoder": _image_points(vertices, codes[0])}
-    size, squares = model.config.image_size, [np.float32([*s.square]) for s in sights]
-    square = crop.Square(*tf.constant(np.stack(squares, axis=1)))
+    seen = np.concatenate([s.codes.projection for s in sights])
+    _, vertices = model.decode_shape(np.concatenate([s.codes.shape_code for s in sights]))
+    points = {"encoder": _image_points(vertices, seen)}
+    size, squares = model.config.image_size, np.array([s.square for s in sights], np.float32)
+    square = crop.Square(*tf.constant(squares.T))
     mesh = tf.constant([s.mesh.points[:, :2] for s in sights], tf.float32)
     crops, sure = np.stack([s.crop for s in sights]), [s.confidence for s in sights]
     fit = fitting.fit(model, crops, crop.points(mesh, square, size), sure, steps=0).reconstruction
@@ -49,7 +49,7 @@ def table(numbers: Mapping[tuple[str, str], Sequence[float]]) -> str:
     lines = ["| clip | | " + " | ".join(MEASURES) + " |", "| --- " * (2 + len(MEASURES)) + "|"]
     for (clip, method), (error, landmarks, vertices, lag) in numbers.items():
         cells = [f"{error:.2f}", f"{landmarks:.3f}", f"{vertices:.3f}"]
-        cells.append("" if np.isnan(lag) else f"{lag:+.2f}")
+        cells.append("" if np.isnan(lag) else f"{lag:.2f}")
         lines.append(f"| {clip} | {method} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

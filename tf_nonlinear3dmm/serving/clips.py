@@ -42,7 +42,7 @@ ARRAYS = {
     "person_vertices": "[V, 3] millimetres, the person's own shape",
     "triangles": "[T, 3] ids of vertices",
 }
-LONGEST = 64  # characters of a status in the .npz
+LONGEST = 160  # characters of a status in the .npz
 
 
 def reconstruct(

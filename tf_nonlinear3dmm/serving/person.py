@@ -36,7 +36,7 @@ def reconstruct(
     """Reconstructs one person from all photos together: the largest face of each.
 
     Args:
-        paths, model, out, texture, confidence, say, crops, morph_targets: as of `batch.reconstruct`.
+        paths, model, out, texture, confidence, say, crops, morph_targets: see `batch.reconstruct`.
         steps: on the pixels, see `fitting.fit`.
 
     Returns:
@@ -62,9 +62,7 @@ def reconstruct(
         result = tf.nest.map_structure(lambda part, i=i: part[i : i + 1], fit.reconstruction)
         faces.append(portraits.of_result(face, result, model.config.image_size))
         photo = photos.read(path)
-        batch.write_faces(
-            path, faces[-1:], photo, model, out, texture, reserved, morph_targets
-        )
+        batch.write_faces(path, faces[-1:], photo, model, out, texture, reserved, morph_targets)
         error = fit.landmark_errors[i, 1]
         say(f"{path}: {fit.status[i]}, {error:.1f} % from the landmarks")
     best = int(np.argmax([_frontal(face) for face in faces]))

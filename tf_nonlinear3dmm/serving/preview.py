@@ -35,7 +35,9 @@ class Preview:
     def __init__(self, path: Path, rate: float, say: Callable[[str], None] = print) -> None:
         self._path, self._rate, self._say = pathlib.Path(path), rate, say
         self._part = self._path.with_name(f".{self._path.stem}.part.mp4")
-        self._size, self._film, self._works = None, None, True
+        self._size: Any = None
+        self._film: Any = None
+        self._works = True
 
     def __enter__(self) -> "Preview":
         return self
@@ -101,7 +103,7 @@ def draw(
     layers = visualize.to_uint8(np.concatenate([picture[0], mask[0]], axis=-1))
     layers = PIL.Image.fromarray(layers, "RGBA").resize((side, side))
     canvas = PIL.Image.fromarray(image)
-    canvas.paste(layers.convert("RGB"), tuple(int(n) for n in low), layers.getchannel("A"))
+    canvas.paste(layers.convert("RGB"), (int(low[0]), int(low[1])), layers.getchannel("A"))
     return np.asarray(canvas)
 
 
