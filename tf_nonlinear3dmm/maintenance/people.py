@@ -77,7 +77,7 @@ def measure(
 ) -> dict[str, np.ndarray]:
     """Mean errors in mm of a person's own shape: name -> one for each number of photos.
 
-    The shape is that of the mean code of the photos; what is known of it is the neutral face.
+    The shape is that of the mean of the photos' codes without expression.
     """
     errors = {"encoder": [], "fit of each photo": [], "fitted together": []}
     for person in range(people):
@@ -98,6 +98,7 @@ def measure(
 
 def _error(model, codes, neutral):
     """Mean distance in mm of the skin from the neutral face."""
-    _, vertices = model.decode_shape(np.mean(codes, axis=0, keepdims=True))
+    code = np.mean(model.neutral(codes), axis=0, keepdims=True)
+    _, vertices = model.decode_shape(code)
     distance, _, _ = metrics.skin_error(model.face, vertices, neutral[np.newaxis])
     return float(np.asarray(distance)[0])

@@ -39,7 +39,7 @@ ARRAYS = {
     "vertices": "[F, V, 3] millimetres, x to the subject's left, y up, z to the camera",
     "image_points": "[F, V, 3] pixels of the frame (x, y), depth, larger is nearer",
     "landmarks": "[F, 68, 2] pixels of the frame",
-    "person_vertices": "[V, 3] millimetres, the person's own shape",
+    "person_vertices": "[V, 3] millimetres, the person's own shape, without expression",
     "triangles": "[T, 3] ids of vertices",
 }
 LONGEST = 160  # characters of a status in the .npz
@@ -101,8 +101,11 @@ def reconstruct(
                 folder = stem.with_name(f"{stem.name}_meshes")
                 mesh = folder / f"{number:06d}.glb"
                 mesh_files.write_glb(mesh, face.vertices, model.face, track.albedo_map)
-        vertices, triangles = track.vertices * model.face.units, model.face.triangles
-        rows.write(f"{stem}_track.npz", person_vertices=vertices, triangles=triangles)
+        rows.write(
+            f"{stem}_track.npz",
+            person_vertices=_person_vertices(model, track) * model.face.units,
+            triangles=model.face.triangles,
+        )
     text = json.dumps(_description(model, track, clip, count), indent=1) + "\n"
     array_files.write_text(f"{stem}_track.json", text)
     return count, len(track) - count
@@ -138,7 +141,11 @@ def _write_person(model, track, face, frame, stem, texture):
     photo_face = faces.PhotoFace(box, face.confidence, square)
     portrait = portraits.of_result(photo_face, model.decode(codes), size)
     colours = textures.texture_map(portrait, frame, model, texture)
-    person.write(stem, track.vertices, model.face, colours)
+    person.write(stem, _person_vertices(model, track), model.face, colours)
+
+
+def _person_vertices(model, track):
+    return person.at_rest(model, track.shape_code[np.newaxis])
 
 
 def _description(model, track, clip, count):

@@ -67,10 +67,15 @@ def reconstruct(
         say(f"{path}: {fit.status[i]}, {error:.1f} % from the landmarks")
     best = int(np.argmax([_frontal(face) for face in faces]))
     colours = textures.texture_map(faces[best], photos.read(shown[best][0]), model, texture)
-    code = tf.reduce_mean(fit.reconstruction.shape_code, axis=0, keepdims=True)
-    vertices = model.decode_shape(code)[1][0].numpy()
+    vertices = at_rest(model, fit.reconstruction.shape_code)
     write(out / shown[0][0].stem, vertices, model.face, colours)
     return len(shown), failed
+
+
+def at_rest(model: Nonlinear3DMM, shape_code: npt.ArrayLike) -> np.ndarray:
+    """Vertices `[V, 3]` of one person's shape codes `[B, Ks]`: their mean without expression."""
+    code = tf.reduce_mean(model.neutral(shape_code), axis=0, keepdims=True)
+    return model.decode_shape(code)[1][0].numpy()
 
 
 def write(
