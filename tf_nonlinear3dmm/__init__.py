@@ -5,6 +5,7 @@
     model = n3.load()                        # the weights that come with the package, or a path
     result = model.reconstruct(images)       # [B, S, S, 3] face crops -> `Reconstruction`
     fit = n3.fit(model, images)              # slower and closer: fit.reconstruction
+    for face in n3.track(model, frames):     # a clip of one person, smooth in time
 
 These are the public names; everything else may change.
 """
@@ -27,6 +28,7 @@ _HOMES = {  # imported when they are first used: TensorFlow takes seconds to loa
     "fit": "fitting",
     "load": "serving",
     "preset": "configs",
+    "track": "fitting",
 }
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "fit",
     "load",
     "preset",
+    "track",
 ]
 
 

@@ -1,9 +1,11 @@
 """Photos to 3D faces: textured meshes, landmarks, camera and a picture for every face.
 
     nonlinear3dmm reconstruct photo.jpg more/photos --out faces
+    nonlinear3dmm reconstruct me1.jpg me2.jpg me3.jpg --same-person --out me
+    nonlinear3dmm reconstruct --video clip.mp4 --out clip
 
 NAME.pts or NAME.json beside a photo, with 68 points or a box, is taken instead of the detector.
-Exit code 0: every photo gave a face; 1: some did not, which are named; 2: a wrong flag or file.
+Exit code 0: every photo or frame gave a face; 1: some did not; 2: a wrong flag or file.
 """
 
 import sys
@@ -13,7 +15,16 @@ from tf_nonlinear3dmm.core import command_line
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
+    parser.add_argument("photos", nargs="*", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
+    parser.add_argument(
+        "--video", metavar="CLIP", help="track one person: a video file, or a folder of frames"
+    )
+    parser.add_argument(
+        "--frame-meshes", action="store_true", help="with --video: a .glb for every frame, too"
+    )
+    parser.add_argument(
+        "--same-person", action="store_true", help="all photos show one person: fit them together"
+    )
     parser.add_argument("--out", required=True, metavar="FOLDER", help="for the files")
     parser.add_argument("--run", metavar="PATH", help="run or file of weights [the shipped ones]")
     parser.add_argument(
@@ -40,16 +51,27 @@ def main() -> None:
         "--fit", action="store_true", help="fit each face to its photo: closer, seconds for each"
     )
     flags = parser.parse_args()
+    if bool(flags.photos) == bool(flags.video):
+        parser.error("give photos, or --video and a clip")
+    if flags.video and (flags.same_person or flags.crops or flags.morph_targets):
+        parser.error("--same-person, --crops and --morph-targets are of photos, not of --video")
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 
     with command_line.one_line(parser):
         model = serving.load(flags.run)
-        faces, failed = serving.reconstruct(
-            *(flags.photos, model, flags.out, flags.texture, flags.confidence),
-            crops=flags.crops,
-            morph_targets=flags.morph_targets,
-            fit=flags.fit,
-        )
-    print(f"faces in {flags.out}: {faces}" + (f"; photos without one: {failed}" if failed else ""))
-    sys.exit(1 if failed else 0 if faces else 2)
+        if flags.video:
+            what, none = "frames with a face", "frames without one"
+            shown, failed = serving.clips.reconstruct(
+                *(flags.video, model, flags.out, flags.texture), meshes=flags.frame_meshes
+            )
+        else:
+            what, none = "faces", "photos without one"
+            arguments = (flags.photos, model, flags.out, flags.texture, flags.confidence)
+            options = {"crops": flags.crops, "morph_targets": flags.morph_targets}
+            if flags.same_person:
+                shown, failed = serving.person.reconstruct(*arguments, **options)
+            else:
+                shown, failed = serving.reconstruct(*arguments, **options, fit=flags.fit)
+    print(f"{what} in {flags.out}: {shown}" + (f"; {none}: {failed}" if failed else ""))
+    sys.exit(1 if failed else 0 if shown else 2)

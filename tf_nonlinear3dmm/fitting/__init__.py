@@ -1,7 +1,18 @@
-"""Analysis by synthesis: photos of a face, of one person, or a mesh -> its codes."""
+"""Analysis by synthesis: photos of a face, of one person, a clip, or a mesh -> its codes."""
 
 from tf_nonlinear3dmm.fitting.photo import DETECTED, fit
 from tf_nonlinear3dmm.fitting.scan import MeshFit, fit_mesh
 from tf_nonlinear3dmm.fitting.solver import FITTED, Fit
+from tf_nonlinear3dmm.fitting.tracking import Track, TrackedFace, track
 
-__all__ = ["DETECTED", "FITTED", "Fit", "MeshFit", "fit", "fit_mesh"]
+__all__ = [
+    "DETECTED",
+    "FITTED",
+    "Fit",
+    "MeshFit",
+    "Track",
+    "TrackedFace",
+    "fit",
+    "fit_mesh",
+    "track",
+]

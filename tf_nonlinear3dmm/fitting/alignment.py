@@ -76,18 +76,20 @@ def _step(face, change, points, moves, targets, precision, image_size, same_pers
     residual = targets - camera.project(points, face.projection)[..., :2]
     squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
     weights = precision / (1 + squares / landmarks.OUTLIER**2)
-    jacobian = _jacobian(face.projection, points, moves, image_size)  # [B, 2 K, P]
-    weighted = jacobian * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
+    slope = jacobian(face.projection, points, moves, image_size)  # [B, 2 K, P]
+    weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
     residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
     pull, stiffness = priors.of_codes(change.shape, same_person)
     diagonal = tf.concat([tf.ones_like(change.camera), stiffness], axis=1)
-    normal = tf.matmul(weighted, jacobian, transpose_a=True) + tf.linalg.diag(diagonal)
+    normal = tf.matmul(weighted, slope, transpose_a=True) + tf.linalg.diag(diagonal)
     right = tf.linalg.matvec(weighted, residual, transpose_a=True)
     right -= tf.concat([change.camera, pull], axis=1)
     return tf.linalg.solve(normal, right[..., tf.newaxis])[..., 0]
 
 
-def _jacobian(projection, points, moves, image_size):
+def jacobian(
+    projection: tf.Tensor, points: tf.Tensor, moves: tf.Tensor, image_size: float
+) -> tf.Tensor:
     """`[B, 2 K, 6 + Ks]`: how image points x, y move with each number of camera and code."""
     turned = tf.matmul(points, camera.rotation(projection), transpose_b=True)
     x, y, z = tf.unstack(camera.scale(projection)[:, tf.newaxis, tf.newaxis] * turned, axis=-1)

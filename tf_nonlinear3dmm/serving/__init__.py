@@ -7,12 +7,23 @@ import tempfile
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import portable
+from tf_nonlinear3dmm.serving import clips, person, portable
 from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export
 from tf_nonlinear3dmm.weights import FILE, SHIPPED, load, save
 
-__all__ = ["FILE", "SHIPPED", "ExportError", "export", "load", "reconstruct", "save", "write"]
+__all__ = [
+    "FILE",
+    "SHIPPED",
+    "ExportError",
+    "clips",
+    "export",
+    "load",
+    "person",
+    "reconstruct",
+    "save",
+    "write",
+]
 
 
 def write(

@@ -4,6 +4,8 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.core.types import Path
@@ -58,10 +60,10 @@ def reconstruct(
     with background.Writer() as writer:
         for path in [*expand(paths)]:
             try:
-                faces, photo = _read(path, model, out, confidence, crops)
+                faces, photo = read_faces(path, model, out, confidence, crops)
                 if fit:
                     faces = _fitted(path, faces, photo, model, say)
-                count = _write(
+                count = write_faces(
                     path, faces, photo, model, out, texture, reserved, writer, morph_targets
                 )
             except (ValueError, OSError) as error:
@@ -102,8 +104,10 @@ def _inside(folder):
 _KNOWN = (*photos.SUFFIXES, *photos.OTHER_SUFFIXES)
 
 
-def _read(path, model, out, confidence, crops):
-    """The `Portrait`s of the photo at `path`, and the photo."""
+def read_faces(
+    path: pathlib.Path, model: Nonlinear3DMM, out: pathlib.Path, confidence: float, crops: bool
+) -> tuple[list[portraits.Portrait], np.ndarray]:
+    """The `Portrait`s of the photo at `path`, the largest first, and the photo."""
     if os.path.isdir(path):
         os.listdir(path)  # one that cannot be read says why
         raise ValueError(f"{path}: no photo that ends in {', '.join(photos.SUFFIXES)}")
@@ -136,7 +140,17 @@ def _say(say, line):
     say(line.encode(errors="replace").decode())  # a name need not be Unicode
 
 
-def _write(path, faces, photo, model, out, texture, reserved, writer, morph_targets):
+def write_faces(
+    path: pathlib.Path,
+    faces: list[portraits.Portrait],
+    photo: np.ndarray,
+    model: Nonlinear3DMM,
+    out: pathlib.Path,
+    texture: str,
+    reserved: names.Names,
+    writer: background.Writer,
+    morph_targets: bool,
+) -> int:
     """Has the files of a photo's faces written; returns their number."""
     stems = reserved.reserve(path.stem, path, len(faces))
     for number, (stem, portrait) in enumerate(zip(stems, faces, strict=True), start=1):

@@ -57,6 +57,7 @@ class MakeHumanPeople:
         face: `FaceModel`.
         size: (height, width) of the fine map that skin is painted on.
         attribute_names: of the values of `attributes`.
+        unit_names: of the units of expression.
     """
 
     attribute_names = TRAITS + EXPRESSION
@@ -65,6 +66,7 @@ class MakeHumanPeople:
         self.face = FaceModel.load(list(EMBEDDED)[level])
         self.size = size
         self._population = load_population(level)
+        self.unit_names = tuple(str(name) for name in self._population.unit_names)
         self._basis = morphs.face_basis(self._population)
         self._muscles = muscles.attach(self._population, self._basis)
         self._fields = surface.measure(self._population, self.face, size)
@@ -98,7 +100,11 @@ class MakeHumanPeople:
         """Vertices `[B, V, 3]` with an expression drawn from each generator, and its units."""
         names = self._population.unit_names
         units = np.stack([expression.sample(random, names) for random in randoms])
-        return muscles.apply(neutral, units, self._muscles).astype(np.float32), units
+        return self.express(neutral, units), units
+
+    def express(self, neutral: np.ndarray, units: np.ndarray) -> np.ndarray:
+        """Vertices `[B, V, 3]` whose faces do what weights `[B, U]` of `unit_names` say."""
+        return muscles.apply(neutral, units, self._muscles).astype(np.float32)
 
     def albedo(self, person: Person, gap: float) -> np.ndarray:
         """The fine albedo map `[H, W, 3]` of a person whose lips are `gap` dm apart."""

@@ -1,7 +1,8 @@
 """Photographs as people have them: reading, finding faces and their points, turning them upright.
 
-`reading` gives RGB arrays, `annotations` a person's own points, `finding` faces: `detector` and
-`face_mesh` run MediaPipe's networks through `litert`. `faces` says which crop the model sees.
+`reading` gives RGB arrays, `clips` those of videos, `annotations` a person's own points, `finding`
+faces: `detector` and `face_mesh` run MediaPipe's networks through `litert`. `faces` says which crop
+the model sees.
 """
 
 from tf_nonlinear3dmm.data.photos.annotations import (
@@ -10,6 +11,7 @@ from tf_nonlinear3dmm.data.photos.annotations import (
     read_face,
     read_landmarks,
 )
+from tf_nonlinear3dmm.data.photos.clips import Clip
 from tf_nonlinear3dmm.data.photos.finding import detect, upright
 from tf_nonlinear3dmm.data.photos.reading import OTHER_SUFFIXES, SUFFIXES, read
 
@@ -17,6 +19,7 @@ __all__ = [
     "LANDMARK_SUFFIXES",
     "OTHER_SUFFIXES",
     "SUFFIXES",
+    "Clip",
     "detect",
     "own_face",
     "read",
