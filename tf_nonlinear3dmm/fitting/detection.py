@@ -16,6 +16,8 @@ from tf_nonlinear3dmm.rendering import camera
 # are that much less to be believed, the farther they are from where the encoder sees them: it is
 # about DISTANCE off itself.
 COHERENT, SCALE, DISTANCE = 5.0, 8.0, 8.0
+DOUBT, SLOPE = 3.0, 1.5  # score of the network at which its points are as often wrong as right
+LEAST = 0.05  # confidence below which points are as good as none
 
 
 def detect(
@@ -67,6 +69,12 @@ def confidence(scores: npt.ArrayLike, distances: npt.ArrayLike, noise: np.ndarra
     together = COHERENT * np.exp(-scores / SCALE) * (1 + np.square(distances / DISTANCE))
     own = np.square(noise)
     return (own / (own + len(noise) * np.square(together))).astype(np.float32)
+
+
+def trust(score: npt.ArrayLike) -> np.ndarray:
+    """How far all points of a `face_mesh.MeshPoints` are to be trusted, 0 to 1, by its score."""
+    trusted = 1 / (1 + np.exp((DOUBT - np.asarray(score, np.float64)) / SLOPE))
+    return np.where(trusted > LEAST, trusted, 0).astype(np.float32)[()]
 
 
 def _look(photo, expected, angle):

@@ -48,7 +48,7 @@ class Sight(NamedTuple):
     @property
     def confidence(self) -> float:
         """How far the points are to be trusted, 0 to 1."""
-        return float(detection.confidence(self.mesh.score))
+        return float(detection.trust(self.mesh.score))
 
 
 def follow(
