@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from tf_nonlinear3dmm.configs import Config as RunConfig
-from tf_nonlinear3dmm.core import filenames
+from tf_nonlinear3dmm.core import array_files, filenames
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import Request, archive, photo_sets, photos
 
@@ -127,10 +127,7 @@ def _read_extras(folder: Path, count: int) -> dict[str, np.ndarray]:
     extras = {}
     for name, path in _find_extras(folder).items():
         shape = {REANNOTATED: (COUNT, 2, 68), LABEL_YAW: (COUNT,)}[name]
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{path}: not a sound .npy file: {error}") from None
+        array = array_files.array(path)
         if array.shape != shape:
             raise ValueError(f"{path} must have shape {shape}, got {array.shape}")
         if count == COUNT:

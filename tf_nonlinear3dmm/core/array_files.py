@@ -118,6 +118,20 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
     return values
 
 
+def array(path: Path) -> np.ndarray:
+    """The array of an .npy; objects are refused, never unpickled.
+
+    Raises:
+        ValueError: not an .npy of numbers or text, or damaged.
+        OSError: the file cannot be opened.
+    """
+    with pathlib.Path(path).open("rb") as source:
+        try:
+            return np.lib.format.read_array(source, allow_pickle=False)
+        except Exception as error:  # NumPy raises many kinds on damaged files
+            raise ValueError(f"{path}: not an .npy of numbers: {error}") from None
+
+
 class _KeyError(ValueError):
     """What is wrong with one array of an .npz."""
 

@@ -8,6 +8,7 @@ config = config_flags.config(parser, options)
 import argparse
 import dataclasses
 import functools
+import inspect
 import pathlib
 import re
 
@@ -123,9 +124,9 @@ def _flat(config):
 
 def _documentation(settings):
     """Field -> its text under `Attributes:` in the docstring of its dataclass."""
-    _, _, attributes = settings.__doc__.partition("Attributes:\n")
+    _, _, attributes = inspect.cleandoc(settings.__doc__).partition("Attributes:\n")
     texts = {}
-    for block in re.split(r"\n(?=        \S)", attributes.rstrip()):
+    for block in re.split(r"\n(?=    \S)", attributes.rstrip()):
         names, _, text = block.strip().partition(":")
         for name in names.split(","):
             texts[name.strip()] = " ".join(text.split()).replace("%", "%%")

@@ -56,18 +56,20 @@ def align(
     """
     moves = slopes(decode, face.shape_code.shape[1], marked)
     none = parameters.none(face)
-    camera_, shape = none.camera, none.shape
-    for _ in tf.range(STEPS):
+
+    def step(camera_, shape):
         change = none._replace(camera=camera_, shape=shape)
         now = parameters.changed(face, change, image_size)
         vertices = decode(now.shape_code)
         visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
         precision = known.precision * visible
         points = places.on(vertices, marked)
-        step = _step(now, change, points, moves, known.points, precision, image_size, same_person)
-        projection = parameters.moved(now.projection, step[:, :6], image_size)
-        camera_ = parameters.between(face.projection, projection, image_size)
-        shape += step[:, 6:]
+        move = _step(now, change, points, moves, known.points, precision, image_size, same_person)
+        projection = parameters.moved(now.projection, move[:, :6], image_size)
+        return parameters.between(face.projection, projection, image_size), shape + move[:, 6:]
+
+    start = none.camera, none.shape
+    camera_, shape = tf.while_loop(lambda *_: True, step, start, maximum_iterations=STEPS)
     return none._replace(camera=camera_, shape=shape)
 
 

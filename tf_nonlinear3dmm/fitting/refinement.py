@@ -47,7 +47,8 @@ def refine(
     empty = tf.zeros([tf.shape(images)[0], 0])
     parts = [empty if part is None else part for part in change]
     means, squares = ([tf.zeros_like(part) for part in parts] for _ in range(2))
-    for step in tf.range(settings.steps):
+
+    def step(count, parts, means, squares):
         with tf.GradientTape() as tape:
             tape.watch(parts)
             now = priors.tied(_change(parts, face), settings.same_person)
@@ -62,7 +63,10 @@ def refine(
                 total += landmarks.energy(points, known, seen)
             total = tf.reduce_sum(total)
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
-        parts, means, squares = _adam(parts, gradients, means, squares, step, settings.steps)
+        return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
+
+    start = tf.constant(0), parts, means, squares
+    _, parts, _, _ = tf.while_loop(lambda count, *_: count < settings.steps, step, start)
     return priors.tied(_change(parts, face), settings.same_person)
 
 

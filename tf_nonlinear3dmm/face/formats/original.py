@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 import scipy.optimize
 
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.face.formats import bfm2009, raw
 
@@ -101,11 +102,7 @@ def _deviations(folder, shape, expression):
 
 
 def _load_npy(path, count):
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"{path}: not an .npy of numbers: {error}") from None
-    return raw.deviations(values, path, "values", count).astype(np.float64)
+    return raw.deviations(array_files.array(path), path, "values", count).astype(np.float64)
 
 
 def _constancy(path, row, column):
