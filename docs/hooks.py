@@ -20,6 +20,7 @@ GUIDE = {
     "Training": "docs/training.md",
     "Experiments": "docs/experiments.md",
     "Real photographs": "docs/real_photos.md",
+    "Fitting": "docs/fitting.md",
     "Expressions": "docs/expressions.md",
     "Serving": "docs/serving.md",
     "The trained weights": "tf_nonlinear3dmm/assets/trained/README.md",
