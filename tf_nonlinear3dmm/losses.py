@@ -13,6 +13,7 @@ Three terms of the paper's code do not compute what they mean to (`configs.DEFEC
     white_shading     divides by the coverage of a map of 128 x 128 texels
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,6 +33,8 @@ PAIRS = 20  # of skin texels per image
 CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
 WHITE = 0.99  # the mean shading of a white light
 DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
+# Terms of every pair of `model.pairs`, those that ask for details; the others are of proxies alone.
+DETAILED = ("shape", "albedo", "texture", "landmarks", *DRAWN)
 
 
 class Constants(NamedTuple):
@@ -384,6 +387,61 @@ def total(
     terms = {name: term() for name, term in all_terms.items() if getattr(config, name)}
     weighted = [getattr(config, name) * value for name, value in terms.items()]
     return tf.reduce_sum(tf.stack(weighted)) if weighted else tf.zeros([]), terms
+
+
+def mixtures(config: configs.LossConfig, count: int) -> list[configs.LossConfig]:
+    """What each of the `count` pairs of `model.pairs` weighs.
+
+    With proxies the first pair, of proxies alone, has every term, the `DETAILED` ones by half; the
+    other two have the `DETAILED` terms alone: what regularises a proxy does not smooth the face.
+    """
+    if count == 1:
+        return [config]
+    terms = [field.name for field in dataclasses.fields(config) if field.type is float]
+    halves = {name: getattr(config, name) / 2 for name in DETAILED}
+    off = {name: 0.0 for name in terms if name not in DETAILED}
+    mixed = dataclasses.replace(config, **off)
+    return [dataclasses.replace(config, **halves), *[mixed] * (count - 1)]
+
+
+def total_of_pairs(
+    config: configs.LossConfig,
+    pairs: Sequence[Reconstruction],
+    batch: Mapping[str, Any],
+    constants: Constants,
+    *arguments: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The sum of `total` over the `model.pairs` of a batch, each with its share of `mixtures`.
+
+    Returns:
+        The loss, and a dict of the unweighted terms by name: means over the pairs that have them.
+    """
+    loss, values = tf.zeros([]), {}
+    for weights, pair in zip(mixtures(config, len(pairs)), pairs, strict=True):
+        own, terms = total(weights, pair, batch, constants, *arguments)
+        loss += own
+        for name, value in terms.items():
+            values.setdefault(name, []).append(value)
+    if config.residual:
+        values["residual"] = [residual(pairs, constants)]
+        loss += config.residual * values["residual"][0]
+    return loss, {name: tf.reduce_mean(tf.stack(terms)) for name, terms in values.items()}
+
+
+def residual(pairs: Sequence[Reconstruction], constants: Constants) -> tf.Tensor:
+    """Mean L1 distance of shape (in units of 10 mm) and albedo to their proxies, over the map.
+
+    Args:
+        pairs: of `model.pairs`; the first is that of the proxies.
+        constants: `Constants`.
+    """
+    proxy, *others = pairs
+    shapes_apart = [pair.shape_map - proxy.shape_map for pair in others]
+    albedos_apart = [pair.albedo_map - proxy.albedo_map for pair in others]
+    return (
+        tf.reduce_mean(tf.abs(tf.add_n(shapes_apart))) * (constants.units / 10)
+        + tf.reduce_mean(tf.abs(tf.add_n(albedos_apart))) * 2
+    )
 
 
 def blend(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:
