@@ -127,7 +127,7 @@ class LossConfig:
     """One weight per loss term, of the same name; 0 leaves the term out. See `losses`.
 
     The defaults are the paper's for pretraining; it has no term `tone`, and none of `reprojection`,
-    `albedo`, `shape_code` and `albedo_code`, which labels from 3D allow. `residual` is of CVPR 2019.
+    `albedo`, `shape_code` and `albedo_code`, which labels from 3D allow. `residual` is CVPR 2019's.
 
     Attributes:
         projection: camera of the label.

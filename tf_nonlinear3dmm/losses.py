@@ -13,6 +13,7 @@ Three terms of the paper's code do not compute what they mean to (`configs.DEFEC
     white_shading     divides by the coverage of a map of 128 x 128 texels
 """
 
+import collections
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -398,8 +399,8 @@ def mixtures(config: configs.LossConfig, count: int) -> list[configs.LossConfig]
     if count == 1:
         return [config]
     terms = [field.name for field in dataclasses.fields(config) if field.type is float]
-    halves = {name: getattr(config, name) / 2 for name in DETAILED}
-    off = {name: 0.0 for name in terms if name not in DETAILED}
+    halves: dict[str, Any] = {name: getattr(config, name) / 2 for name in DETAILED}
+    off: dict[str, Any] = {name: 0.0 for name in terms if name not in DETAILED}
     mixed = dataclasses.replace(config, **off)
     return [dataclasses.replace(config, **halves), *[mixed] * (count - 1)]
 
@@ -416,32 +417,35 @@ def total_of_pairs(
     Returns:
         The loss, and a dict of the unweighted terms by name: means over the pairs that have them.
     """
-    loss, values = tf.zeros([]), {}
+    loss, values = tf.zeros([]), collections.defaultdict(list)
     for weights, pair in zip(mixtures(config, len(pairs)), pairs, strict=True):
         own, terms = total(weights, pair, batch, constants, *arguments)
         loss += own
         for name, value in terms.items():
-            values.setdefault(name, []).append(value)
+            values[name].append(value)
     if config.residual:
-        values["residual"] = [residual(pairs, constants)]
+        values["residual"] = [_residual(pairs, constants.units)]
         loss += config.residual * values["residual"][0]
     return loss, {name: tf.reduce_mean(tf.stack(terms)) for name, terms in values.items()}
 
 
-def residual(pairs: Sequence[Reconstruction], constants: Constants) -> tf.Tensor:
-    """Mean L1 distance of shape (in units of 10 mm) and albedo to their proxies, over the map.
+def residual(offsets: tf.Tensor, colours: tf.Tensor, units: float) -> tf.Tensor:
+    """Mean L1 size of what is added to the proxies, of the shape in units of 10 mm.
 
     Args:
-        pairs: of `model.pairs`; the first is that of the proxies.
-        constants: `Constants`.
+        offsets: `[B, Hu, Wu, 3]` shape map less that of the proxy, in the face's units.
+        colours: `[B, Hu, Wu, 3]` albedo map less that of the proxy.
+        units: millimetres per unit.
     """
-    proxy, *others = pairs
-    shapes_apart = [pair.shape_map - proxy.shape_map for pair in others]
-    albedos_apart = [pair.albedo_map - proxy.albedo_map for pair in others]
-    return (
-        tf.reduce_mean(tf.abs(tf.add_n(shapes_apart))) * (constants.units / 10)
-        + tf.reduce_mean(tf.abs(tf.add_n(albedos_apart))) * 2
-    )
+    shapes.check(offsets=(offsets, "B Hu Wu 3"), colours=(colours, "B Hu Wu 3"))
+    return tf.reduce_mean(tf.abs(offsets)) * (units / 10) + tf.reduce_mean(tf.abs(colours)) * 2
+
+
+def _residual(pairs, units):
+    """`residual` of the pairs of a model with proxies."""
+    proxies, with_albedo, with_shape = pairs
+    offsets = with_shape.shape_map - proxies.shape_map
+    return residual(offsets, with_albedo.albedo_map - proxies.albedo_map, units)
 
 
 def blend(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:

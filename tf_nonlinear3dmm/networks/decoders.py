@@ -42,9 +42,7 @@ def shape_decoder(
     return kinds[config.shape_decoder](config, face, layout, **arrays)
 
 
-def albedo_decoder(
-    config: ModelConfig, face: FaceModel, **arrays: np.ndarray
-) -> keras.layers.Layer:
+def albedo_decoder(config: ModelConfig, face: FaceModel, **arrays: Any) -> keras.layers.Layer:
     """The albedo decoder that `config.albedo_decoder` names; arguments as for `shape_decoder`."""
     if config.albedo_decoder == "linear":
         return LinearAlbedoDecoder(config, **arrays)
