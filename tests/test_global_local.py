@@ -130,7 +130,8 @@ def test_no_residual_is_the_proxy():
 
 def test_pairs_hold_each_residual_once_and_never_both():
     model = Nonlinear3DMM(PROXIES, np.array([11, 0, 0, 16, 0, -11, 0, 16]), np.ones(8), FACE)
-    codes = model.encode(np.random.default_rng(0).random([2, 32, 32, 3], np.float32))
+    codes = model.encode(np.random.default_rng(0).random([3, 32, 32, 3], np.float32))
+    codes = codes._replace(shape_code=50 * CODE, albedo_code=50 * CODE)  # untrained ones are small
     face, (proxies, with_albedo, with_shape) = model.decode(codes), model.pairs(codes)
     for name, other, same in (
         ("albedo_map", with_albedo, with_shape),

@@ -44,14 +44,10 @@ def shape_decoder(
 
 def albedo_decoder(config: ModelConfig, face: FaceModel, **arrays: Any) -> keras.layers.Layer:
     """The albedo decoder that `config.albedo_decoder` names; arguments as for `shape_decoder`."""
-    if config.albedo_decoder == "linear":
-        return LinearAlbedoDecoder(config, **arrays)
-    return AlbedoDecoder(config, _parts(config.albedo_decoder, config, face))
-
-
-def _parts(kind, config, face):
-    """The parts of the face that a decoder of this kind draws by themselves."""
-    return parts.of_face(face, config.uv_size) if kind == "global_local" else ()
+    if config.albedo_decoder == "global_local":
+        return AlbedoDecoder(config, parts.of_face(face, config.uv_size))
+    kinds: dict[str, Any] = {"conv": AlbedoDecoder, "linear": LinearAlbedoDecoder}
+    return kinds[config.albedo_decoder](config, **arrays)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
@@ -65,7 +61,8 @@ class ShapeDecoder(UVDecoder):
     def __init__(
         self, config: ModelConfig, face: FaceModel, layout: UVLayout, name: str = "shape_decoder"
     ) -> None:
-        face_parts = _parts(config.shape_decoder, config, face)
+        local = config.shape_decoder == "global_local"
+        face_parts = parts.of_face(face, config.uv_size) if local else ()
         super().__init__(config, config.shape_code_size, name, face_parts)
         self.scale = 2 * face.shape_scale
         self.face, self.layout = face, layout
