@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import few_steps
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ from tf_nonlinear3dmm import configs, losses
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import decoders, parts, uv_decoder
+from tf_nonlinear3dmm.training import objective
 
 FACE = FaceModel.load("makehuman")
 LOCAL = {"shape_decoder": "global_local", "albedo_decoder": "global_local"}
@@ -171,3 +173,34 @@ def test_proxies_are_for_convolutions():
     config = configs.cvpr19()
     with pytest.raises(ValueError, match="`residual` of stage `decoders` needs `proxies`"):
         dataclasses.replace(config, model=dataclasses.replace(config.model, proxies=False))
+
+
+@pytest.mark.parametrize("trains", ["all", "decoders"])
+def test_training_looks_at_every_pair(trains):
+    tf.keras.utils.set_random_seed(0)
+    config = dataclasses.replace(PROXIES, linear_part=True)
+    mean, std = few_steps.mean_projection(32), np.full(8, 0.5, np.float32)
+    model = Nonlinear3DMM(config, mean, std, FACE)
+    batch = few_steps.examples(config, FACE)
+    for made, maps in (
+        (model.shape_decoder, model.offset_maps(batch["vertices"]).numpy()),
+        (model.albedo_decoder, batch["albedo"]),
+    ):
+        made.set_linear_part(maps)
+    stage = "finetune" if trains == "all" else trains
+    weights = getattr(configs.cvpr19(), stage).loss
+    constants = losses.constants(FACE, model.uv_layout, std, 32)
+    aim = objective.Objective(constants)
+    with tf.GradientTape() as tape:
+        loss, terms, drawn = aim(model, trains, weights, batch, [0, 1])
+    assert {*terms} - {"nme"} == {
+        field.name
+        for field in dataclasses.fields(weights)
+        if field.type is float and getattr(weights, field.name)
+    }
+    assert (drawn is None) == (trains == "decoders")
+    assert terms["residual"] > 0
+    both = model.shape_decoder.trainable_weights + model.albedo_decoder.trainable_weights
+    gradients = tape.gradient(loss, [weight.value for weight in both])
+    for weight, gradient in zip(both, gradients, strict=True):
+        assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0, weight.path
