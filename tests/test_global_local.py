@@ -40,6 +40,8 @@ def test_masks_sum_to_1_with_what_the_global_decoder_keeps(uv_size):
     ones = tf.ones([1, *uv_size, 1])
     local = [tf.ones([1, *part.size, 1]) for part in face_parts]
     np.testing.assert_allclose(parts.blend(ones, local, face_parts), ones, atol=1e-6)
+    kept = parts.blend(ones, [tf.zeros_like(part) for part in local], face_parts).numpy()
+    assert kept.min() > -1e-6 and kept.max() == 1
     assert all(part.mask.min() >= 0 and part.mask.max() <= 1 for part in face_parts)
 
 
