@@ -25,7 +25,7 @@ def shape_decoder(config, kind="conv", face=FACE, **arrays):
 def shape_maps(config):
     """A convolutional shape decoder that returns the map alone."""
     decoder = shape_decoder(config)
-    decoder.call = super(decoders.ShapeDecoder, decoder).call
+    decoder.versions = super(decoders.ShapeDecoder, decoder).versions
     return decoder
 
 
@@ -59,7 +59,7 @@ def test_cvpr18_decoder_begins_at_8_by_8_with_two_plain_layers():
 
 
 def test_light_decoder_has_two_convolutions_per_scale_but_the_two_largest():
-    assert uv_decoder.plan(configs.small().model) == [
+    assert uv_decoder.plan(configs.small().model).steps == [
         (96, (12, 14)), (96, (12, 14)), (64, (24, 28)), (64, (24, 28)),
         (32, (48, 56)), (16, (96, 112)),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ IMAGES = np.random.default_rng(0).random([B, S, S, 3]).astype(np.float32)
 VARIANTS = {
     "tpami19": {},
     "cvpr18": {"shape_decoder": "mlp", "lighting": False, "uv_size": (16, 16)},
+    "cvpr19": {"shape_decoder": "global_local", "albedo_decoder": "global_local", "proxies": True},
     "linear": {"shape_decoder": "linear", "albedo_decoder": "linear"},
 }
 
@@ -229,6 +230,6 @@ def test_the_paper_model_has_13_108_297_parameters():
     config = configs.paper().model
     face = FaceModel.load(config.face_model)
     layout = uv_layout.build(face, config.uv_size)
-    parts = [decoders.shape_decoder(config, face, layout), decoders.albedo_decoder(config)]
+    parts = [decoders.shape_decoder(config, face, layout), decoders.albedo_decoder(config, face)]
     count = sum(int(np.prod(w.shape)) for p in parts for w in p.trainable_weights)
     assert count + 3_053_123 == 13_108_297  # the encoder's part: tests/test_encoder.py

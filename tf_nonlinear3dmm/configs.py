@@ -47,6 +47,9 @@ def _check_range(config: typing.Any, low: float, high: float, *names: str) -> No
         check_number(name, getattr(config, name), low, high)
 
 
+CONVOLUTIONAL = ("conv", "global_local")  # decoders that draw UV maps
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """The networks and the face they deform.
@@ -60,9 +63,13 @@ class ModelConfig:
         albedo_code_size: length of the albedo code; 160 in the paper.
         plan: "full", the paper's layers, or "light": one stride-2 and one stride-1 convolution per
             scale and one shared head convolution, for CPUs.
-        shape_decoder: "conv" (TPAMI 2019: a UV map), "mlp" (CVPR 2018: a vector of vertices, one
-            hidden layer of 1000) or "linear" (the bases of a linear 3DMM, not trained).
-        albedo_decoder: "conv" or "linear".
+        shape_decoder: "conv" (TPAMI 2019: a UV map), "global_local" (CVPR 2019: the same, of as
+            many weights, with decoders of their own for eyes, nose and mouth), "mlp" (CVPR 2018: a
+            vector of vertices, one hidden layer of 1000) or "linear" (the bases of a linear 3DMM,
+            not trained).
+        albedo_decoder: "conv", "global_local" or "linear".
+        proxies: a decoder draws a second, simpler face, the proxy, and the residual to the face
+            itself; regularisers apply to the proxies (CVPR 2019, see `losses.mixtures`).
         lighting: True: albedo times spherical-harmonics light (TPAMI 2019); False: a texture with
             the light baked in (CVPR 2018).
         silhouette_gradient: let the image loss feel outlines move (antialiased rendering).
@@ -84,6 +91,7 @@ class ModelConfig:
     plan: str = "light"
     shape_decoder: str = "conv"
     albedo_decoder: str = "conv"
+    proxies: bool = False
     lighting: bool = True
     silhouette_gradient: bool = False
     camera: str = "matrix"
@@ -94,11 +102,15 @@ class ModelConfig:
         sizes = ("image_size", "width", "shape_code_size", "albedo_code_size")
         _check_range(self, 1, math.inf, *sizes)
         check_choice("plan", self.plan, ("full", "light"))
-        check_choice("shape_decoder", self.shape_decoder, ("conv", "mlp", "linear"))
-        check_choice("albedo_decoder", self.albedo_decoder, ("conv", "linear"))
+        check_choice("shape_decoder", self.shape_decoder, (*CONVOLUTIONAL, "mlp", "linear"))
+        check_choice("albedo_decoder", self.albedo_decoder, (*CONVOLUTIONAL, "linear"))
         check_choice("camera", self.camera, ("matrix", "rotation"))
-        if self.linear_part and {self.shape_decoder, self.albedo_decoder} != {"conv"}:
-            raise ValueError("`linear_part` is for decoders that are `conv`, both of them.")
+        kinds = {self.shape_decoder, self.albedo_decoder}
+        for name in ("linear_part", "proxies"):
+            if getattr(self, name) and not kinds <= {*CONVOLUTIONAL}:
+                raise ValueError(
+                    f"`{name}` is for decoders that are `conv` or `global_local`, both of them."
+                )
         if self.residual and self.plan != "light":
             raise ValueError("`residual` is for the plan `light`.")
 
@@ -115,7 +127,7 @@ class LossConfig:
     """One weight per loss term, of the same name; 0 leaves the term out. See `losses`.
 
     The defaults are the paper's for pretraining; it has no term `tone`, and none of `reprojection`,
-    `albedo`, `shape_code` and `albedo_code`, which labels from 3D allow.
+    `albedo`, `shape_code` and `albedo_code`, which labels from 3D allow. `residual` is CVPR 2019's.
 
     Attributes:
         projection: camera of the label.
@@ -132,6 +144,7 @@ class LossConfig:
         smoothness: of the shape.
         white_shading: the light has no colour.
         tone: neither skin nor light varies more from face to face than it must.
+        residual: shape and albedo are near their proxies.
         adversarial: a discriminator takes the drawn face for a photo.
         perceptual: features of a VGG network are those of the photo.
         form: "fixed"; "released": reconstruction, local_constancy and white_shading as the paper's
@@ -156,6 +169,7 @@ class LossConfig:
     smoothness: float = 1000.0
     white_shading: float = 10.0
     tone: float = 0.0
+    residual: float = 0.0
     adversarial: float = 0.0
     perceptual: float = 0.0
     form: str = "fixed"
@@ -172,7 +186,7 @@ class LossConfig:
 # The terms that a stage may weigh which does not train all.
 _TERMS = {
     "encoder": ("projection", "reprojection", "shape_code", "albedo_code", "texture"),
-    "decoders": ("shape", "albedo", "symmetry", "constancy", "smoothness"),
+    "decoders": ("shape", "albedo", "symmetry", "constancy", "smoothness", "residual"),
 }
 
 
@@ -361,6 +375,8 @@ class Config:
                     f"stage `{name}` trains `{stage.trains}` from the codes of the labels, which "
                     "the linear part of the decoders gives: `linear_part` must be True."
                 )
+            if stage.steps and stage.loss.residual and not self.model.proxies:
+                raise ValueError(f"`residual` of stage `{name}` needs `proxies` to be True.")
 
     def stages(self) -> list[tuple[str, StageConfig]]:
         """[(name, `StageConfig`)] in the order of training."""
@@ -481,6 +497,33 @@ def small() -> Config:
     )
 
 
+def cvpr19() -> Config:
+    """The model of CVPR 2019 for two CPU cores: local decoders and proxies.
+
+    It is `small` with decoders of their own for eyes, nose and mouth, of as many weights in all,
+    and with proxies: the regularisers of the paper smooth these, not the face.
+
+    Command: `python scripts/train.py --preset cvpr19`. Not trained to the end here; a step of
+    finetuning draws three images in place of one.
+    """
+    config = small()
+    changes: dict[str, typing.Any] = dict(symmetry=1.0, constancy=1.0, residual=1.0)
+    decoders_loss = dataclasses.replace(config.decoders.loss, **changes, smoothness=50_000.0)
+    finetune = dataclasses.replace(config.finetune.loss, **changes, smoothness=10_000.0)
+    return dataclasses.replace(
+        config,
+        preset="cvpr19",
+        model=dataclasses.replace(
+            config.model,
+            shape_decoder="global_local",
+            albedo_decoder="global_local",
+            proxies=True,
+        ),
+        decoders=dataclasses.replace(config.decoders, loss=decoders_loss),
+        finetune=dataclasses.replace(config.finetune, loss=finetune),
+    )
+
+
 def small_paper() -> Config:
     """`small` in the paper's order: pretraining with labels, then finetuning through images.
 
@@ -576,7 +619,7 @@ def _without_light(config, name):
     )
 
 
-PRESETS = {f.__name__: f for f in (tiny, small, small_paper, paper, cvpr18, cvpr18_small)}
+PRESETS = {f.__name__: f for f in (tiny, small, cvpr19, small_paper, paper, cvpr18, cvpr18_small)}
 
 
 def preset(name: str) -> Config:

@@ -13,6 +13,8 @@ Three terms of the paper's code do not compute what they mean to (`configs.DEFEC
     white_shading     divides by the coverage of a map of 128 x 128 texels
 """
 
+import collections
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,6 +34,8 @@ PAIRS = 20  # of skin texels per image
 _CAMERA_STRIDE = 8  # every eighth vertex is enough to compare cameras
 WHITE = 0.99  # the mean shading of a white light
 _DRAWN = ("reconstruction", "adversarial", "perceptual")  # terms that look at the drawn image
+# Terms of every pair of `model.pairs`, those that ask for details; the others are of proxies alone.
+_DETAILED = ("shape", "albedo", "texture", "landmarks", *_DRAWN)
 
 
 class Constants(NamedTuple):
@@ -384,6 +388,64 @@ def total(
     terms = {name: term() for name, term in all_terms.items() if getattr(config, name)}
     weighted = [getattr(config, name) * value for name, value in terms.items()]
     return tf.reduce_sum(tf.stack(weighted)) if weighted else tf.zeros([]), terms
+
+
+def mixtures(config: configs.LossConfig, count: int) -> list[configs.LossConfig]:
+    """What each of the `count` pairs of `model.pairs` weighs.
+
+    With proxies the first pair, of proxies alone, has every term, the `_DETAILED` ones by half; the
+    other two have the `_DETAILED` terms alone: what regularises a proxy does not smooth the face.
+    """
+    if count == 1:
+        return [config]
+    terms = [field.name for field in dataclasses.fields(config) if field.type is float]
+    halves: dict[str, Any] = {name: getattr(config, name) / 2 for name in _DETAILED}
+    off: dict[str, Any] = {name: 0.0 for name in terms if name not in _DETAILED}
+    mixed = dataclasses.replace(config, **off)
+    return [dataclasses.replace(config, **halves), *[mixed] * (count - 1)]
+
+
+def total_of_pairs(
+    config: configs.LossConfig,
+    pairs: Sequence[Reconstruction],
+    batch: Mapping[str, Any],
+    constants: Constants,
+    *arguments: Any,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """The sum of `total` over the `model.pairs` of a batch, each with its share of `mixtures`.
+
+    Returns:
+        The loss, and a dict of the unweighted terms by name: means over the pairs that have them.
+    """
+    loss, values = tf.zeros([]), collections.defaultdict(list)
+    for weights, pair in zip(mixtures(config, len(pairs)), pairs, strict=True):
+        own, terms = total(weights, pair, batch, constants, *arguments)
+        loss += own
+        for name, value in terms.items():
+            values[name].append(value)
+    if config.residual:
+        values["residual"] = [_residual(pairs, constants.units)]
+        loss += config.residual * values["residual"][0]
+    return loss, {name: tf.reduce_mean(tf.stack(terms)) for name, terms in values.items()}
+
+
+def residual(offsets: tf.Tensor, colours: tf.Tensor, units: float) -> tf.Tensor:
+    """Mean L1 size of what is added to the proxies, of the shape in units of 10 mm.
+
+    Args:
+        offsets: `[B, Hu, Wu, 3]` shape map less that of the proxy, in the face's units.
+        colours: `[B, Hu, Wu, 3]` albedo map less that of the proxy.
+        units: millimetres per unit.
+    """
+    shapes.check(offsets=(offsets, "B Hu Wu 3"), colours=(colours, "B Hu Wu 3"))
+    return tf.reduce_mean(tf.abs(offsets)) * (units / 10) + tf.reduce_mean(tf.abs(colours)) * 2
+
+
+def _residual(pairs, units):
+    """`residual` of the pairs of a model with proxies."""
+    proxies, with_albedo, with_shape = pairs
+    offsets = with_shape.shape_map - proxies.shape_map
+    return residual(offsets, with_albedo.albedo_map - proxies.albedo_map, units)
 
 
 def blend(reconstructed: Reconstruction, batch: Mapping[str, Any]) -> tf.Tensor:

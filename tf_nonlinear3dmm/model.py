@@ -8,6 +8,7 @@ Encoder, decoders and renderer can each be called alone.
 """
 
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -120,7 +121,7 @@ class Nonlinear3DMM(keras.Model):
         self.shape_decoder = decoders.shape_decoder(
             config, self.face, self.uv_layout, **(linear_shape or {})
         )
-        self.albedo_decoder = decoders.albedo_decoder(config, **(linear_albedo or {}))
+        self.albedo_decoder = decoders.albedo_decoder(config, self.face, **(linear_albedo or {}))
         self.built = True
 
     def reconstruct(self, images: npt.ArrayLike) -> Reconstruction:
@@ -248,9 +249,13 @@ class Nonlinear3DMM(keras.Model):
     ) -> Reconstruction:
         """What the `label_codes` of labels decode to: a `Reconstruction` of shape and albedo."""
         codes = self.label_codes(vertices, albedo_map)
-        shape_map, decoded = self.decode_shape(codes.shape_code, training=training)
-        albedo_map = self.decode_albedo(codes.albedo_code, training=training)
-        return Reconstruction(shape_map=shape_map, vertices=decoded, albedo_map=albedo_map)
+        shape = self.decode_shape(codes.shape_code, training=training)
+        return _undrawn(shape, self.decode_albedo(codes.albedo_code, training=training))
+
+    def label_pairs(self, vertices: tf.Tensor, albedo_map: tf.Tensor) -> list[Reconstruction]:
+        """As `decode_labels` in training, and as `pairs`."""
+        codes = self.label_codes(vertices, albedo_map)
+        return [_undrawn(*pair) for pair in self._pairs(codes, training=True)]
 
     def render(
         self,
@@ -288,8 +293,35 @@ class Nonlinear3DMM(keras.Model):
 
     def decode(self, codes: Codes, training: bool = False, draw: bool = True) -> Reconstruction:
         """The `Reconstruction` of `encoder.Codes`; `training` and `draw` as in `call`."""
-        shape_map, vertices = self.decode_shape(codes.shape_code, training=training)
+        shape = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
+        return self._reconstruction(codes, shape, albedo_map, draw)
+
+    def pairs(
+        self, codes: Codes, training: bool = False, draw: bool = True
+    ) -> list[Reconstruction]:
+        """What losses look at: with proxies three `Reconstruction`s, else that of `decode`.
+
+        Proxy shape and proxy albedo, proxy shape and albedo, shape and proxy albedo (CVPR 2019).
+        Shape and albedo together are never compared with an image: what the details of one explain
+        the details of the other cannot.
+        """
+        return [
+            self._reconstruction(codes, shape, albedo_map, draw)
+            for shape, albedo_map in self._pairs(codes, training)
+        ]
+
+    def _pairs(self, codes, training):
+        """[((map, vertices), albedo map)] of `pairs`."""
+        decoded = [self.shape_decoder, codes.shape_code], [self.albedo_decoder, codes.albedo_code]
+        if self.config.proxies:
+            versions = [decoder.versions(code, training) for decoder, code in decoded]
+        else:
+            versions = [[decoder(code, training=training)] for decoder, code in decoded]
+        return list(itertools.product(*versions))[:3]
+
+    def _reconstruction(self, codes, shape, albedo_map, draw):
+        shape_map, vertices = shape
         size = self.config.image_size
         rendering = renderer.render(
             vertices,
@@ -314,6 +346,11 @@ class Nonlinear3DMM(keras.Model):
         exists = (self.face.landmarks >= 0).astype(np.float32)[:, np.newaxis]
         points = tf.gather(image_points[..., :2], np.maximum(self.face.landmarks, 0), axis=1)
         return points * exists
+
+
+def _undrawn(shape, albedo_map):
+    shape_map, vertices = shape
+    return Reconstruction(shape_map=shape_map, vertices=vertices, albedo_map=albedo_map)
 
 
 def _in_range(images):

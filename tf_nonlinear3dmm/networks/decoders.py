@@ -15,6 +15,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.networks import parts
 from tf_nonlinear3dmm.networks.layers import block, dense
 from tf_nonlinear3dmm.networks.uv_decoder import UVDecoder
 from tf_nonlinear3dmm.rendering import uv_layout
@@ -34,21 +35,24 @@ def shape_decoder(
     """
     kinds: dict[str, Any] = {
         "conv": ShapeDecoder,
+        "global_local": ShapeDecoder,
         "mlp": MlpShapeDecoder,
         "linear": LinearShapeDecoder,
     }
     return kinds[config.shape_decoder](config, face, layout, **arrays)
 
 
-def albedo_decoder(config: ModelConfig, **arrays: np.ndarray) -> keras.layers.Layer:
+def albedo_decoder(config: ModelConfig, face: FaceModel, **arrays: Any) -> keras.layers.Layer:
     """The albedo decoder that `config.albedo_decoder` names; arguments as for `shape_decoder`."""
+    if config.albedo_decoder == "global_local":
+        return AlbedoDecoder(config, parts.of_face(face, config.uv_size))
     kinds: dict[str, Any] = {"conv": AlbedoDecoder, "linear": LinearAlbedoDecoder}
     return kinds[config.albedo_decoder](config, **arrays)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class ShapeDecoder(UVDecoder):
-    """A UV map of offsets below 2 `shape_scale`, sampled at the vertices (TPAMI 2019).
+    """A UV map of offsets below 2 `shape_scale`, sampled at the vertices (TPAMI, CVPR 2019).
 
     Args:
         config, face, layout: see `shape_decoder`.
@@ -57,14 +61,19 @@ class ShapeDecoder(UVDecoder):
     def __init__(
         self, config: ModelConfig, face: FaceModel, layout: UVLayout, name: str = "shape_decoder"
     ) -> None:
-        super().__init__(config, config.shape_code_size, name)
+        local = config.shape_decoder == "global_local"
+        face_parts = parts.of_face(face, config.uv_size) if local else ()
+        super().__init__(config, config.shape_code_size, name, face_parts)
         self.scale = 2 * face.shape_scale
         self.face, self.layout = face, layout
 
-    def call(self, code: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
-        shape_map = super().call(code, training)
-        return shape_map, self.face.mean_vertices + uv_layout.to_vertices(shape_map, self.layout)
+    def versions(
+        self, code: tf.Tensor, training: bool = False
+    ) -> list[tuple[tf.Tensor, tf.Tensor]]:
+        """As `UVDecoder.versions`, each (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
+        mean, layout = self.face.mean_vertices, self.layout
+        maps = super().versions(code, training)
+        return [(some, mean + uv_layout.to_vertices(some, layout)) for some in maps]
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
@@ -179,16 +188,22 @@ class LinearShapeDecoder(LinearDecoder):
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class AlbedoDecoder(UVDecoder):
-    """An albedo map in (0, 1) by transposed convolutions (TPAMI 2019).
+    """An albedo map in (0, 1) by transposed convolutions (TPAMI, CVPR 2019).
 
     Args:
         config: `ModelConfig`.
+        face_parts: see `UVDecoder`.
     """
 
     shift = scale = 0.5
 
-    def __init__(self, config: ModelConfig, name: str = "albedo_decoder") -> None:
-        super().__init__(config, config.albedo_code_size, name)
+    def __init__(
+        self,
+        config: ModelConfig,
+        face_parts: Sequence[parts.Part] = (),
+        name: str = "albedo_decoder",
+    ) -> None:
+        super().__init__(config, config.albedo_code_size, name, face_parts)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

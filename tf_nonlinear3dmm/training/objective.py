@@ -64,10 +64,11 @@ class Objective:
             was drawn over the photos, `[B, S, S, 3]`, or None).
         """
         draw = losses.needs_image(config)
-        reconstructed, batch = getattr(self, f"_{trains}")(model, batch, draw)
-        loss, terms = losses.total(
-            config, reconstructed, batch, self.constants, seed, critic, self.features
+        pairs, batch = getattr(self, f"_{trains}")(model, batch, draw)
+        loss, terms = losses.total_of_pairs(
+            config, pairs, batch, self.constants, seed, critic, self.features
         )
+        reconstructed = pairs[-1]
         drawn = losses.blend(reconstructed, batch) if draw else None
         if reconstructed.landmarks is not None:
             terms = {**terms, "nme": self._nme(reconstructed.landmarks, batch)}
@@ -75,7 +76,8 @@ class Objective:
 
     def _all(self, model, batch, draw):
         """Image to image."""
-        return model(batch["image"], training=True, draw=draw), batch
+        codes = model.encode(batch["image"], training=True)
+        return model.pairs(codes, training=True, draw=draw), batch
 
     def _encoder(self, model, batch, draw):
         """Image to codes.
@@ -95,12 +97,12 @@ class Objective:
             reconstructed = reconstructed._replace(
                 texture=batch["albedo"] * shading, shading=shading
             )
-        return reconstructed, {**batch, "label_codes": label_codes}
+        return [reconstructed], {**batch, "label_codes": label_codes}
 
     def _decoders(self, model, batch, draw):
         """Codes of the labels to shape and albedo."""
         del draw
-        return model.decode_labels(batch["vertices"], batch["albedo"], training=True), batch
+        return model.label_pairs(batch["vertices"], batch["albedo"]), batch
 
     def _nme(self, landmarks, batch):
         nme = metrics.nme(landmarks, batch["landmarks"], self.constants.landmark_exists)
