@@ -84,7 +84,7 @@ def prepare(
     morph_targets: bool = False,
 ) -> Contents:
     """The `Contents` of a face's files; arguments as of `write`."""
-    vertices, targets = portrait.result.vertices[0].numpy(), None
+    vertices, targets = portrait.result.vertices[0].numpy(), None  # type: ignore[index]
     if morph_targets:
         targets = separation.morph_targets(vertices, separation.expressions(model.face))
     return Contents(
