@@ -199,6 +199,16 @@ def test_six_numbers_of_a_rotation_give_that_rotation():
     np.testing.assert_allclose(camera.from_six(stretched, scale, place), projection, atol=1e-12)
 
 
+def test_a_camera_from_six_numbers_puts_the_point_where_it_should():
+    rng = np.random.default_rng(6)
+    point, place = rng.normal(size=3), rng.normal(size=[4, 2]) * 20
+    projection = camera.from_six(
+        rng.normal(size=[4, 6]), np.full(4, 9.0), tf.constant(place), point
+    )
+    placed = camera.project(tf.constant(np.tile(point, [4, 1, 1])), projection)
+    np.testing.assert_allclose(placed[:, 0, :2], place, atol=1e-12)
+
+
 def test_any_six_numbers_give_rows_of_the_scale_at_right_angles_and_a_gradient():
     numbers = tf.constant(np.random.default_rng(5).normal(size=[4, 6]))
     scale, place = tf.constant([0.5, 1, 2, 40], tf.float64), tf.zeros([4, 2], tf.float64)

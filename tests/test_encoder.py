@@ -127,3 +127,15 @@ def test_a_rotation_camera_is_orthogonal_and_near_the_mean_at_the_start():
     scale = np.sqrt(gram[:, 0, 0])
     np.testing.assert_allclose(scale, np.sqrt(9**2 + 3 * 3**2), rtol=0.1)  # over all rotations
     np.testing.assert_allclose(projection[..., 3], [[16, 17]] * 5, atol=2)
+
+
+def test_a_rotation_camera_turns_the_face_about_its_centre():
+    config, centre = dataclasses.replace(TINY, camera="rotation"), [0.1, -0.2, 0.7]
+    encoder = Encoder(config, np.array([9, 0, 0, 16, 0, -9, 0, 17], np.float32), STD, centre)
+    images = np.random.default_rng(0).random([3, 32, 32, 3], np.float32)
+    places = []
+    for turn in (0.0, 0.5):
+        encoder.to_projection.bias.assign([0, 0, turn, 0, 0, -turn, 0, 0, 0])
+        places.append(encoder(images).projection.numpy() @ [*centre, 1.0])
+    assert np.abs(encoder(images).projection.numpy()[:, :, 2]).min() > 1  # it did turn
+    np.testing.assert_allclose(places[0], places[1], atol=1e-4)

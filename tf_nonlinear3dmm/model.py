@@ -117,7 +117,7 @@ class Nonlinear3DMM(keras.Model):
         self.config = config
         self.face = FaceModel.load(config.face_model) if face is None else face
         self.uv_layout = uv_layout.build(self.face, config.uv_size)
-        self.encoder = Encoder(config, projection_mean, projection_std)
+        self.encoder = Encoder(config, projection_mean, projection_std, self.face.centre)
         self.shape_decoder = decoders.shape_decoder(
             config, self.face, self.uv_layout, **(linear_shape or {})
         )

@@ -98,6 +98,8 @@ class Encoder(keras.layers.Layer):
         projection_mean: `[8]` mean of the training projections (`[2, 4]`, row by row), pixels.
         projection_std: `[8]` their standard deviation; the network predicts (p - mean) / std, or,
             with `config.camera` "rotation", a rotation, a scale and a place about their means.
+        centre: `[3]` face frame, the point whose place that camera predicts. At the middle of the
+            face's surface, not of the head, an error of the rotation does not move the face.
     """
 
     @keras_state.inside_ours
@@ -106,10 +108,11 @@ class Encoder(keras.layers.Layer):
         config: ModelConfig,
         projection_mean: npt.ArrayLike,
         projection_std: npt.ArrayLike,
+        centre: npt.ArrayLike = (0.0, 0.0, 0.0),
         name: str = "encoder",
     ) -> None:
         super().__init__(name=name)
-        self.config = config
+        self.config, self.centre = config, np.asarray(centre, np.float32)
         pose = 2 * config.width
         light = pose if config.lighting else 0
         self.splits = [pose, light, config.shape_code_size, config.albedo_code_size]
@@ -165,4 +168,5 @@ class Encoder(keras.layers.Layer):
         squares = tf.reduce_sum(tf.square(mean[:, :3]) + tf.square(std[:, :3]))
         scale = tf.sqrt(squares / 2) * tf.exp(_LOG_SCALE_STD * log_scale[:, 0])
         frontal = tf.constant([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], rows.dtype)
-        return camera.from_six(frontal + rows, scale, mean[:, 3] + std[:, 3] * place)
+        place = tf.linalg.matvec(mean, [*self.centre, 1.0]) + std[:, 3] * place
+        return camera.from_six(frontal + rows, scale, place, self.centre)

@@ -5,6 +5,7 @@ y up, z to the camera) to pixels (x right, y down). In the camera frame x is rig
 up and z to the camera; only `projection` and image points have y down.
 """
 
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import shapes
@@ -75,7 +76,12 @@ def compose(
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
-def from_six(numbers: tf.Tensor, scale: tf.Tensor, translation: tf.Tensor) -> tf.Tensor:
+def from_six(
+    numbers: tf.Tensor,
+    scale: tf.Tensor,
+    place: tf.Tensor,
+    point: npt.ArrayLike = (0.0, 0.0, 0.0),
+) -> tf.Tensor:
     """The projection whose rotation six unconstrained numbers give (Zhou et al., CVPR 2019).
 
     The map is continuous, which no map from three or four numbers to all rotations is.
@@ -84,16 +90,18 @@ def from_six(numbers: tf.Tensor, scale: tf.Tensor, translation: tf.Tensor) -> tf
         numbers: `[B, 6]`: two vectors in the face frame, near the camera's right and up, made
             orthonormal: the first keeps its direction, the second turns within their plane.
         scale: `[B]` pixels per face unit.
-        translation: `[B, 2]` (x, y) pixels: where the face's origin lands.
+        place: `[B, 2]` (x, y) pixels: where `point` lands.
+        point: `[3]` of the face frame.
 
     Returns:
         `[B, 2, 4]`, rows of equal length and at right angles.
     """
-    shapes.check(numbers=(numbers, "B 6"), scale=(scale, "B"), translation=(translation, "B 2"))
+    shapes.check(numbers=(numbers, "B 6"), scale=(scale, "B"), place=(place, "B 2"))
     right, up = tf.split(numbers, 2, axis=-1)
     right = tf.math.l2_normalize(right, axis=-1)
     up = tf.math.l2_normalize(up - right * tf.reduce_sum(right * up, -1, keepdims=True), axis=-1)
     rows = tf.stack([right, -up], axis=1) * scale[:, tf.newaxis, tf.newaxis]
+    translation = place - tf.linalg.matvec(rows, tf.cast(point, rows.dtype))
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
