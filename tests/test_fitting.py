@@ -14,6 +14,7 @@ from tf_nonlinear3dmm.fitting import (
     places,
     priors,
     solver,
+    spread,
 )
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
@@ -43,22 +44,23 @@ def drawn(model):
     change = change._replace(
         camera=tf.constant(0.7 * random(0, 2, 6)), shape=0.5 * tf.constant(random(1, 2, 16))
     )
-    truth = parameters.changed(face, change, S)
+    truth = parameters.changed(face, change, spread.units(model))
     reconstruction = model.decode(Codes(*truth))
     images = np.clip(reconstruction.image, 0, 1)
     return face, truth, reconstruction, images
 
 
 def test_between_is_the_inverse_of_moved():
+    units = parameters.Units(S, tf.constant([0.1, -0.2, 0.8]), tf.eye(16))
     start = camera.compose(*map(tf.constant, ([0.4, -1.2], [0.1, 0.3], [0.0, -0.5], [9.0, 14.0])),
                            tf.constant([[15.0, 16], [18, 12]]))  # fmt: skip
     change = random(0, 2, 6)
-    there = parameters.moved(start, change, S)
+    there = parameters.moved(start, change, units)
     rows = there[..., :3].numpy()
     np.testing.assert_allclose(np.sum(rows[:, 0] * rows[:, 1], axis=-1), 0, atol=1e-4)
     np.testing.assert_allclose(*np.moveaxis(np.linalg.norm(rows, axis=-1), 1, 0), rtol=1e-5)
-    np.testing.assert_allclose(parameters.between(start, there, S), change, atol=1e-3)
-    np.testing.assert_allclose(parameters.moved(start, 0 * change, S), start, atol=1e-4)
+    np.testing.assert_allclose(parameters.between(start, there, units), change, atol=1e-3)
+    np.testing.assert_allclose(parameters.moved(start, 0 * change, units), start, atol=1e-4)
 
 
 def test_places_of_the_face_mesh_lie_where_their_names_say(model):
@@ -84,8 +86,9 @@ def test_landmarks_bring_back_camera_and_shape(model, drawn):
     marked = places.of_landmarks(model.face)._replace(noise=np.full(68, 0.05, np.float32))
     known = landmarks.known(reconstruction.landmarks, 1.0, marked.noise, np.full(2, 20.0))
     decode = lambda code: model.decode_shape(code)[1]  # noqa: E731
-    change = alignment.align(face, known, marked, decode, S, None)
-    found = model.decode(Codes(*parameters.changed(face, change, S)), draw=False)
+    units = spread.units(model)
+    change = alignment.align(face, known, marked, decode, units, None).change
+    found = model.decode(Codes(*parameters.changed(face, change, units)), draw=False)
     error = np.abs(found.landmarks - reconstruction.landmarks)
     assert error.max() < 0.02  # pixels; the encoder is off by more than one
     apart = np.abs(face.projection - truth.projection).max()
@@ -158,7 +161,7 @@ def test_prior_of_one_person_is_the_derivative_of_its_energy():
 def graph_that_moves(places):
     """A fit that adds `places` to the camera."""
     return lambda model, settings: (
-        lambda images, face, known: face._replace(projection=face.projection + places)
+        lambda images, face, known: [face._replace(projection=face.projection + places)]
     )
 
 

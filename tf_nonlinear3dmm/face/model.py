@@ -53,6 +53,11 @@ class FaceModel:
     expression_std: np.ndarray
     normal_triangles: np.ndarray
 
+    @property
+    def centre(self) -> np.ndarray:
+        """`[3]` the middle of the mean face's skin, in the face frame."""
+        return np.average(self.mean_vertices, axis=0, weights=self.regions["skin"])
+
     @classmethod
     def load(cls, name: Path) -> Self:
         """The face model of an embedded name or of an .npz path.

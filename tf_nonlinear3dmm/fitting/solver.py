@@ -13,6 +13,7 @@ from tf_nonlinear3dmm.fitting import (
     parameters,
     places,
     refinement,
+    spread,
 )
 from tf_nonlinear3dmm.metrics import masked_l1
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
@@ -21,6 +22,7 @@ from tf_nonlinear3dmm.rendering import camera
 
 KINDS = ("none", "detected", "mesh", "inner", "all")
 FITTED = "fitted"
+ALIGNED = "fitted to landmarks: pixels lead away from them"
 NOT_FINITE = "encoder: the fit is not finite"
 WORSE = "encoder: the fit is farther from the landmarks"
 NEARLY = 1.0  # of the landmarks' energy: points that are not believed hardly change it
@@ -31,7 +33,7 @@ class Fit(NamedTuple):
 
     Attributes:
         reconstruction: `model.Reconstruction`; the encoder's where the fit failed.
-        status: `[B]` text: `FITTED`, or why the encoder's answer is given back.
+        status: `[B]` text: `FITTED`, `ALIGNED`, or why the encoder's answer is given back.
         landmark_errors: `[B, 2]` mean distance to the landmarks, before and after, weighted as
             they count, in percent of the face's size; 0 without landmarks.
         image_errors: `[B, 2]` mean L1 colour distance where the face is seen, before and after.
@@ -88,8 +90,8 @@ def fit(
     known = None
     if marked is not None and points is not None:
         known = landmarks.known(points, confidence, marked.noise, size)
-    after = _graph(model, settings)(crops, face, known)
-    return _better(model, crops, before, after, known, settings)
+    candidates = _graph(model, settings)(crops, face, known)
+    return _better(model, crops, before, candidates, known, settings.kind)
 
 
 def _one_person(face):
@@ -121,26 +123,27 @@ def _sight(model, kind):
 
 @functools.lru_cache(maxsize=8)
 def _graph(model, settings):
-    """Images, `Codes`, `Landmarks` -> `Codes`: the fit as one graph."""
+    """Images, `Codes`, `Landmarks` -> `Codes` refined and aligned: the fit as one graph."""
     marked, sight = _places(model.face, settings.kind), _sight(model, settings.kind)
-    size = model.config.image_size
+    units = spread.units(model)
 
     @tf.function(reduce_retracing=True)
     def run(images, face, known):
-        change = parameters.none(face)
+        aligned = alignment.unknown(face)
         if known is not None:
-            change = alignment.align(
+            aligned = alignment.align(
                 face,
                 known,
                 marked,
                 lambda code: model.decode_shape(code)[1],
-                size,
+                units,
                 sight,
                 settings.same_person,
             )
+        changes = [aligned.change]
         if settings.steps:
-            change = refinement.refine(model, face, change, images, known, marked, sight, settings)
-        return parameters.changed(face, change, size)
+            changes.insert(0, refinement.refine(model, face, aligned, images, units, settings))
+        return [parameters.changed(face, change, units) for change in changes]
 
     return run
 
@@ -150,37 +153,41 @@ def _decoder(model):
     return tf.function(model.decode, reduce_retracing=True)
 
 
-def _better(model, crops, before, face, known, settings):
-    """The `Fit`: each image's new face, or the encoder's where that is no better."""
-    codes, after = face, _decoder(model)(face)
-    errors, energy = _errors(model, (before, after), known, settings.kind)
-    status = np.where(energy[:, 1] <= energy[:, 0] + NEARLY, FITTED, WORSE)
-    status = np.where(_finite(*codes, after.vertices), status, NOT_FINITE)
-    if (status != FITTED).any():
-        kept = status == FITTED
-        codes = tf.nest.map_structure(
-            lambda new, old: tf.where(kept.reshape(-1, *[1] * (len(new.shape) - 1)), new, old),
-            codes,
-            _codes(before),
-        )
-        after = _decoder(model)(codes)
-        errors[:, 1] = np.where(kept, errors[:, 1], errors[:, 0])
+def _better(model, crops, before, candidates, known, kind):
+    """The `Fit`: of each image the first candidate by which landmarks are no less probable."""
+    marked, codes = _places(model.face, kind), _codes(before)
+    count = len(before.vertices)
+    visible = None
+    if known is not None:
+        sight = _sight(model, kind)
+        visible = landmarks.in_sight(before.vertices, before.projection, marked, sight)
+    first, least = _errors(before.vertices, before.projection, known, marked, visible)
+    last, status = first, np.full(count, WORSE, object)
+    for name, face in list(zip((FITTED, ALIGNED), candidates, strict=False))[::-1]:
+        vertices = model.decode_shape(face.shape_code)[1]
+        errors, energy = _errors(vertices, face.projection, known, marked, visible)
+        finite = _finite(*face, vertices)
+        status[~finite & (status == WORSE)] = NOT_FINITE
+        better = finite & (energy <= least + NEARLY)
+        codes = tf.nest.map_structure(functools.partial(_where, better), face, codes)
+        last, least = np.where(better, errors, last), np.where(better, energy, least)
+        status[better] = name
+    after = _decoder(model)(codes)
     pixels = np.stack([masked_l1(r.image, crops, r.mask) for r in (before, after)], axis=1)
-    return Fit(after, status, errors, pixels)
+    return Fit(after, status.astype(str), np.stack([first, last], axis=1), pixels)
 
 
-def _errors(model, reconstructions, known, kind):
-    """`[B, 2]` distances to the landmarks that the first has in sight, percent; their energies."""
+def _where(chosen, new, old):
+    return tf.where(chosen.reshape(-1, *[1] * (len(new.shape) - 1)), new, old)
+
+
+def _errors(vertices, projection, known, marked, visible):
+    """`[B]` distances to the landmarks that are visible, percent, and their energy."""
     if known is None:
-        return (np.zeros([len(reconstructions[0].vertices), 2], np.float32),) * 2
-    marked, first = _places(model.face, kind), reconstructions[0]
-    visible = landmarks.in_sight(first.vertices, first.projection, marked, _sight(model, kind))
-    places_ = [
-        camera.project(places.on(r.vertices, marked), r.projection)[..., :2]
-        for r in reconstructions
-    ]
+        return (np.zeros(len(vertices), np.float32),) * 2
+    points = camera.project(places.on(vertices, marked), projection)[..., :2]
     return tuple(
-        np.stack([measure(points, known, visible) for points in places_], axis=1)
+        measure(points, known, visible).numpy()
         for measure in (landmarks.distance, landmarks.energy)
     )
 

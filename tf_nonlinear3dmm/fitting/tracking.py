@@ -144,7 +144,7 @@ def _person(model, keys, steps):
     fitted, more = fit.reconstruction, None
     if fitted.illumination is not None:  # the encoder's light goes with its own albedo
         more = np.median(fitted.illumination - np.concatenate(lights), axis=0)
-    kept = fit.status == solver.FITTED
+    kept = np.isin(fit.status, (solver.FITTED, solver.ALIGNED))
     kept = kept if kept.any() else ~kept
     shape = np.asarray(fitted.shape_code)[kept].mean(axis=0)
     return paths.Person(shape, np.asarray(fitted.albedo_code)[kept].mean(axis=0), more)
