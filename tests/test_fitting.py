@@ -147,6 +147,70 @@ def test_images_of_one_person_share_albedo_and_most_of_the_shape(model, drawn):
     assert apart[1] < apart[0]
 
 
+def test_a_turn_leaves_the_middle_of_the_face_in_its_place():
+    units = parameters.Units(S, tf.constant([0.1, -0.2, 0.8]), tf.eye(16))
+    start = camera.compose(
+        *map(tf.constant, ([0.4], [0.1], [-0.5], [9.0])), tf.constant([[15.0, 16]])
+    )
+    change = np.zeros([1, 6], np.float32)
+    change[:, :4] = random(5, 1, 4)
+    both = tf.concat([start, parameters.moved(start, tf.constant(change), units)], axis=0)
+    places_ = camera.project(tf.tile(units.centre[tf.newaxis, tf.newaxis], [2, 1, 1]), both)
+    np.testing.assert_allclose(*places_[..., :2], atol=1e-4)
+    assert np.abs(both[0, :, 3] - both[1, :, 3]).max() > 0.1
+
+
+def test_expressions_are_free_and_people_are_held(model):
+    shape = spread.units(model).shape.numpy()
+    deviations = np.sqrt(np.linalg.eigvalsh(shape.T @ shape))
+    np.testing.assert_allclose(deviations[:4], spread.PERSON, rtol=1e-3)  # of 16 codes
+    assert (deviations[-4:] > 1.02 * spread.PERSON).all()
+    rest = tf.zeros([1, len(shape)])
+    opened = (model.express(rest, {"jawOpen": 1.0}) - rest)[0].numpy()
+    likely = np.linalg.norm(opened) / np.linalg.norm(np.linalg.solve(shape, opened))
+    assert likely > 1.05 * spread.PERSON  # the deviation along it
+
+
+def test_what_landmarks_say_is_the_second_order_of_their_energy(model, drawn):
+    face, _, reconstruction, _ = drawn
+    marked, units = places.of_landmarks(model.face), spread.units(model)
+    known = landmarks.known(reconstruction.landmarks, 1.0, marked.noise, np.full(2, 20.0))
+    decode = lambda code: model.decode_shape(code)[1]  # noqa: E731
+    aligned = alignment.align(face, known, marked, decode, units, None)
+
+    def energy(scale):
+        off = scale * random(7, 2, 22)
+        there = aligned.change._replace(
+            camera=aligned.change.camera + off[:, :6], shape=aligned.change.shape + off[:, 6:]
+        )
+        now = parameters.changed(face, there, units)
+        points = camera.project(places.on(decode(now.shape_code), marked), now.projection)[..., :2]
+        return landmarks.energy(points, known, 1.0), alignment.energy(aligned, there)
+
+    (start, zero), (true, said) = energy(0.0), energy(0.02)
+    np.testing.assert_allclose(zero, 0, atol=1e-4)
+    np.testing.assert_allclose(said, true - start, rtol=0.1, atol=0.02)
+
+
+def test_where_pixels_lead_away_the_aligned_face_comes_back(model, drawn, monkeypatch):
+    before = model.reconstruct(drawn[3])
+    points = before.landmarks.numpy() + 1.0
+
+    def graph(model, settings):
+        def run(images, face, known):
+            return [
+                face._replace(projection=face.projection + [[[0.0] * 3 + [shift]] * 2])
+                for shift in (4.0, 2.0, 1.0)
+            ]
+
+        return run
+
+    monkeypatch.setattr(solver, "_graph", graph)
+    fit = fitting.fit(model, drawn[3], points, contour=True)
+    assert (fit.status == solver.ALIGNED).all()
+    assert (fit.landmark_errors[:, 1] < 0.1 * fit.landmark_errors[:, 0]).all()
+
+
 def test_prior_of_one_person_is_the_derivative_of_its_energy():
     shape = tf.constant(random(0, 3, 5))
     for same in (False, True):

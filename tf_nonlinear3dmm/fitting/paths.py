@@ -131,7 +131,6 @@ def _normal(model):
     """The normal equations of a face on its landmarks, about a guess of the camera and a mean."""
     marked, units = places.of_face_mesh(model.face), spread.units(model)
     sight = model.uv_layout.normal_triangles
-
     moves = alignment.slopes(_decoder(model), model.config.shape_code_size, marked)
 
     @tf.function(reduce_retracing=True)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import parameters
 
-EXPRESSION = 1.0  # deviation of one person's shapes, in `parameters.Units`
+EXPRESSION = 0.7  # deviation of one person's shapes, in `parameters.Units`
 
 
 def energy(change: parameters.Change, same_person: bool) -> tf.Tensor:

@@ -3,12 +3,13 @@
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, priors
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
-from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer
+from tf_nonlinear3dmm.rendering import rasterizer, renderer
 
 if TYPE_CHECKING:
     from tf_nonlinear3dmm.fitting import solver
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 RATE, LAST_RATE = 0.08, 0.01  # of Adam, in units of `parameters.Change`
 COLOUR = 0.08  # how far a pixel's colour is off, at least
 OUTLIER = 2.0  # so many times that: from there on, something hides the face
-PIXELS = 100.0  # all of a face's pixels count as so many: neighbours err together
-FACING, EDGE = 0.35, 0.1  # cosine to the viewing direction from which skin counts; its softness
+LEFT = 4.0  # so many times that is a pixel off that the face leaves
+PIXELS = 50.0  # all of a face's pixels count as so many: neighbours err together
 
 
 def refine(
@@ -45,14 +46,16 @@ def refine(
     parts = [empty if part is None else part for part in aligned.change]
     means, squares = ([tf.zeros_like(part) for part in parts] for _ in range(2))
     start = parameters.changed(face, aligned.change, units)
-    colour = tf.maximum(COLOUR, off(*_drawn(model, start), images))
+    drawn = _drawn(model, start)
+    counts = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
+    colour = tf.maximum(COLOUR, off(drawn, counts, images))
     for step in tf.range(settings.steps):
         with tf.GradientTape() as tape:
             tape.watch(parts)
             now = priors.tied(_change(parts, face), settings.same_person)
-            image, mask = _drawn(model, parameters.changed(face, now, units))
+            drawn = _drawn(model, parameters.changed(face, now, units))
             total = priors.energy(now, settings.same_person) + alignment.energy(aligned, now)
-            total = tf.reduce_sum(total + pixels(image, mask, images, colour))
+            total = tf.reduce_sum(total + pixels(drawn, counts, images, colour))
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
         return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
 
@@ -61,52 +64,47 @@ def refine(
     return priors.tied(_change(parts, face), settings.same_person)
 
 
-def pixels(image: tf.Tensor, mask: tf.Tensor, images: tf.Tensor, colour: tf.Tensor) -> tf.Tensor:
-    """`[B]`: minus twice the log-likelihood of `images`, of which `mask` counts.
+def pixels(
+    drawn: renderer.Rendering, counts: tf.Tensor, images: tf.Tensor, colour: tf.Tensor
+) -> tf.Tensor:
+    """`[B]`: minus twice the log-likelihood of those pixels that count.
+
+    They are the same whatever is drawn: a face that leaves them does not explain them.
 
     Args:
-        image: `[B, H, W, 3]`, as the model draws it.
-        mask: `[B, H, W, 1]` in [0, 1].
+        drawn: `renderer.Rendering`.
+        counts: `[B, H, W, 1]` in [0, 1], how far a pixel counts.
         images: `[B, H, W, 3]`.
         colour: `[B]`, how far a pixel's colour is off.
     """
-    apart = (image - images) / colour[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    apart = (drawn.image - images) / colour[:, tf.newaxis, tf.newaxis, tf.newaxis]
     squares = tf.reduce_sum(tf.square(apart), axis=-1, keepdims=True)
-    return PIXELS * _mean(mask, landmarks.robust(squares, OUTLIER))
+    shown = drawn.mask * landmarks.robust(squares, OUTLIER)
+    left = (1 - drawn.mask) * landmarks.robust(LEFT**2, OUTLIER)
+    return PIXELS * _mean(counts, shown + left)
 
 
-def off(image: tf.Tensor, mask: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """`[B]`: mean distance of colours where `mask` counts; shapes as in `pixels`."""
-    return _mean(mask, tf.reduce_mean(tf.abs(image - images), axis=-1, keepdims=True))
+def off(drawn: renderer.Rendering, counts: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """`[B]`: mean distance of colours; arguments as in `pixels`."""
+    return _mean(counts, tf.reduce_mean(tf.abs(drawn.image - images), axis=-1, keepdims=True))
 
 
-def skin(
-    model: Nonlinear3DMM,
-    vertices: tf.Tensor,
-    projection: tf.Tensor,
-    fragments: rasterizer.Fragments,
-) -> tf.Tensor:
-    """`[B, H, W, 1]` in [0, 1]: what pixels see of the face and what faces them.
+def skin(model: Nonlinear3DMM, fragments: rasterizer.Fragments) -> tf.Tensor:
+    """`[B, H, W, 1]` in [0, 1]: what pixels see of the face.
 
-    The inside of the mouth, the ears, which hair hides, and the outline, beyond which another
-    thing begins, do not count.
+    The inside of the mouth and the ears, which hair hides, do not count.
     """
     regions = model.face.regions
-    inner = 1 - sum(regions.get(name, 0 * regions["skin"]) for name in ("mouth", "ear"))
-    normals = lighting.vertex_normals(vertices, model.uv_layout.normal_triangles)
-    towards = tf.linalg.matvec(normals, camera.rotation(projection)[:, 2])
-    facing = tf.sigmoid((towards - FACING) / (EDGE / 2)) * tf.maximum(inner, 0)
-    fragments = rasterizer.Fragments(*map(tf.stop_gradient, fragments))
-    facing = tf.stop_gradient(facing)[..., tf.newaxis]
-    return rasterizer.interpolate(facing, model.uv_layout.triangles, fragments)
+    other = sum(regions.get(name, 0 * regions["skin"]) for name in ("mouth", "ear"))
+    outside = tf.constant(1 - np.minimum(other, 1), tf.float32)[tf.newaxis, :, tf.newaxis]
+    return rasterizer.interpolate(outside, model.uv_layout.triangles, fragments)
 
 
 def _drawn(model, face):
-    """The image of `Codes`, and the `skin` that counts in it."""
+    """`renderer.Rendering` of `Codes`."""
     _, vertices = model.decode_shape(face.shape_code)
     albedo = model.decode_albedo(face.albedo_code)
-    drawn = model.render(vertices, albedo, face.projection, face.illumination)
-    return drawn.image, skin(model, vertices, face.projection, drawn.fragments)
+    return model.render(vertices, albedo, face.projection, face.illumination)
 
 
 def _mean(mask, values):

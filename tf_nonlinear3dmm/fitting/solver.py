@@ -123,7 +123,7 @@ def _sight(model, kind):
 
 @functools.lru_cache(maxsize=8)
 def _graph(model, settings):
-    """Images, `Codes`, `Landmarks` -> `Codes` refined and aligned: the fit as one graph."""
+    """Images, `Codes`, `Landmarks` -> `Codes`, the most fitted first: the fit as one graph."""
     marked, sight = _places(model.face, settings.kind), _sight(model, settings.kind)
     units = spread.units(model)
 
@@ -142,7 +142,9 @@ def _graph(model, settings):
             )
         changes = [aligned.change]
         if settings.steps:
-            changes.insert(0, refinement.refine(model, face, aligned, images, units, settings))
+            refined = refinement.refine(model, face, aligned, images, units, settings)
+            halfway = tf.nest.map_structure(lambda a, b: (a + b) / 2, refined, aligned.change)
+            changes = [refined, halfway, aligned.change]
         return [parameters.changed(face, change, units) for change in changes]
 
     return run
@@ -163,14 +165,15 @@ def _better(model, crops, before, candidates, known, kind):
         visible = landmarks.in_sight(before.vertices, before.projection, marked, sight)
     first, least = _errors(before.vertices, before.projection, known, marked, visible)
     last, status = first, np.full(count, WORSE, object)
-    for name, face in list(zip((FITTED, ALIGNED), candidates, strict=False))[::-1]:
+    for name, face in list(zip((FITTED, FITTED, ALIGNED), candidates, strict=False))[::-1]:
         vertices = model.decode_shape(face.shape_code)[1]
         errors, energy = _errors(vertices, face.projection, known, marked, visible)
         finite = _finite(*face, vertices)
         status[~finite & (status == WORSE)] = NOT_FINITE
         better = finite & (energy <= least + NEARLY)
         codes = tf.nest.map_structure(functools.partial(_where, better), face, codes)
-        last, least = np.where(better, errors, last), np.where(better, energy, least)
+        last = np.where(better, errors, last)
+        least = np.where(better, np.minimum(energy, least), least)
         status[better] = name
     after = _decoder(model)(codes)
     pixels = np.stack([masked_l1(r.image, crops, r.mask) for r in (before, after)], axis=1)
