@@ -8,6 +8,7 @@ from test_model import make
 from tf_nonlinear3dmm import fitting
 from tf_nonlinear3dmm.fitting import (
     alignment,
+    choice,
     detection,
     landmarks,
     parameters,
@@ -164,7 +165,7 @@ def test_expressions_are_free_and_people_are_held(model):
     shape = spread.units(model).shape.numpy()
     deviations = np.sqrt(np.linalg.eigvalsh(shape.T @ shape))
     np.testing.assert_allclose(deviations[:4], spread.PERSON, rtol=1e-3)  # of 16 codes
-    assert (deviations[-4:] > 1.02 * spread.PERSON).all()
+    assert (deviations[-3:] > 1.05 * spread.PERSON).all()
     rest = tf.zeros([1, len(shape)])
     opened = (model.express(rest, {"jawOpen": 1.0}) - rest)[0].numpy()
     likely = np.linalg.norm(opened) / np.linalg.norm(np.linalg.solve(shape, opened))
@@ -207,7 +208,7 @@ def test_where_pixels_lead_away_the_aligned_face_comes_back(model, drawn, monkey
 
     monkeypatch.setattr(solver, "_graph", graph)
     fit = fitting.fit(model, drawn[3], points, contour=True)
-    assert (fit.status == solver.ALIGNED).all()
+    assert (fit.status == choice.ALIGNED).all()
     assert (fit.landmark_errors[:, 1] < 0.1 * fit.landmark_errors[:, 0]).all()
 
 
@@ -233,7 +234,7 @@ def test_the_encoders_answer_comes_back_where_a_fit_fails(model, drawn, monkeypa
     before = model.reconstruct(drawn[3])
     points = before.landmarks.numpy()  # nothing is nearer than the encoder
     broken = graph_that_moves([[[0.0] * 4] * 2, [[np.nan] * 4] * 2])
-    for graph, status in ((broken, solver.NOT_FINITE), (graph_that_moves(1.0), solver.WORSE)):
+    for graph, status in ((broken, choice.NOT_FINITE), (graph_that_moves(1.0), choice.WORSE)):
         monkeypatch.setattr(solver, "_graph", graph)
         fit = fitting.fit(model, drawn[3], points, contour=True)
         assert fit.status[1] == status
@@ -256,7 +257,7 @@ def test_points_that_err_together_count_as_one_observation():
 def test_an_answer_that_fits_what_is_not_believed_is_kept(model, drawn, monkeypatch):
     before = model.reconstruct(drawn[3])
     monkeypatch.setattr(solver, "_graph", graph_that_moves(0.5))
-    for confidence, status in ((1.0, solver.WORSE), (1e-4, solver.FITTED)):
+    for confidence, status in ((1.0, choice.WORSE), (1e-4, choice.FITTED)):
         fit = fitting.fit(model, drawn[3], before.landmarks.numpy(), confidence, contour=True)
         assert (fit.status == status).all()
 

@@ -80,7 +80,7 @@ def pixels(
     apart = (drawn.image - images) / colour[:, tf.newaxis, tf.newaxis, tf.newaxis]
     squares = tf.reduce_sum(tf.square(apart), axis=-1, keepdims=True)
     shown = drawn.mask * landmarks.robust(squares, OUTLIER)
-    left = (1 - drawn.mask) * landmarks.robust(LEFT**2, OUTLIER)
+    left = (1.0 - drawn.mask) * landmarks.robust(LEFT**2, OUTLIER)  # type: ignore[operator]
     return PIXELS * _mean(counts, shown + left)
 
 

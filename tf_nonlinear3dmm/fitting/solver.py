@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import (
     alignment,
+    choice,
     detection,
     landmarks,
     parameters,
@@ -17,15 +18,8 @@ from tf_nonlinear3dmm.fitting import (
 )
 from tf_nonlinear3dmm.metrics import masked_l1
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
-from tf_nonlinear3dmm.networks.encoder import Codes
-from tf_nonlinear3dmm.rendering import camera
 
 KINDS = ("none", "detected", "mesh", "inner", "all")
-FITTED = "fitted"
-ALIGNED = "fitted to landmarks: pixels lead away from them"
-NOT_FINITE = "encoder: the fit is not finite"
-WORSE = "encoder: the fit is farther from the landmarks"
-NEARLY = 1.0  # of the landmarks' energy: points that are not believed hardly change it
 
 
 class Fit(NamedTuple):
@@ -33,7 +27,7 @@ class Fit(NamedTuple):
 
     Attributes:
         reconstruction: `model.Reconstruction`; the encoder's where the fit failed.
-        status: `[B]` text: `FITTED`, `ALIGNED`, or why the encoder's answer is given back.
+        status: `[B]` text: `choice.FITTED`, `ALIGNED`, or why the encoder's answer is given back.
         landmark_errors: `[B, 2]` mean distance to the landmarks, before and after, weighted as
             they count, in percent of the face's size; 0 without landmarks.
         image_errors: `[B, 2]` mean L1 colour distance where the face is seen, before and after.
@@ -78,7 +72,7 @@ def fit(
     """
     crops = model.crops(images)
     before = model.reconstruct(crops)
-    face = parameters.start(_codes(before))
+    face = parameters.start(choice.of(before))
     if settings.same_person:
         face = _one_person(face)
     if settings.kind == "detected":
@@ -91,7 +85,10 @@ def fit(
     if marked is not None and points is not None:
         known = landmarks.known(points, confidence, marked.noise, size)
     candidates = _graph(model, settings)(crops, face, known)
-    return _better(model, crops, before, candidates, known, settings.kind)
+    sight = _sight(model, settings.kind)
+    codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
+    after = _decoder(model)(codes)
+    return Fit(after, status, errors, _image_errors(crops, before, after))
 
 
 def _one_person(face):
@@ -155,51 +152,5 @@ def _decoder(model):
     return tf.function(model.decode, reduce_retracing=True)
 
 
-def _better(model, crops, before, candidates, known, kind):
-    """The `Fit`: of each image the first candidate by which landmarks are no less probable."""
-    marked, codes = _places(model.face, kind), _codes(before)
-    count = len(before.vertices)
-    visible = None
-    if known is not None:
-        sight = _sight(model, kind)
-        visible = landmarks.in_sight(before.vertices, before.projection, marked, sight)
-    first, least = _errors(before.vertices, before.projection, known, marked, visible)
-    last, status = first, np.full(count, WORSE, object)
-    for name, face in list(zip((FITTED, FITTED, ALIGNED), candidates, strict=False))[::-1]:
-        vertices = model.decode_shape(face.shape_code)[1]
-        errors, energy = _errors(vertices, face.projection, known, marked, visible)
-        finite = _finite(*face, vertices)
-        status[~finite & (status == WORSE)] = NOT_FINITE
-        better = finite & (energy <= least + NEARLY)
-        codes = tf.nest.map_structure(functools.partial(_where, better), face, codes)
-        last = np.where(better, errors, last)
-        least = np.where(better, np.minimum(energy, least), least)
-        status[better] = name
-    after = _decoder(model)(codes)
-    pixels = np.stack([masked_l1(r.image, crops, r.mask) for r in (before, after)], axis=1)
-    return Fit(after, status.astype(str), np.stack([first, last], axis=1), pixels)
-
-
-def _where(chosen, new, old):
-    return tf.where(chosen.reshape(-1, *[1] * (len(new.shape) - 1)), new, old)
-
-
-def _errors(vertices, projection, known, marked, visible):
-    """`[B]` distances to the landmarks that are visible, percent, and their energy."""
-    if known is None:
-        return (np.zeros(len(vertices), np.float32),) * 2
-    points = camera.project(places.on(vertices, marked), projection)[..., :2]
-    return tuple(
-        measure(points, known, visible).numpy()
-        for measure in (landmarks.distance, landmarks.energy)
-    )
-
-
-def _codes(reconstruction):
-    return Codes(*(getattr(reconstruction, name) for name in Codes._fields))
-
-
-def _finite(*tensors):
-    """`[B]`: whether all numbers of an image are finite."""
-    parts = [np.isfinite(t).reshape(len(t), -1).all(axis=1) for t in tensors if t is not None]
-    return np.all(parts, axis=0)
+def _image_errors(crops, *reconstructions):
+    return np.stack([masked_l1(r.image, crops, r.mask) for r in reconstructions], axis=1)
