@@ -116,7 +116,7 @@ def refined(model, drawn):
 @pytest.mark.slow
 def test_pixels_and_landmarks_bring_back_a_drawn_face(refined):
     fit = refined
-    assert (fit.status == fitting.FITTED).all()
+    assert np.isin(fit.status, (fitting.FITTED, fitting.ALIGNED)).all()
     assert (fit.landmark_errors[:, 1] < 0.3 * fit.landmark_errors[:, 0]).all()
     assert (fit.image_errors[:, 1] < fit.image_errors[:, 0]).all()
 

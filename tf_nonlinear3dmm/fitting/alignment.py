@@ -4,6 +4,7 @@ The shape decoder is almost linear in its code, so that one derivative, at the m
 every step; the distance is always that of the decoded face.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -86,14 +87,21 @@ def align(
     """
     moves = slopes(decode, face.shape_code.shape[1], marked)
     moves = tf.einsum("pq,qkc->pkc", units.shape, moves)
-    at = unknown(face)
-    for _ in tf.range(STEPS):
-        at = _look(face, at.change, known, marked, decode, moves, units, normal_triangles)
-        at = at._replace(change=_step(face, at, units, same_person))
-    return _look(face, at.change, known, marked, decode, moves, units, normal_triangles)
+    look = functools.partial(_look, face, known, marked, decode, moves, units, normal_triangles)
+    start = unknown(face).change
+
+    def step(camera_, shape):
+        at = look(start._replace(camera=camera_, shape=shape))
+        change = _step(face, at, units, same_person)
+        return change.camera, change.shape
+
+    parts = tf.while_loop(
+        lambda *_: True, step, (start.camera, start.shape), maximum_iterations=STEPS
+    )
+    return look(start._replace(camera=parts[0], shape=parts[1]))
 
 
-def _look(face, change, known, marked, decode, moves, units, normal_triangles):
+def _look(face, known, marked, decode, moves, units, normal_triangles, change):
     """`Aligned` of a change as it is: what the landmarks say there."""
     now = parameters.changed(face, change, units)
     vertices = decode(now.shape_code)

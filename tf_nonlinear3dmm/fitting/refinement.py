@@ -45,11 +45,11 @@ def refine(
     empty = tf.zeros([tf.shape(images)[0], 0])
     parts = [empty if part is None else part for part in aligned.change]
     means, squares = ([tf.zeros_like(part) for part in parts] for _ in range(2))
-    start = parameters.changed(face, aligned.change, units)
-    drawn = _drawn(model, start)
+    drawn = _drawn(model, parameters.changed(face, aligned.change, units))
     counts = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
     colour = tf.maximum(COLOUR, off(drawn, counts, images))
-    for step in tf.range(settings.steps):
+
+    def step(count, parts, means, squares):
         with tf.GradientTape() as tape:
             tape.watch(parts)
             now = priors.tied(_change(parts, face), settings.same_person)
