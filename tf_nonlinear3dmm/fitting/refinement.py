@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RATE, LAST_RATE = 0.08, 0.01  # of Adam, in units of `parameters.Change`
 COLOUR = 0.08  # how far a pixel's colour is off, at least
 OUTLIER = 2.0  # so many times that: from there on, something hides the face
+HELD = 0.3  # deviation of the camera from the aligned one, of that from the encoder's
 LEFT = 4.0  # so many times that is a pixel off that the face leaves
 PIXELS = 50.0  # all of a face's pixels count as so many: neighbours err together
 
@@ -55,6 +56,7 @@ def refine(
             now = priors.tied(_change(parts, face), settings.same_person)
             drawn = _drawn(model, parameters.changed(face, now, units))
             total = priors.energy(now, settings.same_person) + alignment.energy(aligned, now)
+            total += tf.reduce_sum(tf.square((now.camera - aligned.change.camera) / HELD), axis=1)
             total = tf.reduce_sum(total + pixels(drawn, counts, images, colour))
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
         return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
