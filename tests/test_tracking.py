@@ -10,7 +10,7 @@ from test_model import make
 from tf_nonlinear3dmm import fitting
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import face_mesh, faces
-from tf_nonlinear3dmm.fitting import motion, parameters, paths, places, spool
+from tf_nonlinear3dmm.fitting import motion, parameters, paths, places, spool, spread
 from tf_nonlinear3dmm.maintenance import tracking as benchmark
 from tf_nonlinear3dmm.rendering import camera
 
@@ -33,7 +33,7 @@ def cameras(model, changes):
     """Cameras `[F, 2, 4]` to the middle of frames, `changes` `[F, 6]` from the encoder's."""
     codes = parameters.start(model.encode(tf.constant(np.full([1, S, S, 3], 0.5, np.float32))))
     there = tf.repeat(camera.crop(codes.projection, -14.0, -9.0, 1.0), len(changes), axis=0)
-    return parameters.moved(there, tf.constant(changes, tf.float32), S)
+    return parameters.moved(there, tf.constant(changes, tf.float32), spread.units(model))
 
 
 def mesh_points(model, projection, code=None):

@@ -34,6 +34,7 @@ class Expressions(NamedTuple):
         gain: `[U, V * 3]`, from vertices to weights, where these are not held in [0, 1].
         offset: `[U]`, what to add to that.
         root: `[U, U]`, whose square says how much less probable other weights are.
+        covariance: `[U, U]` of the weights of people.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Expressions(NamedTuple):
     gain: np.ndarray
     offset: np.ndarray
     root: np.ndarray
+    covariance: np.ndarray
 
 
 class Separation(NamedTuple):
@@ -146,7 +148,8 @@ def _expressions(name):
     units = _alone(mean, moves).reshape(len(names), -1)
     gain, root = _estimator(known.modes @ flat, units, known.covariance)
     middle = mean.ravel() + known.units @ units
-    return Expressions(names, moves, units, gain, known.units - gain @ middle, root)
+    offset = known.units - gain @ middle
+    return Expressions(names, moves, units, gain, offset, root, known.covariance)
 
 
 def _estimator(people, units, covariance):

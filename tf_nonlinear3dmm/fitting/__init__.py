@@ -1,11 +1,13 @@
 """Analysis by synthesis: photos of a face, of one person, a clip, or a mesh -> its codes."""
 
+from tf_nonlinear3dmm.fitting.choice import ALIGNED, FITTED
 from tf_nonlinear3dmm.fitting.photo import DETECTED, fit
 from tf_nonlinear3dmm.fitting.scan import MeshFit, fit_mesh
-from tf_nonlinear3dmm.fitting.solver import FITTED, Fit
+from tf_nonlinear3dmm.fitting.solver import Fit
 from tf_nonlinear3dmm.fitting.tracking import Track, TrackedFace, track
 
 __all__ = [
+    "ALIGNED",
     "DETECTED",
     "FITTED",
     "Fit",

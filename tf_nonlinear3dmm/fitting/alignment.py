@@ -4,7 +4,9 @@ The shape decoder is almost linear in its code, so that one derivative, at the m
 every step; the distance is always that of the decoded face.
 """
 
+import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,35 @@ from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
 STEPS = 6
+
+
+class Aligned(NamedTuple):
+    """What landmarks say about camera and shape, P = 6 + Ks numbers.
+
+    Attributes:
+        change: `parameters.Change`, the most probable one.
+        information: `[B, P, P]`, half the second derivative of the landmarks' energy there.
+        pull: `[B, P]`, minus half its gradient there; the prior pulls the other way.
+    """
+
+    change: parameters.Change
+    information: tf.Tensor
+    pull: tf.Tensor
+
+
+def energy(aligned: Aligned, change: parameters.Change) -> tf.Tensor:
+    """`[B]`: what landmarks say about a change near the aligned one, up to a constant."""
+    there, here = (tf.concat([c.camera, c.shape], axis=1) for c in (change, aligned.change))
+    off = there - here
+    curved = tf.linalg.matvec(aligned.information, off)
+    return tf.reduce_sum(off * (curved - 2 * aligned.pull), axis=1)
+
+
+def unknown(face: Codes) -> Aligned:
+    """`Aligned` of a face without landmarks."""
+    none = parameters.none(face)
+    pull = tf.concat([none.camera, none.shape], axis=1)
+    return Aligned(none, tf.zeros_like(pull[:, tf.newaxis] * pull[..., tf.newaxis]), pull)
 
 
 def slopes(
@@ -36,10 +67,10 @@ def align(
     known: landmarks.Landmarks,
     marked: places.Places,
     decode: Callable[[tf.Tensor], tf.Tensor],
-    image_size: int,
+    units: parameters.Units,
     normal_triangles: np.ndarray | None,
     same_person: bool = False,
-) -> parameters.Change:
+) -> Aligned:
     """The most probable camera and shape code, given landmarks.
 
     Args:
@@ -47,55 +78,67 @@ def align(
         known: `landmarks.Landmarks`.
         marked: `places.Places` of the landmarks.
         decode: shape codes `[B, Ks]` -> vertices `[B, V, 3]`.
-        image_size: side of the images in pixels.
+        units: `parameters.Units`.
         normal_triangles: `[Tn, 3]`, or None: points that the face hides are known as the others.
         same_person: whether all images show one person, see `priors`.
 
     Returns:
-        `parameters.Change` of `face`.
+        `Aligned`.
     """
     moves = slopes(decode, face.shape_code.shape[1], marked)
-    none = parameters.none(face)
+    moves = tf.einsum("pq,qkc->pkc", units.shape, moves)
+    look = functools.partial(_look, face, known, marked, decode, moves, units, normal_triangles)
+    start = unknown(face).change
 
     def step(camera_, shape):
-        change = none._replace(camera=camera_, shape=shape)
-        now = parameters.changed(face, change, image_size)
-        vertices = decode(now.shape_code)
-        visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
-        precision = known.precision * visible
-        points = places.on(vertices, marked)
-        move = _step(now, change, points, moves, known.points, precision, image_size, same_person)
-        projection = parameters.moved(now.projection, move[:, :6], image_size)
-        return parameters.between(face.projection, projection, image_size), shape + move[:, 6:]
+        at = look(start._replace(camera=camera_, shape=shape))
+        change = _step(face, at, units, same_person)
+        return change.camera, change.shape
 
-    start = none.camera, none.shape
-    camera_, shape = tf.while_loop(lambda *_: True, step, start, maximum_iterations=STEPS)
-    return none._replace(camera=camera_, shape=shape)
+    parts = tf.while_loop(
+        lambda *_: True, step, (start.camera, start.shape), maximum_iterations=STEPS
+    )
+    return look(start._replace(camera=parts[0], shape=parts[1]))
 
 
-def _step(face, change, points, moves, targets, precision, image_size, same_person):
-    """`[B, 6 + Ks]`: of camera and shape code, to the minimum if all were linear."""
-    residual = targets - camera.project(points, face.projection)[..., :2]
+def _look(face, known, marked, decode, moves, units, normal_triangles, change):
+    """`Aligned` of a change as it is: what the landmarks say there."""
+    now = parameters.changed(face, change, units)
+    vertices = decode(now.shape_code)
+    visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
+    points = places.on(vertices, marked)
+    residual = known.points - camera.project(points, now.projection)[..., :2]
+    precision = known.precision * visible
     squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
     weights = precision / (1 + squares / landmarks.OUTLIER**2)
-    slope = jacobian(face.projection, points, moves, image_size)  # [B, 2 K, P]
+    slope = jacobian(now.projection, points, moves, units)  # [B, 2 K, P]
     weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
     residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
-    pull, stiffness = priors.of_codes(change.shape, same_person)
+    pull = tf.linalg.matvec(weighted, residual, transpose_a=True)
+    return Aligned(change, tf.matmul(weighted, slope, transpose_a=True), pull)
+
+
+def _step(face, at, units, same_person):
+    """The `parameters.Change` that were the most probable one, were all linear."""
+    change = at.change
+    back, stiffness = priors.of_codes(change.shape, same_person)
     diagonal = tf.concat([tf.ones_like(change.camera), stiffness], axis=1)
-    normal = tf.matmul(weighted, slope, transpose_a=True) + tf.linalg.diag(diagonal)
-    right = tf.linalg.matvec(weighted, residual, transpose_a=True)
-    right -= tf.concat([change.camera, pull], axis=1)
-    return tf.linalg.solve(normal, right[..., tf.newaxis])[..., 0]
+    normal = at.information + tf.linalg.diag(diagonal)
+    right = at.pull - tf.concat([change.camera, back], axis=1)
+    step = tf.linalg.solve(normal, right[..., tf.newaxis])[..., 0]
+    projection = parameters.moved(face.projection, change.camera, units)
+    projection = parameters.moved(projection, step[:, :6], units)
+    camera_ = parameters.between(face.projection, projection, units)
+    return change._replace(camera=camera_, shape=change.shape + step[:, 6:])
 
 
 def jacobian(
-    projection: tf.Tensor, points: tf.Tensor, moves: tf.Tensor, image_size: float
+    projection: tf.Tensor, points: tf.Tensor, moves: tf.Tensor, units: parameters.Units
 ) -> tf.Tensor:
     """`[B, 2 K, 6 + Ks]`: how image points x, y move with each number of camera and code."""
-    turned = tf.matmul(points, camera.rotation(projection), transpose_b=True)
+    turned = tf.matmul(points - units.centre, camera.rotation(projection), transpose_b=True)
     x, y, z = tf.unstack(camera.scale(projection)[:, tf.newaxis, tf.newaxis] * turned, axis=-1)
-    o, place = tf.zeros_like(x), parameters.PLACE * image_size * tf.ones_like(x)
+    o, place = tf.zeros_like(x), parameters.PLACE * units.image_size * tf.ones_like(x)
     turn, scale = parameters.TURN, parameters.LOG_SCALE
     right = tf.stack([o, turn * z, -turn * y, scale * x, place, o], axis=-1)
     down = tf.stack([turn * z, o, -turn * x, -scale * y, o, place], axis=-1)

@@ -1,7 +1,8 @@
 """What a fit changes of a face, in numbers that are about as far off as the encoder is.
 
-All of them are 0 where a fit starts, and their distribution is taken to be N(0, 1) there: codes
-have variance 1 over people, and the units of camera and light are below.
+All of them are 0 where a fit starts, and their distribution is taken to be N(0, 1) there. The units
+of camera and shape are how far the encoder is off on generated faces that no training saw, a third
+more; those of the shape are in `spread`, codes of albedo have variance 1 over people.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,21 @@ import tensorflow as tf
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
-TURN, LOG_SCALE, PLACE, LIGHT = 0.15, 0.08, 0.03, 0.25  # radians, log, of the image's side, SH
+TURN, LOG_SCALE, PLACE, LIGHT = 0.12, 0.08, 0.025, 0.25  # radians, log, of the image's side, SH
+
+
+class Units(NamedTuple):
+    """What the numbers of a `Change` mean for a model.
+
+    Attributes:
+        image_size: side of the images in pixels.
+        centre: `[3]`, what a face turns about, in its frame.
+        shape: `[Ks, Ks]`: what one of each number of the shape adds to the code.
+    """
+
+    image_size: int
+    centre: tf.Tensor
+    shape: tf.Tensor
 
 
 class Change(NamedTuple):
@@ -19,9 +34,9 @@ class Change(NamedTuple):
 
     Attributes:
         camera: `[B, 6]`: a rotation vector about right, up and the viewing axis of the camera
-            frame, log scale, place (x, y).
+            frame, through the middle of the face; log scale, place (x, y) of that middle.
         light: `[B, 9, 3]`, or None.
-        shape: `[B, Ks]`.
+        shape: `[B, Ks]`, in `Units.shape`.
         albedo: `[B, Ka]`.
     """
 
@@ -46,26 +61,28 @@ def none(face: Codes) -> Change:
     return Change(camera_, light, tf.zeros_like(face.shape_code), tf.zeros_like(face.albedo_code))
 
 
-def changed(face: Codes, change: Change, image_size: int) -> Codes:
-    """The face's `Codes` after a `Change`; `image_size` is the side of the image in pixels."""
+def changed(face: Codes, change: Change, units: Units) -> Codes:
+    """The face's `Codes` after a `Change`."""
     light = face.illumination
     return Codes(
-        moved(face.projection, change.camera, image_size),
+        moved(face.projection, change.camera, units),
         light if light is None or change.light is None else light + LIGHT * change.light,
-        face.shape_code + change.shape,
+        face.shape_code + tf.matmul(change.shape, units.shape),
         face.albedo_code + change.albedo,
     )
 
 
-def moved(projection: tf.Tensor, change: tf.Tensor, image_size: int) -> tf.Tensor:
+def moved(projection: tf.Tensor, change: tf.Tensor, units: Units) -> tf.Tensor:
     """Cameras `[B, 2, 4]` after changes `[B, 6]`: scaled rotations, whatever the change is."""
     vector, log_scale, place = tf.split(change, [3, 1, 2], axis=-1)
     turn = tf.matmul(_turn(TURN * vector), camera.rotation(projection))
     scale = camera.scale(projection) * tf.exp(LOG_SCALE * log_scale[:, 0])
-    return _projection(turn, scale, projection[..., 3] + PLACE * image_size * place)
+    middle = _middle(projection, units) + PLACE * units.image_size * place
+    still = _projection(turn, scale, tf.zeros_like(middle))
+    return _projection(turn, scale, middle - _middle(still, units))
 
 
-def between(start: tf.Tensor, projection: tf.Tensor, image_size: int) -> tf.Tensor:
+def between(start: tf.Tensor, projection: tf.Tensor, units: Units) -> tf.Tensor:
     """The change `[B, 6]` that `moved` needs from cameras `start` to cameras `projection`."""
     turn = tf.matmul(camera.rotation(projection), camera.rotation(start), transpose_b=True)
     skew = tf.stack([turn[:, 2, 1], turn[:, 0, 2], turn[:, 1, 0]], axis=-1)
@@ -74,8 +91,13 @@ def between(start: tf.Tensor, projection: tf.Tensor, image_size: int) -> tf.Tens
     angle = tf.atan2(sine, cosine[:, tf.newaxis])
     vector = tf.where(sine > 1e-6, angle * skew / tf.maximum(2 * sine, 1e-6), skew / 2)
     scale = tf.math.log(camera.scale(projection) / camera.scale(start))[:, tf.newaxis]
-    place = (projection[..., 3] - start[..., 3]) / (PLACE * image_size)
+    place = (_middle(projection, units) - _middle(start, units)) / (PLACE * units.image_size)
     return tf.concat([vector / TURN, scale / LOG_SCALE, place], axis=-1)
+
+
+def _middle(projection, units):
+    """`[B, 2]` pixels: where cameras see the middle of the face."""
+    return tf.linalg.matvec(projection[..., :3], units.centre) + projection[..., 3]
 
 
 def _turn(vector):

@@ -15,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.fitting import alignment, landmarks, motion, parameters, places, priors
+from tf_nonlinear3dmm.fitting import alignment, landmarks, motion, parameters, places, spread
 from tf_nonlinear3dmm.fitting.following import Sight
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera
 
 KEPT, AHEAD = 32, 16  # frames of a window that are solved for good, and that follow
 STEPS = 4  # of Gauss-Newton
+EXPRESSION = 0.5  # deviation of one person's shape codes, where people's is 1
 FIXED = 1e12  # information on a frame that is solved already
 CAMERA, SHAPE, LIGHT = 0.8, 0.02, 0.3  # second differences beyond which they move: deviations
 
@@ -91,15 +92,15 @@ def _windows(model, frames, person):
 
 def _solve(model, person, before, sights):
     """The `Pose`s of `sights` after up to two pairs (`Sight`, `Pose`) that are known."""
-    size = model.config.image_size
-    k = float(size / np.median([sight.square.side for sight in sights]))
+    units = spread.units(model)
+    k = float(units.image_size / np.median([sight.square.side for sight in sights]))
     projection, shape, blocks = _each(model, person, sights, k)
     if before:
         known = camera.crop(tf.constant([pose.projection for _, pose in before]), 0.0, 0.0, k)
         projection = tf.concat([known, projection], axis=0)
         shape = np.concatenate([[pose.shape_code for _, pose in before], shape])
-    moved = _steady(projection, shape, blocks, len(before), size)
-    projection = parameters.moved(projection, tf.constant(moved[:, :6]), size)[len(before) :]
+    moved = _steady(projection, shape, blocks, len(before), units)
+    projection = parameters.moved(projection, tf.constant(moved[:, :6]), units)[len(before) :]
     projection = camera.crop(projection, 0.0, 0.0, 1 / k).numpy()
     shape = (shape + moved[:, 6:])[len(before) :]
     vertices = _decoder(model)(tf.constant(shape)).numpy()
@@ -109,7 +110,7 @@ def _solve(model, person, before, sights):
 
 def _each(model, person, sights, k):
     """Cameras, shape codes and `[F, P, P]` information on both, each frame by itself."""
-    marked, size = places.of_face_mesh(model.face), model.config.image_size
+    marked, units = places.of_face_mesh(model.face), spread.units(model)
     points = np.stack([(s.mesh.points[:, :2] + 0.5) * k - 0.5 for s in sights])
     sizes = [s.size * k for s in sights]
     known = landmarks.known(points, [s.confidence for s in sights], marked.noise, sizes)
@@ -120,7 +121,7 @@ def _each(model, person, sights, k):
     for _ in range(STEPS):
         normal, right = _normal(model)(known, guess, projection, shape, mean)
         step = tf.linalg.solve(normal, right[..., tf.newaxis])[..., 0]
-        projection = parameters.moved(projection, step[:, :6], size)
+        projection = parameters.moved(projection, step[:, :6], units)
         shape += step[:, 6:]
     return projection, shape.numpy(), normal.numpy().astype(np.float64)
 
@@ -128,9 +129,8 @@ def _each(model, person, sights, k):
 @functools.lru_cache(maxsize=8)
 def _normal(model):
     """The normal equations of a face on its landmarks, about a guess of the camera and a mean."""
-    marked, size = places.of_face_mesh(model.face), model.config.image_size
+    marked, units = places.of_face_mesh(model.face), spread.units(model)
     sight = model.uv_layout.normal_triangles
-
     moves = alignment.slopes(_decoder(model), model.config.shape_code_size, marked)
 
     @tf.function(reduce_retracing=True)
@@ -142,11 +142,11 @@ def _normal(model):
         residual = known.points - camera.project(points, projection)[..., :2]
         squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
         weights = precision / (1 + squares / landmarks.OUTLIER**2)
-        slope = alignment.jacobian(projection, points, moves, size)  # [F, 2 K, P]
+        slope = alignment.jacobian(projection, points, moves, units)  # [F, 2 K, P]
         weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
         residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
-        change = parameters.between(guess, projection, size)
-        stiffness = 1 / priors.EXPRESSION**2
+        change = parameters.between(guess, projection, units)
+        stiffness = 1 / EXPRESSION**2
         diagonal = tf.concat([tf.ones_like(change), tf.fill(tf.shape(shape), stiffness)], axis=1)
         pull = tf.concat([change, stiffness * (shape - mean)], axis=1)
         normal = tf.matmul(weighted, slope, transpose_a=True) + tf.linalg.diag(diagonal)
@@ -155,11 +155,11 @@ def _normal(model):
     return run
 
 
-def _steady(projection, shape, blocks, fixed, image_size):
+def _steady(projection, shape, blocks, fixed, units):
     """`[F, 6 + Ks]`: how far cameras and shape codes move to be smooth; all but `fixed` ones."""
     if len(shape) < 3:
         return np.zeros([len(shape), blocks.shape[-1]], np.float32)
-    speed = parameters.between(projection[:-1], projection[1:], image_size).numpy()
+    speed = parameters.between(projection[:-1], projection[1:], units).numpy()
     seen = np.concatenate([np.diff(speed, axis=0), np.diff(shape, 2, axis=0)], axis=1)
     scale = _deviations(blocks)
     blocks = np.linalg.solve(scale, np.linalg.solve(scale, blocks).transpose(0, 2, 1))

@@ -1,14 +1,14 @@
 """How likely a change is before one looks at the image: minus twice its log-probability.
 
 Each image by itself: all numbers of a `parameters.Change` are N(0, 1). Images of one person have
-one albedo, and shape codes that differ by expression alone: each is N(their mean, EXPRESSION^2).
+one albedo, and shapes that differ by expression alone: each is N(their mean, EXPRESSION^2).
 """
 
 import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import parameters
 
-EXPRESSION = 0.5  # deviation of one person's shape codes, where people's is 1
+EXPRESSION = 0.7  # deviation of one person's shapes, in `parameters.Units`
 
 
 def energy(change: parameters.Change, same_person: bool) -> tf.Tensor:

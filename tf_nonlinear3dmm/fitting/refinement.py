@@ -1,4 +1,4 @@
-"""All that a face has, on the pixels and the landmarks: Adam through the renderer."""
+"""All that a face has, on the pixels and on what landmarks say: Adam through the renderer."""
 
 import math
 from typing import TYPE_CHECKING
@@ -6,62 +6,58 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
+from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, priors
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
-from tf_nonlinear3dmm.rendering import camera, rasterizer
+from tf_nonlinear3dmm.rendering import rasterizer, renderer
 
 if TYPE_CHECKING:
     from tf_nonlinear3dmm.fitting import solver
 
 RATE, LAST_RATE = 0.08, 0.01  # of Adam, in units of `parameters.Change`
-COLOUR = 0.08  # how far a pixel's colour is off, where the model explains it
+COLOUR = 0.08  # how far a pixel's colour is off, at least
 OUTLIER = 2.0  # so many times that: from there on, something hides the face
-PIXELS = 100.0  # all of a face's pixels count as so many: neighbours err together
+HELD = 0.3  # deviation of the camera from the aligned one, of that from the encoder's
+LEFT = 4.0  # so many times that is a pixel off that the face leaves
+PIXELS = 50.0  # all of a face's pixels count as so many: neighbours err together
 
 
 def refine(
     model: Nonlinear3DMM,
     face: Codes,
-    change: parameters.Change,
+    aligned: alignment.Aligned,
     images: tf.Tensor,
-    known: landmarks.Landmarks | None,
-    marked: places.Places | None,
-    normal_triangles: np.ndarray | None,
+    units: parameters.Units,
     settings: "solver.Settings",
 ) -> parameters.Change:
-    """The most probable camera, light and codes near a guess, given pixels and landmarks.
+    """The most probable camera, light and codes near the aligned ones, given the pixels as well.
 
     Args:
         model: `Nonlinear3DMM`.
         face: `Codes` that the encoder sees.
-        change: `parameters.Change` of it to start from.
+        aligned: `alignment.Aligned`.
         images: `[B, S, S, 3]` in [0, 1].
-        known, marked, normal_triangles: as in `alignment.align`; `known` may be None.
+        units: `parameters.Units`.
         settings: `steps` of Adam, and `same_person`, see `priors`.
 
     Returns:
         `parameters.Change`.
     """
-    size = model.config.image_size
     empty = tf.zeros([tf.shape(images)[0], 0])
-    parts = [empty if part is None else part for part in change]
+    parts = [empty if part is None else part for part in aligned.change]
     means, squares = ([tf.zeros_like(part) for part in parts] for _ in range(2))
+    drawn = _drawn(model, parameters.changed(face, aligned.change, units))
+    counts = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
+    colour = tf.maximum(COLOUR, off(drawn, counts, images))
 
     def step(count, parts, means, squares):
         with tf.GradientTape() as tape:
             tape.watch(parts)
             now = priors.tied(_change(parts, face), settings.same_person)
-            looks = parameters.changed(face, now, size)
-            _, vertices = model.decode_shape(looks.shape_code)
-            total = priors.energy(now, settings.same_person) + pixels(
-                model, looks, vertices, images
-            )
-            if known is not None and marked is not None:
-                points = camera.project(places.on(vertices, marked), looks.projection)[..., :2]
-                seen = landmarks.in_sight(vertices, looks.projection, marked, normal_triangles)
-                total += landmarks.energy(points, known, seen)
-            total = tf.reduce_sum(total)
+            drawn = _drawn(model, parameters.changed(face, now, units))
+            total = priors.energy(now, settings.same_person) + alignment.energy(aligned, now)
+            total += tf.reduce_sum(tf.square((now.camera - aligned.change.camera) / HELD), axis=1)
+            total = tf.reduce_sum(total + pixels(drawn, counts, images, colour))
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
         return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
 
@@ -70,23 +66,52 @@ def refine(
     return priors.tied(_change(parts, face), settings.same_person)
 
 
-def pixels(model: Nonlinear3DMM, face: Codes, vertices: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-    """`[B]`: minus twice the log-likelihood of the pixels that see the face's skin and eyes."""
-    albedo = model.decode_albedo(face.albedo_code)
-    drawn = model.render(vertices, albedo, face.projection, face.illumination)
-    squares = tf.reduce_sum(tf.square((drawn.image - images) / COLOUR), axis=-1, keepdims=True)
-    distance = landmarks.robust(squares, OUTLIER)
-    mask = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
-    sums = (tf.reduce_sum(part, axis=[1, 2, 3]) for part in (mask * distance, mask))
-    return PIXELS * tf.math.divide_no_nan(*sums)
+def pixels(
+    drawn: renderer.Rendering, counts: tf.Tensor, images: tf.Tensor, colour: tf.Tensor
+) -> tf.Tensor:
+    """`[B]`: minus twice the log-likelihood of those pixels that count.
+
+    They are the same whatever is drawn: a face that leaves them does not explain them.
+
+    Args:
+        drawn: `renderer.Rendering`.
+        counts: `[B, H, W, 1]` in [0, 1], how far a pixel counts.
+        images: `[B, H, W, 3]`.
+        colour: `[B]`, how far a pixel's colour is off.
+    """
+    apart = (drawn.image - images) / colour[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    squares = tf.reduce_sum(tf.square(apart), axis=-1, keepdims=True)
+    shown = drawn.mask * landmarks.robust(squares, OUTLIER)
+    left = (1.0 - drawn.mask) * landmarks.robust(LEFT**2, OUTLIER)  # type: ignore[operator]
+    return PIXELS * _mean(counts, shown + left)
+
+
+def off(drawn: renderer.Rendering, counts: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
+    """`[B]`: mean distance of colours; arguments as in `pixels`."""
+    return _mean(counts, tf.reduce_mean(tf.abs(drawn.image - images), axis=-1, keepdims=True))
 
 
 def skin(model: Nonlinear3DMM, fragments: rasterizer.Fragments) -> tf.Tensor:
-    """`[B, H, W, 1]` in [0, 1]: what pixels see of the face but for the inside of the mouth."""
-    inside = model.face.regions.get("mouth", 0 * model.face.regions["skin"])
-    outside = tf.constant(1 - inside)[tf.newaxis, :, tf.newaxis]
-    fragments = rasterizer.Fragments(*map(tf.stop_gradient, fragments))
+    """`[B, H, W, 1]` in [0, 1]: what pixels see of the face.
+
+    The inside of the mouth and the ears, which hair hides, do not count.
+    """
+    regions = model.face.regions
+    other = sum(regions.get(name, 0 * regions["skin"]) for name in ("mouth", "ear"))
+    outside = tf.constant(1 - np.minimum(other, 1), tf.float32)[tf.newaxis, :, tf.newaxis]
     return rasterizer.interpolate(outside, model.uv_layout.triangles, fragments)
+
+
+def _drawn(model, face):
+    """`renderer.Rendering` of `Codes`."""
+    _, vertices = model.decode_shape(face.shape_code)
+    albedo = model.decode_albedo(face.albedo_code)
+    return model.render(vertices, albedo, face.projection, face.illumination)
+
+
+def _mean(mask, values):
+    sums = (tf.reduce_sum(part, axis=[1, 2, 3]) for part in (mask * values, mask))
+    return tf.math.divide_no_nan(*sums)
 
 
 def _change(parts, face):

@@ -8,22 +8,18 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm.fitting import (
     alignment,
+    choice,
     detection,
     landmarks,
     parameters,
     places,
     refinement,
+    spread,
 )
 from tf_nonlinear3dmm.metrics import masked_l1
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
-from tf_nonlinear3dmm.networks.encoder import Codes
-from tf_nonlinear3dmm.rendering import camera
 
 KINDS = ("none", "detected", "mesh", "inner", "all")
-FITTED = "fitted"
-NOT_FINITE = "encoder: the fit is not finite"
-WORSE = "encoder: the fit is farther from the landmarks"
-NEARLY = 1.0  # of the landmarks' energy: points that are not believed hardly change it
 
 
 class Fit(NamedTuple):
@@ -31,7 +27,7 @@ class Fit(NamedTuple):
 
     Attributes:
         reconstruction: `model.Reconstruction`; the encoder's where the fit failed.
-        status: `[B]` text: `FITTED`, or why the encoder's answer is given back.
+        status: `[B]` text: `choice.FITTED`, `ALIGNED`, or why the encoder's answer is given back.
         landmark_errors: `[B, 2]` mean distance to the landmarks, before and after, weighted as
             they count, in percent of the face's size; 0 without landmarks.
         image_errors: `[B, 2]` mean L1 colour distance where the face is seen, before and after.
@@ -76,7 +72,7 @@ def fit(
     """
     crops = model.crops(images)
     before = model.reconstruct(crops)
-    face = parameters.start(_codes(before))
+    face = parameters.start(choice.of(before))
     if settings.same_person:
         face = _one_person(face)
     if settings.kind == "detected":
@@ -88,8 +84,11 @@ def fit(
     known = None
     if marked is not None and points is not None:
         known = landmarks.known(points, confidence, marked.noise, size)
-    after = _graph(model, settings)(crops, face, known)
-    return _better(model, crops, before, after, known, settings)
+    candidates = _graph(model, settings)(crops, face, known)
+    sight = _sight(model, settings.kind)
+    codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
+    after = _decoder(model)(codes)
+    return Fit(after, status, errors, _image_errors(crops, before, after))
 
 
 def _one_person(face):
@@ -121,26 +120,29 @@ def _sight(model, kind):
 
 @functools.lru_cache(maxsize=8)
 def _graph(model, settings):
-    """Images, `Codes`, `Landmarks` -> `Codes`: the fit as one graph."""
+    """Images, `Codes`, `Landmarks` -> `Codes`, the most fitted first: the fit as one graph."""
     marked, sight = _places(model.face, settings.kind), _sight(model, settings.kind)
-    size = model.config.image_size
+    units = spread.units(model)
 
     @tf.function(reduce_retracing=True)
     def run(images, face, known):
-        change = parameters.none(face)
+        aligned = alignment.unknown(face)
         if known is not None:
-            change = alignment.align(
+            aligned = alignment.align(
                 face,
                 known,
                 marked,
                 lambda code: model.decode_shape(code)[1],
-                size,
+                units,
                 sight,
                 settings.same_person,
             )
+        changes = [aligned.change]
         if settings.steps:
-            change = refinement.refine(model, face, change, images, known, marked, sight, settings)
-        return parameters.changed(face, change, size)
+            refined = refinement.refine(model, face, aligned, images, units, settings)
+            halfway = tf.nest.map_structure(lambda a, b: (a + b) / 2, refined, aligned.change)
+            changes = [refined, halfway, aligned.change]
+        return [parameters.changed(face, change, units) for change in changes]
 
     return run
 
@@ -150,46 +152,5 @@ def _decoder(model):
     return tf.function(model.decode, reduce_retracing=True)
 
 
-def _better(model, crops, before, face, known, settings):
-    """The `Fit`: each image's new face, or the encoder's where that is no better."""
-    codes, after = face, _decoder(model)(face)
-    errors, energy = _errors(model, (before, after), known, settings.kind)
-    status = np.where(energy[:, 1] <= energy[:, 0] + NEARLY, FITTED, WORSE)
-    status = np.where(_finite(*codes, after.vertices), status, NOT_FINITE)
-    if (status != FITTED).any():
-        kept = status == FITTED
-        codes = tf.nest.map_structure(
-            lambda new, old: tf.where(kept.reshape(-1, *[1] * (len(new.shape) - 1)), new, old),
-            codes,
-            _codes(before),
-        )
-        after = _decoder(model)(codes)
-        errors[:, 1] = np.where(kept, errors[:, 1], errors[:, 0])
-    pixels = np.stack([masked_l1(r.image, crops, r.mask) for r in (before, after)], axis=1)
-    return Fit(after, status, errors, pixels)
-
-
-def _errors(model, reconstructions, known, kind):
-    """`[B, 2]` distances to the landmarks that the first has in sight, percent; their energies."""
-    if known is None:
-        return (np.zeros([len(reconstructions[0].vertices), 2], np.float32),) * 2
-    marked, first = _places(model.face, kind), reconstructions[0]
-    visible = landmarks.in_sight(first.vertices, first.projection, marked, _sight(model, kind))
-    places_ = [
-        camera.project(places.on(r.vertices, marked), r.projection)[..., :2]
-        for r in reconstructions
-    ]
-    return tuple(
-        np.stack([measure(points, known, visible) for points in places_], axis=1)
-        for measure in (landmarks.distance, landmarks.energy)
-    )
-
-
-def _codes(reconstruction):
-    return Codes(*(getattr(reconstruction, name) for name in Codes._fields))
-
-
-def _finite(*tensors):
-    """`[B]`: whether all numbers of an image are finite."""
-    parts = [np.isfinite(t).reshape(len(t), -1).all(axis=1) for t in tensors if t is not None]
-    return np.all(parts, axis=0)
+def _image_errors(crops, *reconstructions):
+    return np.stack([masked_l1(r.image, crops, r.mask) for r in reconstructions], axis=1)
