@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors
+from tf_nonlinear3dmm.fitting import landmarks, parameters, places, priors, progress
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera, rasterizer
@@ -29,6 +29,7 @@ def refine(
     marked: places.Places | None,
     normal_triangles: np.ndarray | None,
     settings: "solver.Settings",
+    number: tf.Tensor,
 ) -> parameters.Change:
     """The most probable camera, light and codes near a guess, given pixels and landmarks.
 
@@ -39,6 +40,7 @@ def refine(
         images: `[B, S, S, 3]` in [0, 1].
         known, marked, normal_triangles: as in `alignment.align`; `known` may be None.
         settings: `steps` of Adam, and `same_person`, see `priors`.
+        number: of whom to tell how far it is, see `progress`.
 
     Returns:
         `parameters.Change`.
@@ -63,6 +65,7 @@ def refine(
             total = tf.reduce_sum(total)
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
         parts, means, squares = _adam(parts, gradients, means, squares, step, settings.steps)
+        progress.tell(number, (step + 1) / settings.steps)
     return priors.tied(_change(parts, face), settings.same_person)
 
 

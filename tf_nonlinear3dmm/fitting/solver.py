@@ -1,6 +1,7 @@
 """One batch of a fit: what is known of it, the graph that fits it, and what is given back."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from tf_nonlinear3dmm.fitting import (
     landmarks,
     parameters,
     places,
+    progress,
     refinement,
 )
 from tf_nonlinear3dmm.metrics import masked_l1
@@ -63,6 +65,7 @@ def fit(
     points: np.ndarray | None,
     confidence: np.ndarray,
     settings: Settings,
+    report: Callable[[float], None] | None = None,
 ) -> Fit:
     """`Fit` of images `[B, N, N, 3]` that are small enough to be fitted together.
 
@@ -72,6 +75,7 @@ def fit(
         points: `[B, K, 2]` pixels of the S x S image, NaN where hidden; None where `settings` says.
         confidence: `[B]` or `[B, K]` of these points.
         settings: `Settings`.
+        report: see `progress.reporting`.
     """
     crops = model.crops(images)
     before = model.reconstruct(crops)
@@ -87,7 +91,8 @@ def fit(
     known = None
     if marked is not None and points is not None:
         known = landmarks.known(points, confidence, marked.noise, size)
-    after = _graph(model, settings)(crops, face, known)
+    with progress.reporting(report) as number:
+        after = _graph(model, settings)(crops, face, known, number)
     return _better(model, crops, before, after, known, settings)
 
 
@@ -125,7 +130,7 @@ def _graph(model, settings):
     size = model.config.image_size
 
     @tf.function(reduce_retracing=True)
-    def run(images, face, known):
+    def run(images, face, known, number):
         change = parameters.none(face)
         if known is not None:
             change = alignment.align(
@@ -138,7 +143,8 @@ def _graph(model, settings):
                 settings.same_person,
             )
         if settings.steps:
-            change = refinement.refine(model, face, change, images, known, marked, sight, settings)
+            parts = face, change, images, known, marked, sight
+            change = refinement.refine(model, *parts, settings, number)
         return parameters.changed(face, change, size)
 
     return run
