@@ -315,3 +315,17 @@ def test_tells_how_far_it_is(model, drawn):
     told = []
     fitting.fit(model, drawn[3], None, steps=0, progress=lambda *done: told.append(done))
     assert told == [(2, 2)]
+
+
+def test_tells_how_far_a_refinement_is_and_can_be_ended(model, drawn):
+    told = []
+    fitting.fit(model, drawn[3], None, steps=STEPS, progress=lambda *done: told.append(done))
+    done = [2 * (step + 1) / STEPS for step in range(STEPS)]
+    np.testing.assert_allclose(told, [(part, 2) for part in [*done, 2]], rtol=1e-6)
+
+    def stop(done, count):
+        if done > 1:
+            raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        fitting.fit(model, drawn[3], None, steps=STEPS, progress=stop)

@@ -2,7 +2,9 @@
 
 import base64
 import dataclasses
+import functools
 import io
+import json
 import shutil
 import threading
 import types
@@ -12,7 +14,7 @@ import PIL.Image
 import pytest
 import trimesh
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm import configs, fitting
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import litert
 from tf_nonlinear3dmm.evaluation.directions import Direction
@@ -22,7 +24,7 @@ pytest.importorskip("fastapi", reason="the page needs fastapi, uvicorn and pytho
 pytestmark = pytest.mark.filterwarnings("ignore:.*(httpx|multipart|anyio).*")
 
 from tf_nonlinear3dmm import demo  # noqa: E402
-from tf_nonlinear3dmm.demo import server  # noqa: E402
+from tf_nonlinear3dmm.demo import fits, messages, server  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +137,85 @@ def test_other_codes_are_refused(client, face, code, said):
     assert answer.status_code == 400 and said in answer.json()["detail"]
 
 
+def test_an_expression_moves_its_part_of_the_face_alone(client, explorer, face):
+    answer = client.post("/api/sample", json={"name": "Ada"}).json()
+    at_rest = dict.fromkeys(answer["expression"], 0.0)
+    opened = vertices_of(decoded(client, face, sliders=at_rest | {"jawOpen": 1.0}))
+    moved = opened - vertices_of(decoded(client, face, sliders=at_rest))
+    chin, brow = (explorer.model.face.landmarks[i] for i in (8, 19))
+    assert moved[chin, 1] * explorer.model.face.units < -20  # millimetres
+    np.testing.assert_allclose(moved[brow], 0, atol=1e-4)
+
+
+def test_the_expression_that_a_face_shows_leaves_it_as_it_is(explorer):
+    code = 2 * explorer.directions[0].step[np.newaxis]
+    shown = explorer.shapes.weights(code)
+    assert len(shown) == 51 and max(shown.values()) > 0.1
+    same, face = (explorer.shapes.vertices(code, weights) for weights in (shown, {}))
+    np.testing.assert_allclose(same, face, atol=1e-5)
+
+
+def test_every_expression_has_a_slider_and_few_are_shown_at_first(client, explorer):
+    model = client.get("/api/model").json()
+    sliders = [s for group in model["expressions"] for s in group["sliders"]]
+    assert sorted(s["name"] for s in sliders) == sorted(explorer.shapes.names)
+    assert sum(s["often"] for s in sliders) == 15
+    labels = [
+        (group["title"], s["label"]) for group in model["expressions"] for s in group["sliders"]
+    ]
+    assert len(set(labels)) == len(labels)
+
+
+def fit_reports(client, pictures):
+    answer = client.post("/api/fit", json={"photos": pictures})
+    assert answer.status_code == 200
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+@pytest.mark.slow
+def test_a_fit_tells_how_far_it_is_and_draws_the_photo_better(client, explorer, monkeypatch):
+    monkeypatch.setattr(fits.fitting, "fit", functools.partial(fitting.fit, steps=4))
+    grey = np.full([explorer.picture_size] * 2 + [3], 90, np.uint8)
+    before, _ = explorer.reconstruct_crop(grey)
+    *progress, last = fit_reports(client, [messages.png(grey)])
+    assert [each["done"] for each in progress] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    [result] = last["faces"]
+    assert result["fitted"] and result["message"].startswith("Fitted: ")
+    assert len(result["expression"]) == 51
+
+    def distance(face):
+        drawn = picture_of(decoded(client, face)["overlay"]).astype(float)
+        return np.abs(drawn[..., :3] - 90)[drawn[..., 3] > 200].mean()
+
+    codes = {name: part.tolist() for name, part in before._asdict().items()}
+    assert distance(result["face"]) < 0.9 * distance(codes)
+
+
+def test_a_fit_that_fails_says_why(client, explorer, monkeypatch):
+    def fail(*_):
+        raise ValueError("no memory\nis left")
+
+    monkeypatch.setattr(explorer, "fit", fail)
+    grey = np.zeros([explorer.picture_size] * 2 + [3], np.uint8)
+    assert fit_reports(client, [messages.png(grey)]) == [{"detail": "The fit failed: no memory"}]
+
+
+@pytest.mark.parametrize(
+    "pictures, said",
+    [
+        ([], "from 1 to 24 photos are fitted together, got 0"),
+        (["x"] * 25, "from 1 to 24 photos are fitted together, got 25"),
+        (["no base 64!"], "`photos` must be PNG files in base 64"),
+        ([base64.b64encode(b"no picture").decode()], "the picture"),
+        ([messages.png(np.zeros([50, 40, 3], np.uint8))], "must have 96 x 96 pixels, got (50, 40)"),
+        ("text", "malformed"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(client, pictures, said):
+    answer = client.post("/api/fit", json={"photos": pictures})
+    assert answer.status_code in (400, 422) and said in answer.json()["detail"]
+
+
 def test_names_of_other_sites_do_not_reach_the_server(client):
     assert client.get("/", headers={"Host": "127.0.0.1:8080"}).status_code == 200
     assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
@@ -188,8 +269,10 @@ def test_without_the_detector_a_photo_says_what_to_install(client, monkeypatch):
 
 
 def test_the_page_asks_nothing_of_other_hosts(client):
-    for name in ("index.html", "style.css", "app.js", "server.js", "strip.js"):
-        text = (server.STATIC / name).read_text()
+    ours = [path for path in server.STATIC.glob("*.[hcj]*s*") if path.name != "viewer.js"]
+    assert len(ours) > 7
+    for path in [server.STATIC / "index.html", *ours]:
+        text = path.read_text()
         assert "http://" not in text and "https://" not in text and "//cdn" not in text
     assert client.get("/").status_code == 200
 
@@ -232,7 +315,13 @@ def tab(address):
         browser.close()
 
 
-CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--enable-unsafe-swiftshader"]
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--enable-unsafe-swiftshader",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 
 def said(tab, text):
@@ -412,3 +501,138 @@ def test_everything_can_be_reached_on_a_phone(tab):
     assert reset.bounding_box()["y"] < 740
     view = tab.locator("#viewer").bounding_box()
     assert 0 <= view["y"] < 10 and view["width"] == 360  # the face stays in sight
+
+
+@pytest.fixture
+def fitter(explorer, monkeypatch):
+    """What the server does instead of fits: they are half done until `go`, and move the shape.
+
+    Attributes of what is given: `begun`, a semaphore; `go` and `unwanted`, events; `asked`, list of
+    (number of photos, whether of one person).
+    """
+    state = types.SimpleNamespace(
+        begun=threading.Semaphore(0), go=threading.Event(), unwanted=threading.Event(), asked=[]
+    )
+
+    def fit(pictures, same_person, progress):
+        state.asked.append((len(pictures), same_person))
+        state.begun.release()
+        try:
+            while not state.go.wait(0.05):
+                progress(len(pictures) / 2, len(pictures))
+        except Exception:
+            state.unwanted.set()
+            raise
+        faces = [explorer.reconstruct_crop(picture)[0] for picture in pictures]
+        moved = [
+            f._replace(shape_code=f.shape_code + 2 * explorer.directions[0].step) for f in faces
+        ]
+        return [fits.FittedFace(face, True, f"Fitted {i}") for i, face in enumerate(moved)]
+
+    monkeypatch.setattr(explorer, "fit", fit)
+    yield state
+    state.go.set()
+
+
+def drawing(tab, act):
+    """The overlay, once the face is drawn that `act()` changes."""
+    drawn = tab.evaluate("document.body.dataset.drawn")
+    act()
+    tab.wait_for_function(f"document.body.dataset.drawn > {drawn}", timeout=60_000)
+    return tab.locator("#overlay").get_attribute("src")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_fit_shows_progress_and_the_face_before_and_after(tab, fitter):
+    assert not tab.locator("#progress").is_visible() and not tab.locator("#versions").is_visible()
+    before = tab.locator("#overlay").get_attribute("src")
+    tab.locator("#fit").click()
+    tab.locator("#progress[value='0.5']").wait_for(timeout=60_000)
+    assert tab.locator("#stop").is_visible()
+    after = drawing(tab, fitter.go.set)
+    said(tab, "Fitted 0")
+    assert after != before and fitter.asked == [(1, False)]
+    assert not tab.locator("#progress").is_visible() and not tab.locator("#stop").is_visible()
+    version = tab.locator("#versions label")
+    assert drawing(tab, version.first.click) == before
+    assert drawing(tab, version.last.click) == after
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("second", ["photo", "stop"])
+def test_the_newest_choice_wins_over_a_fit_and_ends_it(tab, fitter, photographs, second):
+    tab.locator("#fit").click()
+    assert fitter.begun.acquire(timeout=60)
+    if second == "photo":
+        drop(tab, ("fast.png", photographs.made(GREEN)))
+        said(tab, "One face found")
+    else:
+        tab.locator("#stop").click()
+        said(tab, "Stopped")
+    assert fitter.unwanted.wait(60)
+    tab.wait_for_timeout(500)
+    assert (shown(tab) == GREEN) == (second == "photo")
+    assert not tab.locator("#versions").is_visible() and not tab.locator("#progress").is_visible()
+    tab.locator("#fit").click()  # nothing of the first stands in its way
+    fitter.go.set()
+    said(tab, "Fitted 0")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_several_photos_are_fitted_as_one_person(tab, fitter, photographs):
+    fitter.go.set()
+    assert not tab.locator("#person").is_visible()
+    colours = {"red.png": RED, "green.png": GREEN, "blue.png": BLUE}
+    photos_ = [(name, photographs.made(colour)) for name, colour in colours.items()]
+    drop(tab, *photos_, ("notes.txt", b"no photo"))
+    said(tab, "One face found; the first of 4 files")
+    tab.locator("#person").click()
+    said(tab, "Fitted 0; one person in 3 photos; no face in notes.txt")
+    assert fitter.asked == [(3, True)] and tab.locator("#files button.fitted").count() == 3
+    asked = len(tab.asked)
+    tab.get_by_title("blue.png").click()
+    said(tab, "Fitted 2")
+    assert shown(tab) == BLUE and tab.locator("input[value=after]").is_checked()
+    assert not any("api/photo" in url for url in tab.asked[asked:])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_expressions_move_the_mesh_and_go_back(tab):
+    canvas = tab.locator("#viewer canvas")
+    before, overlay = canvas.screenshot(), tab.locator("#overlay").get_attribute("src")
+    opened = drawing(tab, lambda: tab.locator("input[name=jawOpen]").fill("1"))
+    tab.wait_for_timeout(300)
+    assert opened != overlay and canvas.screenshot() != before
+    assert drawing(tab, tab.locator("#asphoto").click) == overlay
+    at_rest = drawing(tab, tab.locator("#neutral").click)
+    assert at_rest not in (opened, overlay)
+    rows = tab.locator("#expressions .slider:visible")
+    assert rows.count() == 15
+    tab.locator("#search").fill("smile left")
+    assert rows.count() == 1
+    tab.locator("#search").fill("")
+    tab.locator("#all").click()
+    assert rows.count() == 51
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_camera_takes_a_photo_and_a_lack_of_it_is_told(tab, photographs):
+    before = tab.locator("#photo").get_attribute("src")
+    tab.locator("#webcam").click()
+    said(tab, "The camera is on")
+    assert tab.locator("#camera").is_visible()
+    tab.get_by_text("Take picture", exact=True).click()
+    said(tab, "One face found")
+    assert tab.locator("#photo").get_attribute("src") != before
+    assert not tab.locator("#camera").is_visible()
+    tab.evaluate(
+        "navigator.mediaDevices.getUserMedia = async () => {"
+        " throw new DOMException('', 'NotFoundError'); }"
+    )
+    tab.locator("#webcam").click()
+    said(tab, "No camera was found.")

@@ -1,4 +1,4 @@
-"""Measures the page in headless Chromium: how soon it shows a face, how soon a slider answers.
+"""Measures the page in headless Chromium: how soon it shows and fits a face and sliders answer.
 
 python scripts/maintenance/measure_page.py
 python scripts/maintenance/measure_page.py --run runs/small --picture page.png
@@ -54,7 +54,7 @@ def measure(tab: Any, address: str, flags: argparse.Namespace) -> None:
         tab.goto(address)
         tab.wait_for_function("document.body.dataset.drawn >= 1")
         print(f"{visit} visit: a face after {time.perf_counter() - started:.2f} s")
-    times, sliders = [], tab.locator("#sliders input")
+    times, sliders = [], tab.locator("#sliders input[type=range]:visible")
     for move in range(flags.moves):
         slider = sliders.nth(move % sliders.count())
         drawn = tab.evaluate("document.body.dataset.drawn")
@@ -65,6 +65,11 @@ def measure(tab: Any, address: str, flags: argparse.Namespace) -> None:
     print(
         f"{flags.moves} moves of sliders: {statistics.median(times):.0f} ms, at most {worst:.0f} ms"
     )
+    for fit in ("first", "second"):
+        started = time.perf_counter()
+        tab.locator("#fit").click()
+        tab.locator("#status:not(.busy)").wait_for(timeout=600_000)
+        print(f"{fit} fit: {time.perf_counter() - started:.1f} s")
     if flags.picture:
         tab.locator("#reset").click()
         tab.wait_for_timeout(1000)

@@ -35,7 +35,7 @@ def serve(run: Path | None = None, port: int = 8080, say: Callable[[str], None] 
     with socket.create_server(("127.0.0.1", port)) as listener:
         explorer = Explorer(model, directions_of(run, say), read_samples(run))
         explorer.warm_up()
-        threading.Thread(target=explorer.warm_up_detector, daemon=True).start()
+        threading.Thread(target=explorer.warm_up_photos, daemon=True).start()
         say(f"http://127.0.0.1:{listener.getsockname()[1]}  (Ctrl-C stops)")
         config = uvicorn.Config(application(explorer), log_level="warning")
         uvicorn.Server(config).run(sockets=[listener])

@@ -1,15 +1,15 @@
 """What the page does with a model, independent of the web server."""
 
 import contextlib
-import io
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-import PIL.Image
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data import crop, photos
+from tf_nonlinear3dmm.demo import faces, fits, sliders
+from tf_nonlinear3dmm.demo.faces import Face
 from tf_nonlinear3dmm.evaluation.directions import Direction
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, upsampling, visualize
@@ -18,48 +18,17 @@ _PICTURE_SCALE = 3  # the page draws the overlay at this multiple of the model's
 SURFACES = ("lit", "albedo", "clay")
 
 
-class Slider(NamedTuple):
-    """One slider of the page.
-
-    Attributes:
-        name: key in requests.
-        label: what the page writes beside it.
-        low, high, start: its range and where it starts.
-        unit: written behind the value.
-    """
-
-    name: str
-    label: str
-    low: float = -3.0
-    high: float = 3.0
-    start: float = 0.0
-    unit: str = ""
-
-
-_LIGHT_SLIDERS = (
-    Slider("light_ambient", "photo's light", 0.0, 2.0, 1.0),
-    Slider("light_strength", "directional", 0.0, 3.0, 0.0),
-    Slider("light_azimuth", "azimuth", -90.0, 90.0, 45.0, "°"),
-    Slider("light_elevation", "elevation", -60.0, 90.0, 20.0, "°"),
-)
-
-
-class Face(NamedTuple):
-    """The codes of one face, batch of 1: as in `model.Reconstruction`."""
-
-    shape_code: np.ndarray
-    albedo_code: np.ndarray
-    illumination: np.ndarray | None
-    projection: np.ndarray
-
-
 class Explorer:
-    """Reconstructs photos, and decodes faces moved along named directions and under new light.
+    """Reconstructs and fits photos; decodes faces that sliders move and light.
 
     Args:
         model: `Nonlinear3DMM`.
         directions: list of `directions.Direction`.
         samples: dict name -> `[N, N, 3]` uint8 crops of faces to start from.
+
+    Attributes:
+        picture_size: P, of the pictures that the page shows.
+        fitting: held while a fit runs: one after the other.
     """
 
     def __init__(
@@ -68,8 +37,12 @@ class Explorer:
         directions: Iterable[Direction] = (),
         samples: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        self.model, self.directions = model, list(directions)
+        self.model, self.shapes = model, faces.Shapes(model)
+        named = bool(self.shapes.names)  # they leave directions of expressions nothing to do
+        self.directions = [d for d in directions if not (named and d.group == "Expression")]
         self.samples = dict(samples or {})
+        self.picture_size = _PICTURE_SCALE * model.config.image_size
+        self.fitting = threading.Lock()
         self.uv_layout = upsampling.fine_layout(model)
         self.uv_size = self.uv_layout.size
         self._encode = tf.function(lambda images: model(images, training=False, draw=False))
@@ -81,19 +54,25 @@ class Explorer:
             self.decode(self.mean_face(), {}, surface)
         self.reconstruct_crop(np.zeros([8, 8, 3], np.uint8))
 
-    def warm_up_detector(self) -> None:
-        """Loads the face detector, so that the first photo need not wait for it."""
-        with contextlib.suppress(ImportError, ValueError):  # reported with the first photo
-            photos.detect(np.zeros([64, 64, 3], np.uint8))
+    def warm_up_photos(self) -> None:
+        """Loads the face detector and traces the graph of a fit: a photo need not wait for them."""
+        blank = np.zeros([1, self.picture_size, self.picture_size, 3], np.uint8)
+        with self.fitting, contextlib.suppress(Exception):  # reported with the first photo
+            photos.detect(blank[0])
+            self.fit(blank)
 
-    def slider_groups(self) -> list[tuple[str, list[Slider]]]:
-        """list of (title, list of `Slider`)."""
+    def slider_groups(self) -> sliders.Groups:
+        """The sliders of the light and of the directions."""
         groups = {}
         for direction in self.directions:
-            slider = Slider(direction.name, direction.label)
+            slider = sliders.Slider(direction.name, direction.label)
             groups.setdefault(direction.group, []).append(slider)
-        light = [("Light", list(_LIGHT_SLIDERS))] if self.model.config.lighting else []
+        light = [("Light", list(sliders.LIGHT))] if self.model.config.lighting else []
         return [*light, *groups.items()]
+
+    def expression_groups(self) -> sliders.Groups:
+        """The sliders of named expressions; none on a face whose units have no names."""
+        return sliders.of_expressions(self.shapes.names)
 
     def mean_face(self) -> Face:
         """The face of zero codes, frontal and under plain light."""
@@ -118,81 +97,83 @@ class Explorer:
             ValueError: not an image, or no face in it.
         """
         image = photos.read(contents, "the photo")
-        faces = photos.detect(image)
-        if not faces:
+        detected = photos.detect(image)
+        if not detected:
             raise ValueError("no face was found in the photo: a larger or more frontal one may do")
-        largest = faces[0]
-        return *self._reconstruct(photos.upright(image, largest), largest.square), len(faces)
+        largest = detected[0]
+        return *self._reconstruct(photos.upright(image, largest), largest.square), len(detected)
 
     def reconstruct_crop(self, image: np.ndarray) -> tuple[Face, np.ndarray]:
         """(`Face`, `[P, P, 3]` uint8 picture) of a crop `[N, N, 3]` in 0 to 255."""
         return self._reconstruct(image, crop.whole(len(image)))
 
+    def fit(
+        self,
+        pictures: np.ndarray,
+        same_person: bool = False,
+        progress: Callable[[float, int], None] | None = None,
+    ) -> list[fits.FittedFace]:
+        """`fits.fit` of pictures `[B, P, P, 3]` uint8, as `reconstruct` gives them."""
+        return fits.fit(self.model, pictures, same_person, progress)
+
     def decode(
-        self, face: Face, sliders: Mapping[str, float], surface: str = "lit"
+        self, face: Face, values: Mapping[str, float], surface: str = "lit"
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The face moved by `sliders` (name -> value).
+        """The face moved by `values` of sliders.
 
         Args:
             face: `Face`.
-            sliders: dict of directions' steps in standard deviations, and of the light sliders.
+            values: name -> directions' steps in standard deviations, light, and weights of named
+                expressions; those that it does not name stay as they are.
             surface: "lit": albedo times light; "albedo"; or "clay": no colour.
 
         Returns:
             vertices `[V, 3]` float32, texture `[*uv_size, 3]` uint8, and the face alone,
             `[P, P, 4]` uint8 with alpha.
         """
-        face = self._moved(face, sliders)
+        face = self._moved(face, values)
         if surface == "clay" and face.illumination is None:  # only light shows its shape
             face = face._replace(illumination=_plain_light())
-        face = face._replace(illumination=self._relit(face.illumination, sliders))
-        codes = (None if part is None else tf.constant(part, tf.float32) for part in face)
-        vertices, texture, drawn = self._decode(*codes, surface)
-        return vertices[0].numpy(), _as_uint8(texture[0]), _as_uint8(drawn[0])
+        face = face._replace(illumination=self._relit(face.illumination, values))
+        vertices = self.shapes.vertices(face.shape_code, values)
+        parts = vertices, face.albedo_code, face.illumination, face.projection
+        arrays = (None if part is None else tf.constant(part, tf.float32) for part in parts)
+        texture, drawn = self._decode(*arrays, surface)
+        return vertices[0], _as_uint8(texture[0]), _as_uint8(drawn[0])
 
     def _reconstruct(self, image, square):
         size = self.model.config.image_size
         cropped = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
-        result = self._encode(cropped[tf.newaxis])
-        parts = (getattr(result, name) for name in Face._fields)
-        face = Face(*(None if part is None else part.numpy() for part in parts))
-        return face, _as_uint8(crop.image(image, square, size * _PICTURE_SCALE) / 255)
+        face = faces.of_reconstruction(self._encode(cropped[tf.newaxis]))
+        return face, _as_uint8(crop.image(image, square, self.picture_size) / 255)
 
-    def _draw(self, shape_code, albedo_code, illumination, projection, surface):
-        _, vertices = self.model.decode_shape(shape_code)
+    def _draw(self, vertices, albedo_code, illumination, projection, surface):
         albedo = self.model.decode_albedo(albedo_code)
         if surface == "clay":  # as light as the skin, which says how strong the light is
             albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination
-        size = self.model.config.image_size * _PICTURE_SCALE
+        size = self.picture_size
         larger = camera.crop(projection, 0.0, 0.0, float(_PICTURE_SCALE))
         points = camera.project(vertices, larger)
         fragments = rasterizer.rasterize(points, self.uv_layout.triangles, (size, size))
         parts = albedo, vertices, projection, light, fragments
         texture, image, mask = upsampling.draw(self.model, *parts)
-        return vertices, texture, tf.concat([image, mask], axis=-1)
+        return texture, tf.concat([image, mask], axis=-1)
 
-    def _moved(self, face, sliders):
+    def _moved(self, face, values):
         codes = {"shape": face.shape_code.copy(), "albedo": face.albedo_code.copy()}
         for direction in self.directions:
-            codes[direction.part] += sliders.get(direction.name, 0.0) * direction.step
+            codes[direction.part] += values.get(direction.name, 0.0) * direction.step
         return face._replace(shape_code=codes["shape"], albedo_code=codes["albedo"])
 
-    def _relit(self, illumination, sliders):
+    def _relit(self, illumination, values):
         if illumination is None:
             return None
-        value = {s.name: sliders.get(s.name, s.start) for s in _LIGHT_SLIDERS}
+        value = {s.name: values.get(s.name, s.start) for s in sliders.LIGHT}
         side, up = np.radians([value["light_azimuth"], value["light_elevation"]])
         towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
         light = lighting.directional(tf.constant([towards], tf.float32)).numpy()
         return illumination * value["light_ambient"] + light * value["light_strength"]
-
-
-def png(image: np.ndarray) -> bytes:
-    """The bytes of a PNG of `[H, W, 3 or 4]` uint8."""
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(image).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _plain_light():

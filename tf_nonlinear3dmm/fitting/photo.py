@@ -27,7 +27,7 @@ def fit(
     contour: bool = False,
     same_person: bool = False,
     steps: int = STEPS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float, int], None] | None = None,
 ) -> solver.Fit:
     """Fits faces to photos: camera and shape on landmarks, then all on the pixels as well.
 
@@ -44,7 +44,8 @@ def fit(
         same_person: whether all images show one person: one albedo, shape codes that differ by
             expression. They are fitted together, whatever their number.
         steps: on the pixels; 0: on landmarks alone, in a fraction of the time.
-        progress: called with (images done, of how many).
+        progress: called with (images done, of how many); meanwhile with fractions of them. What it
+            raises ends the fit.
 
     Returns:
         `solver.Fit`.
@@ -63,10 +64,16 @@ def fit(
     for first in range(0, count, size):
         here = slice(first, first + size)
         given = None if points is None else points[here]
-        parts.append(solver.fit(model, images[here], given, confidence[here], settings))
+        report = _report(progress, first, min(size, count - first), count)
+        parts.append(solver.fit(model, images[here], given, confidence[here], settings, report))
         if progress is not None:
             progress(min(first + size, count), count)
     return tf.nest.map_structure(_join, *parts)
+
+
+def _report(progress, first, size, count):
+    """What a batch tells of itself, 0 to 1, as images of all."""
+    return None if progress is None else lambda done: progress(first + done * size, count)
 
 
 def _points(landmarks, count):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, priors
+from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, priors, progress
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import rasterizer, renderer
@@ -29,6 +29,7 @@ def refine(
     images: tf.Tensor,
     units: parameters.Units,
     settings: "solver.Settings",
+    number: tf.Tensor,
 ) -> parameters.Change:
     """The most probable camera, light and codes near the aligned ones, given the pixels as well.
 
@@ -39,6 +40,7 @@ def refine(
         images: `[B, S, S, 3]` in [0, 1].
         units: `parameters.Units`.
         settings: `steps` of Adam, and `same_person`, see `priors`.
+        number: of whom to tell how far it is, see `progress`.
 
     Returns:
         `parameters.Change`.
@@ -59,6 +61,7 @@ def refine(
             total += tf.reduce_sum(tf.square((now.camera - aligned.change.camera) / HELD), axis=1)
             total = tf.reduce_sum(total + pixels(drawn, counts, images, colour))
         gradients = tape.gradient(total, parts, unconnected_gradients="zero")
+        progress.tell(number, (count + 1) / settings.steps)
         return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
 
     start = tf.constant(0), parts, means, squares

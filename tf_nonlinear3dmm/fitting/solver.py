@@ -1,6 +1,7 @@
 """One batch of a fit: what is known of it, the graph that fits it, and what is given back."""
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from tf_nonlinear3dmm.fitting import (
     landmarks,
     parameters,
     places,
+    progress,
     refinement,
     spread,
 )
@@ -60,6 +62,7 @@ def fit(
     points: np.ndarray | None,
     confidence: np.ndarray,
     settings: Settings,
+    report: Callable[[float], None] | None = None,
 ) -> Fit:
     """`Fit` of images `[B, N, N, 3]` that are small enough to be fitted together.
 
@@ -69,6 +72,7 @@ def fit(
         points: `[B, K, 2]` pixels of the S x S image, NaN where hidden; None where `settings` says.
         confidence: `[B]` or `[B, K]` of these points.
         settings: `Settings`.
+        report: see `progress.reporting`.
     """
     crops = model.crops(images)
     before = model.reconstruct(crops)
@@ -84,7 +88,8 @@ def fit(
     known = None
     if marked is not None and points is not None:
         known = landmarks.known(points, confidence, marked.noise, size)
-    candidates = _graph(model, settings)(crops, face, known)
+    with progress.reporting(report) as number:
+        candidates = _graph(model, settings)(crops, face, known, number)
     sight = _sight(model, settings.kind)
     codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
     after = _decoder(model)(codes)
@@ -125,7 +130,7 @@ def _graph(model, settings):
     units = spread.units(model)
 
     @tf.function(reduce_retracing=True)
-    def run(images, face, known):
+    def run(images, face, known, number):
         aligned = alignment.unknown(face)
         if known is not None:
             aligned = alignment.align(
@@ -139,7 +144,7 @@ def _graph(model, settings):
             )
         changes = [aligned.change]
         if settings.steps:
-            refined = refinement.refine(model, face, aligned, images, units, settings)
+            refined = refinement.refine(model, face, aligned, images, units, settings, number)
             halfway = tf.nest.map_structure(lambda a, b: (a + b) / 2, refined, aligned.change)
             changes = [refined, halfway, aligned.change]
         return [parameters.changed(face, change, units) for change in changes]

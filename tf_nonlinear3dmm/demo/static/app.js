@@ -1,98 +1,85 @@
 // The page: keeps one face (its codes), and asks the server for its mesh and pictures when a slider
 // moves.
-import { ask, bytes, picture, post } from './server.js';
+import { Camera } from './camera.js';
+import { Drawing } from './drawing.js';
+import { ask, fit, post } from './server.js';
+import * as sliders from './sliders.js';
+import { $, attempt, choose, chosen, progress, say, stop, stoppable } from './status.js';
 import { fill, mark } from './strip.js';
-import { Viewer } from './viewer.js';
 
 const MOST_OFFERED = 24; // files of one drop
-const $ = (id) => document.getElementById(id);
-let viewer = null; // stays null where the browser has no WebGL
-let face = null; // codes of the current face
+const camera = new Camera($('camera'));
 let surface = 'lit';
-let newest = null; // AbortController of the newest choice of a face
+let offered = []; // buttons of the files that were chosen together
+// What is shown: { photo, message, face, expression, fit }, where `fit`, which may be missing, has
+// the same of the photo's fit. `face` is the one that is drawn.
+let shown = null;
+let face = null;
 
-function say(text, state = '') {
-  $('status').textContent = text;
-  $('status').className = state;
-}
+const query = () => ({ face, surface, sliders: sliders.values() });
+const drawing = new Drawing(query);
+const refresh = () => drawing.refresh();
 
-// Runs `work` and says what goes wrong, unless that is `outdated` by then.
-async function attempt(work, outdated = () => false) {
-  try { return await work(); } catch (error) {
-    if (!outdated()) say(error.message, 'wrong');
-    return null;
-  }
-}
-
-const inputs = () => [...$('sliders').querySelectorAll('input')];
-const query = () => ({
-  face, surface, sliders: Object.fromEntries(inputs().map((i) => [i.name, Number(i.value)])),
-});
-
-// One request at a time; while it runs, only the newest wish is kept.
-let running = false;
-let again = false;
-async function refresh() {
-  if (!face) return;
-  if (running) { again = true; return; }
-  running = true;
-  const wanted = query();
-  const outdated = () => wanted.face !== face;
-  await attempt(async () => {
-    const started = performance.now();
-    const drawn = await (await post('api/decode', wanted)).json();
-    const texture = await picture(drawn.texture);
-    if (outdated()) return;
-    viewer?.setVertices(new Float32Array(bytes(drawn.vertices)));
-    viewer?.setTexture(texture);
-    $('overlay').src = drawn.overlay;
-    document.body.dataset.milliseconds = Math.round(performance.now() - started);
-    document.body.dataset.drawn = Number(document.body.dataset.drawn ?? 0) + 1;
-  }, outdated);
-  running = false;
-  if (again) { again = false; refresh(); }
-}
-
-function show(result) {
-  face = result.face;
+// Shows another photo's face, sliders at their start.
+function show(result, button, more = '') {
+  shown = result;
+  mark(button);
   for (const id of ['photo', 'under']) {
     if (result.photo) $(id).src = result.photo; else $(id).removeAttribute('src');
   }
   $('overlay').removeAttribute('src'); // it shows another face
-  resetSliders();
+  $('fit').disabled = !result.photo;
+  sliders.resetAll();
+  say((result.fit ?? result).message + more);
+  return showVersion(result.fit ? 'after' : 'before');
+}
+
+// Shows the face "before" or "after" its fit; what sliders moved stays moved.
+function showVersion(version) {
+  const { face: codes, expression } = version === 'after' ? shown.fit : shown;
+  face = codes;
+  sliders.start(expression);
+  $('versions').hidden = !shown.fit;
+  $('caption').hidden = Boolean(shown.fit);
+  document.querySelector(`input[value=${version}]`).checked = true;
   return refresh();
 }
 
-// Shows the face that `request(signal)` answers with. The newest choice wins, whatever is answered
-// first and even where it is refused: it calls the one before off.
-function choose(doing, request, button = null, more = '') {
-  newest?.abort();
-  newest = new AbortController();
-  const { signal } = newest;
-  say(doing, 'busy');
-  return attempt(async () => {
-    const result = await (await request(signal)).json();
-    signal.throwIfAborted();
-    mark(button);
-    say(result.message + more);
-    return show(result);
-  }, () => signal.aborted);
+// The newest choice, which ends the camera.
+function decide(doing, work) {
+  endCamera();
+  return choose(doing, work);
 }
 
-function reconstruct(file, button, more) {
-  return choose(`Looking for a face in ${file.name}…`, async (signal) => {
-    const limit = Number($('limit').textContent);
-    if (file.size > limit * 2 ** 20) {
-      throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; at most ${limit} MB are taken.`);
-    }
-    await file.slice(0, 1).arrayBuffer().catch(() => {
-      throw new Error(`${file.name} cannot be read: is it a folder, or no longer there?`);
-    });
-    const body = new FormData();
-    body.append('photo', file);
-    return ask('api/photo', { method: 'POST', body, signal });
-  }, button, more);
+function endCamera() {
+  camera.close();
+  $('webcam').textContent = 'Webcam';
 }
+
+// Shows the face that `find(signal)` gives; a `button` remembers its own.
+const pick = (doing, find, button = null, more = '') => decide(doing, async (signal) => {
+  const result = button?.result ?? await find(signal);
+  signal.throwIfAborted();
+  if (button) button.result = result;
+  return show(result, button, more);
+});
+
+async function reconstruct(file, signal) {
+  const limit = Number($('limit').textContent);
+  if (file.size > limit * 2 ** 20) {
+    throw new Error(`${file.name} has ${Math.ceil(file.size / 2 ** 20)} MB; at most ${limit} MB are taken.`);
+  }
+  await file.slice(0, 1).arrayBuffer().catch(() => {
+    throw new Error(`${file.name} cannot be read: is it a folder, or no longer there?`);
+  });
+  const body = new FormData();
+  body.append('photo', file);
+  return (await ask('api/photo', { method: 'POST', body, signal })).json();
+}
+
+const pickFile = (file, button, more) => pick(
+  `Looking for a face in ${file.name}…`, (signal) => reconstruct(file, signal), button, more,
+);
 
 // Takes the first of the files that were dropped or chosen together, and offers them all.
 function take(files) {
@@ -100,53 +87,70 @@ function take(files) {
     say('What was dropped is no file; a JPEG, PNG or WebP file is wanted.', 'wrong');
     return;
   }
-  const offered = files.length > 1 ? [...files].slice(0, MOST_OFFERED) : [];
-  const entries = offered.map((file) => ({ name: file.name, source: URL.createObjectURL(file), file }));
-  const [first] = fill($('files'), entries, (entry, button) => reconstruct(entry.file, button));
+  const several = files.length > 1 ? [...files].slice(0, MOST_OFFERED) : [];
+  const entries = several.map((file) => ({ name: file.name, source: URL.createObjectURL(file), file }));
+  offered = fill($('files'), entries, ({ file }, button) => pickFile(file, button));
+  offered.forEach((button, i) => { button.file = several[i]; });
+  $('person').hidden = !offered.length;
   const left = files.length - offered.length;
-  const more = first ? `; the first of ${files.length} files, choose another below` : '';
-  reconstruct(files[0], first, first && left ? `${more} (${left} were left out)` : more);
+  const more = offered.length ? `; the first of ${files.length} files, choose another below` : '';
+  pickFile(files[0], offered[0], left && offered.length ? `${more} (${left} were left out)` : more);
 }
 
-const sample = (name, button) => choose(
+const sample = (name, button) => pick(
   name === 'mean' ? 'The mean face…' : `${name}…`,
-  (signal) => post('api/sample', { name }, signal), button,
+  async (signal) => (await post('api/sample', { name }, signal)).json(), button,
 );
 
-function write(input) {
-  const row = input.parentElement;
-  row.querySelector('output').textContent = input.dataset.unit
-    ? `${Math.round(input.value)}${input.dataset.unit}` : Number(input.value).toFixed(1);
-  row.classList.toggle('moved', input.value !== input.dataset.start);
+// Fits the faces of `results`; several as one person.
+async function fitTogether(results, signal) {
+  stoppable(true);
+  progress(undefined);
+  const fitted = await fit(results.map((result) => result.photo), signal, progress);
+  results.forEach((result, i) => { result.fit = fitted[i].fitted ? fitted[i] : null; });
+  return fitted.filter((each) => !each.fitted);
 }
 
-function reset(input) {
-  input.value = input.dataset.start;
-  write(input);
-}
+const fitShown = () => decide('Fitting the face to the photo…', async (signal) => {
+  const result = shown;
+  const [failed] = await fitTogether([result], signal);
+  if (failed) throw new Error(failed.message);
+  say(result.fit.message);
+  await showVersion('after');
+});
 
-function resetSliders() { inputs().forEach(reset); }
-
-function buildSliders(groups) {
-  for (const group of groups) {
-    const title = document.createElement('h2');
-    title.textContent = group.title;
-    $('sliders').append(title);
-    for (const { name, label, low, high, start, unit } of group.sliders) {
-      const row = document.createElement('label');
-      row.className = 'slider';
-      row.title = 'Double click: back to the start';
-      row.innerHTML = '<span></span><input type="range"><output></output>';
-      row.querySelector('span').textContent = label;
-      const input = row.querySelector('input');
-      Object.assign(input, { name, min: low, max: high, step: (high - low) / 120, value: start });
-      Object.assign(input.dataset, { start: input.value, unit });
-      write(input);
-      input.addEventListener('input', () => { write(input); refresh(); });
-      row.addEventListener('dblclick', () => { reset(input); refresh(); });
-      $('sliders').append(row);
-    }
+// Fits all files that were chosen together, and shows the one that was shown, or else the first.
+const fitPerson = () => decide('Looking for the faces…', async (signal) => {
+  const buttons = offered;
+  const faceless = [];
+  for (const button of buttons.filter((each) => !each.result)) {
+    say(`Looking for a face in ${button.file.name}…`, 'busy');
+    const result = await reconstruct(button.file, signal).catch(() => faceless.push(button.title));
+    signal.throwIfAborted();
+    if (result.face) button.result = result;
   }
+  const seen = buttons.filter((button) => button.result);
+  const without = faceless.length ? `; no face in ${faceless.join(', ')}` : '';
+  if (seen.length < 2) throw new Error(`One person needs two photos with a face${without}`);
+  say(`Fitting one person to ${seen.length} photos…`, 'busy');
+  const failed = await fitTogether(seen.map((button) => button.result), signal);
+  seen.forEach((button) => button.classList.toggle('fitted', Boolean(button.result.fit)));
+  if (failed.length === seen.length) throw new Error(failed[0].message);
+  const first = seen.find((button) => button.result === shown) ?? seen[0];
+  const kept = failed.length ? `; ${failed.length} of them keep the encoder's face` : '';
+  await show(first.result, first, `; one person in ${seen.length} photos${kept}${without}`);
+});
+
+// Starts the camera; where it is on, takes its picture.
+async function webcam() {
+  if (camera.on) { await pickFile(await camera.photo()); return; }
+  await decide('Starting the camera…', async (signal) => {
+    await camera.open(signal);
+    signal.throwIfAborted();
+    $('webcam').textContent = 'Take picture';
+    say('The camera is on: look into it and take the picture');
+  });
+  stoppable(camera.on);
 }
 
 async function download() {
@@ -169,14 +173,21 @@ document.addEventListener('drop', (event) => {
   $('drop').classList.remove('over');
   take(event.dataTransfer.files);
 });
-$('front').addEventListener('click', () => viewer?.frontView());
-$('reset').addEventListener('click', () => { resetSliders(); refresh(); });
+$('front').addEventListener('click', () => drawing.viewer?.frontView());
+$('reset').addEventListener('click', () => { sliders.resetAll(); refresh(); });
 $('mean').addEventListener('click', () => sample('mean'));
+$('webcam').addEventListener('click', () => attempt(webcam));
+$('fit').addEventListener('click', fitShown);
+$('person').addEventListener('click', fitPerson);
+$('stop').addEventListener('click', () => { stop(); endCamera(); say('Stopped'); });
 $('download').addEventListener('click', () => attempt(download));
+for (const radio of document.querySelectorAll('input[name=version]')) {
+  radio.addEventListener('change', () => showVersion(radio.value));
+}
 for (const radio of document.querySelectorAll('input[name=surface]')) {
   radio.addEventListener('change', () => {
     surface = radio.value;
-    viewer?.setClay(surface === 'clay');
+    drawing.viewer?.setClay(surface === 'clay');
     refresh();
   });
 }
@@ -184,13 +195,10 @@ for (const radio of document.querySelectorAll('input[name=surface]')) {
 await attempt(async () => {
   const model = await (await ask('api/model')).json();
   $('limit').textContent = model.largest_upload_mb;
-  try { viewer = new Viewer($('viewer'), () => $('hint').classList.add('done')); } catch {
-    $('hint').textContent = 'This browser has no WebGL: no 3D view, all else works';
-  }
-  viewer?.setTopology(new Uint32Array(bytes(model.triangles)), new Float32Array(bytes(model.uv)));
-  buildSliders(model.groups);
+  drawing.start(model);
+  sliders.buildAll(model, refresh);
   const entries = model.samples.map(({ name, picture: source }) => ({ name, source }));
   const [first] = fill($('samples'), entries, ({ name }, button) => sample(name, button));
-  if (newest) await refresh(); // a face was chosen meanwhile
+  if (chosen()) { sliders.start(shown?.expression ?? {}); await refresh(); } // chosen meanwhile
   else (first ?? $('mean')).click();
 });
