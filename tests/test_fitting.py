@@ -198,7 +198,7 @@ def test_where_pixels_lead_away_the_aligned_face_comes_back(model, drawn, monkey
     points = before.landmarks.numpy() + 1.0
 
     def graph(model, settings):
-        def run(images, face, known):
+        def run(images, face, known, number):
             return [
                 face._replace(projection=face.projection + [[[0.0] * 3 + [shift]] * 2])
                 for shift in (4.0, 2.0, 1.0)
