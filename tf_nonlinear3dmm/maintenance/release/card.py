@@ -60,7 +60,10 @@ def write(
     """
     folder, figures = pathlib.Path(folder), pathlib.Path(run) / "figures"
     data = dataclasses.replace(config.data, folder=configs.DataConfig().folder)
-    config = dataclasses.replace(config, data=data)  # its place on the maker's machine is left out
+    init = config.train.init and f"runs/{pathlib.Path(config.train.init).name}"
+    train = dataclasses.replace(config.train, init=init)
+    # Places on the maker's machine are left out.
+    config = dataclasses.replace(config, data=data, train=train)
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
     card = folder / FILE
     blocks = _blocks(config, report, size, rounding, note, express)
