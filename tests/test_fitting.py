@@ -226,7 +226,7 @@ def test_prior_of_one_person_is_the_derivative_of_its_energy():
 def graph_that_moves(places):
     """A fit that adds `places` to the camera."""
     return lambda model, settings: (
-        lambda images, face, known: [face._replace(projection=face.projection + places)]
+        lambda images, face, known, number: [face._replace(projection=face.projection + places)]
     )
 
 

@@ -503,7 +503,7 @@ def cvpr19() -> Config:
     It is `small` with decoders of their own for eyes, nose and mouth, of as many weights in all,
     and with proxies: the regularisers of the paper smooth these, not the face.
 
-    Command: `python scripts/train.py --preset cvpr19`. Not trained to the end here; a step of
+    Command: `nonlinear3dmm train --preset cvpr19`. Not trained to the end here; a step of
     finetuning draws three images in place of one.
     """
     config = small()

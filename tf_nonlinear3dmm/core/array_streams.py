@@ -30,7 +30,8 @@ class ArrayStreams:
             like = self._rows[name]
             if (row.shape, row.dtype) != (like.shape, like.dtype):
                 raise ValueError(f"`{name}` must be {like.dtype} {like.shape}, got {row.shape}")
-            self._files[name].write(row.tobytes())
+            with array_files.writing(self._folder.name):
+                self._files[name].write(row.tobytes())
         self._count += 1
 
     def write(self, path: Path, **others: npt.ArrayLike) -> None:

@@ -15,7 +15,7 @@ export class Camera {
 
   async open(signal) {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error('This browser gives pages no camera: open the page as http://localhost.');
+      throw new Error('This browser gives pages no camera: open the page at localhost.');
     }
     let stream;
     try {
