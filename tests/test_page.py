@@ -631,8 +631,8 @@ def test_the_camera_takes_a_photo_and_a_lack_of_it_is_told(tab, photographs):
     assert tab.locator("#photo").get_attribute("src") != before
     assert not tab.locator("#camera").is_visible()
     tab.evaluate(
-        "navigator.mediaDevices.getUserMedia = async () => {"
-        " throw new DOMException('', 'NotFoundError'); }"
+        "() => { navigator.mediaDevices.getUserMedia = async () => {"
+        " throw new DOMException('', 'NotFoundError'); }; }"
     )
     tab.locator("#webcam").click()
     said(tab, "No camera was found.")
