@@ -141,13 +141,19 @@ def test_multi_worker_asks_for_its_environment(monkeypatch):
 @pytest.mark.slow
 def test_both_stages_of_the_smallest_preset(prepared, tmp_path, monkeypatch):
     """Python sees the model while a graph is traced, and then no more: once per kind of step."""
-    traced, call = [], Nonlinear3DMM.call
+    traced = []
 
-    def count(model, images, training=False, draw=True):
-        traced.append((training, draw))
-        return call(model, images, training=training, draw=draw)
+    def count(name):
+        function = getattr(Nonlinear3DMM, name)
 
-    monkeypatch.setattr(Nonlinear3DMM, "call", count)
+        def counted(model, inputs, training=False, draw=True):
+            traced.append((training, draw))
+            return function(model, inputs, training=training, draw=draw)
+
+        monkeypatch.setattr(Nonlinear3DMM, name, counted)
+
+    count("call")
+    count("pairs")
     config = tiny(prepared, pretrain=4, finetune=4, validate_every=1, panel_every=2)
     assert training.train(config, tmp_path / "run").finished
     lines = log.read(tmp_path / "run" / "metrics.jsonl")

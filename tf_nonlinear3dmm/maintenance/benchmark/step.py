@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm import losses
 from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.data import Batches
 from tf_nonlinear3dmm.maintenance.benchmark import process, renderer, tables, timing
@@ -111,7 +112,8 @@ def _losses_alone(updates, config, batch):
 
     @tf.function
     def step(result):
-        loss, _, _ = updates.objective(lambda *_, **__: result, "all", config, batch, [0, 0])
+        known = updates.objective
+        loss, _ = losses.total(config, result, batch, known.constants, [0, 0], None, known.features)
         inputs = [x for x in tf.nest.flatten(result) if x is not None and x.dtype.is_floating]
         return [gradient for gradient in tf.gradients(loss, inputs) if gradient is not None]
 
