@@ -18,6 +18,7 @@ from tf_nonlinear3dmm import configs, fitting
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import litert
 from tf_nonlinear3dmm.evaluation.directions import Direction
+from tf_nonlinear3dmm.fitting import solver
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 pytest.importorskip("fastapi", reason="the page needs fastapi, uvicorn and python-multipart")
@@ -189,6 +190,18 @@ def test_a_fit_tells_how_far_it_is_and_draws_the_photo_better(client, explorer, 
 
     codes = {name: part.tolist() for name, part in before._asdict().items()}
     assert distance(result["face"]) < 0.95 * distance(codes)
+
+
+def test_a_fit_to_landmarks_alone_is_no_failure(client, explorer, monkeypatch):
+    def aligned(model, pictures, *_, **__):
+        errors = np.array([[4.0, 2.0]])
+        result = model.reconstruct(pictures)
+        return solver.Fit(result, np.array([fitting.ALIGNED]), errors, errors / 100)
+
+    monkeypatch.setattr(fits.fitting, "fit", aligned)
+    grey = np.full([explorer.picture_size] * 2 + [3], 90, np.uint8)
+    [result] = fit_reports(client, [messages.png(grey)])[-1]["faces"]
+    assert result["fitted"] and result["message"].startswith("Fitted: landmarks from 4.0 to 2.0")
 
 
 def test_a_fit_that_fails_says_why(client, explorer, monkeypatch):

@@ -46,15 +46,15 @@ def fit(
     return [
         FittedFace(
             faces.of_reconstruction(result.reconstruction, i),
-            result.status[i] == fitting.FITTED,
-            _message(result.status[i], result.landmark_errors[i], result.image_errors[i]),
+            bool(succeeded),
+            _message(succeeded, status, result.landmark_errors[i], result.image_errors[i]),
         )
-        for i in range(len(pictures))
+        for i, (succeeded, status) in enumerate(zip(result.succeeded, result.status, strict=True))
     ]
 
 
-def _message(status, landmark_errors, image_errors):
-    if status != fitting.FITTED:
+def _message(succeeded, status, landmark_errors, image_errors):
+    if not succeeded:
         why = status.removeprefix("encoder: ")
         return f"The fit failed, the encoder's face stays: {why}"
     colours = "colours from {:.1f} to {:.1f} % off".format(*100 * image_errors)

@@ -40,6 +40,11 @@ class Fit(NamedTuple):
     landmark_errors: np.ndarray
     image_errors: np.ndarray
 
+    @property
+    def succeeded(self) -> np.ndarray:
+        """`[B]` bool: where the face is not the encoder's."""
+        return np.isin(self.status, (choice.FITTED, choice.ALIGNED))
+
 
 class Settings(NamedTuple):
     """What a graph is made for.

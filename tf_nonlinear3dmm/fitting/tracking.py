@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.data.photos import faces
-from tf_nonlinear3dmm.fitting import choice, following, paths, photo
+from tf_nonlinear3dmm.fitting import following, paths, photo
 from tf_nonlinear3dmm.fitting.spool import Spool
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting
@@ -144,7 +144,7 @@ def _person(model, keys, steps):
     fitted, more = fit.reconstruction, None
     if fitted.illumination is not None:  # the encoder's light goes with its own albedo
         more = np.median(fitted.illumination - np.concatenate(lights), axis=0)
-    kept = np.isin(fit.status, (choice.FITTED, choice.ALIGNED))
+    kept = fit.succeeded
     kept = kept if kept.any() else ~kept
     shape = np.asarray(fitted.shape_code)[kept].mean(axis=0)
     return paths.Person(shape, np.asarray(fitted.albedo_code)[kept].mean(axis=0), more)
