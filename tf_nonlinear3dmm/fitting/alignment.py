@@ -107,15 +107,39 @@ def _look(face, known, marked, decode, moves, units, normal_triangles, change):
     vertices = decode(now.shape_code)
     visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
     points = places.on(vertices, marked)
-    residual = known.points - camera.project(points, now.projection)[..., :2]
+    return Aligned(change, *normal(known, now.projection, points, visible, moves, units))
+
+
+def normal(
+    known: landmarks.Landmarks,
+    projection: tf.Tensor,
+    points: tf.Tensor,
+    visible: tf.Tensor,
+    moves: tf.Tensor,
+    units: parameters.Units,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The normal equations of camera and shape on landmarks, reweighted for outliers.
+
+    Args:
+        known: `landmarks.Landmarks`.
+        projection: `[B, 2, 4]`.
+        points: `[B, K, 3]`, the places of the landmarks on the face.
+        visible: `[B, K]` of `landmarks.in_sight`.
+        moves: `[Ks, K, 3]`, see `slopes`.
+        units: `parameters.Units`.
+
+    Returns:
+        `information` `[B, P, P]` and `pull` `[B, P]`, see `Aligned`.
+    """
+    residual = known.points - camera.project(points, projection)[..., :2]
     precision = known.precision * visible
     squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
     weights = precision / (1 + squares / landmarks.OUTLIER**2)
-    slope = jacobian(now.projection, points, moves, units)  # [B, 2 K, P]
+    slope = _jacobian(projection, points, moves, units)  # [B, 2 K, P]
     weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
     residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
     pull = tf.linalg.matvec(weighted, residual, transpose_a=True)
-    return Aligned(change, tf.matmul(weighted, slope, transpose_a=True), pull)
+    return tf.matmul(weighted, slope, transpose_a=True), pull
 
 
 def _step(face, at, units, same_person):
@@ -123,16 +147,16 @@ def _step(face, at, units, same_person):
     change = at.change
     back, stiffness = priors.of_codes(change.shape, same_person)
     diagonal = tf.concat([tf.ones_like(change.camera), stiffness], axis=1)
-    normal = at.information + tf.linalg.diag(diagonal)
+    matrix = at.information + tf.linalg.diag(diagonal)
     right = at.pull - tf.concat([change.camera, back], axis=1)
-    step = tf.linalg.solve(normal, right[..., tf.newaxis])[..., 0]
+    step = tf.linalg.solve(matrix, right[..., tf.newaxis])[..., 0]
     projection = parameters.moved(face.projection, change.camera, units)
     projection = parameters.moved(projection, step[:, :6], units)
     camera_ = parameters.between(face.projection, projection, units)
     return change._replace(camera=camera_, shape=change.shape + step[:, 6:])
 
 
-def jacobian(
+def _jacobian(
     projection: tf.Tensor, points: tf.Tensor, moves: tf.Tensor, units: parameters.Units
 ) -> tf.Tensor:
     """`[B, 2 K, 6 + Ks]`: how image points x, y move with each number of camera and code."""

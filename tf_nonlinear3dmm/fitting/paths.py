@@ -138,19 +138,12 @@ def _normal(model):
         vertices = model.decode_shape(shape)[1]
         points = places.on(vertices, marked)
         visible = landmarks.in_sight(vertices, projection, marked, sight)
-        precision = known.precision * visible
-        residual = known.points - camera.project(points, projection)[..., :2]
-        squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
-        weights = precision / (1 + squares / landmarks.OUTLIER**2)
-        slope = alignment.jacobian(projection, points, moves, units)  # [F, 2 K, P]
-        weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
-        residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
+        information, towards = alignment.normal(known, projection, points, visible, moves, units)
         change = parameters.between(guess, projection, units)
         stiffness = 1 / EXPRESSION**2
         diagonal = tf.concat([tf.ones_like(change), tf.fill(tf.shape(shape), stiffness)], axis=1)
         pull = tf.concat([change, stiffness * (shape - mean)], axis=1)
-        normal = tf.matmul(weighted, slope, transpose_a=True) + tf.linalg.diag(diagonal)
-        return normal, tf.linalg.matvec(weighted, residual, transpose_a=True) - pull
+        return information + tf.linalg.diag(diagonal), towards - pull
 
     return run
 
