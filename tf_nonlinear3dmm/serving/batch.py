@@ -49,13 +49,7 @@ def reconstruct(
         ValueError: `texture` or `confidence` is none of those, or the face has no expressions.
         array_files.SaveError: `out` cannot be written, now or no longer.
     """
-    configs.check_choice("texture", texture, textures.KINDS)
-    configs.check_number("confidence", confidence, 0, 1)
-    if morph_targets:
-        separation.expressions(model.face)  # before any photo is computed
-    out = pathlib.Path(os.path.expanduser(out))
-    with array_files.writing(out):
-        filenames.check_writable(out)  # before any photo is computed
+    out = check(model, out, texture, confidence, morph_targets)
     written, failed, reserved = 0, 0, names.Names(out)
     with background.Writer() as writer:
         for path in [*expand(paths)]:
@@ -72,8 +66,22 @@ def reconstruct(
             else:
                 line = f"{path}: {count} {'face' if count == 1 else 'faces'}"
                 written += count
-            _say(say, line)
+            tell(say, line)
     return written, failed
+
+
+def check(
+    model: Nonlinear3DMM, out: Path, texture: str, confidence: float, morph_targets: bool
+) -> pathlib.Path:
+    """The folder `out`, created; raises what `reconstruct` does, before any photo is computed."""
+    configs.check_choice("texture", texture, textures.KINDS)
+    configs.check_number("confidence", confidence, 0, 1)
+    if morph_targets:
+        separation.expressions(model.face)
+    out = pathlib.Path(os.path.expanduser(out))
+    with array_files.writing(out):
+        filenames.check_writable(out)
+    return out
 
 
 def expand(paths: Iterable[Path]) -> Iterator[pathlib.Path]:
@@ -132,11 +140,12 @@ def _fitted(path, faces, photo, model, say):
     after = []
     for number, face in enumerate(faces, start=1):
         after.append(fitted.fit(model, photo, face))
-        _say(say, f"{path}: face {number} of {len(faces)}: {after[-1].fit['status']}")
+        tell(say, f"{path}: face {number} of {len(faces)}: {after[-1].fit['status']}")
     return after
 
 
-def _say(say, line):
+def tell(say: Callable[[str], None], line: str) -> None:
+    """Calls `say` with a line that can be printed, whatever name is in it."""
     say(line.encode(errors="replace").decode())  # a name need not be Unicode
 
 

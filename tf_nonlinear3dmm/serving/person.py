@@ -1,6 +1,5 @@
 """One person: several photos that are fitted together, and the mesh that photos or a clip give."""
 
-import os
 import pathlib
 from collections.abc import Callable, Iterable
 
@@ -8,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, fitting
-from tf_nonlinear3dmm.core import array_files, filenames
+from tf_nonlinear3dmm import fitting
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
-from tf_nonlinear3dmm.face import FaceModel, mesh_files, separation
+from tf_nonlinear3dmm.face import FaceModel, mesh_files
 from tf_nonlinear3dmm.fitting.photo import STEPS
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera
@@ -46,13 +45,7 @@ def reconstruct(
         ValueError: an argument is out of range, or a model whose face the points do not know.
         array_files.SaveError: `out` cannot be written.
     """
-    configs.check_choice("texture", texture, textures.KINDS)
-    configs.check_number("confidence", confidence, 0, 1)
-    if morph_targets:
-        separation.expressions(model.face)
-    out = pathlib.Path(os.path.expanduser(out))
-    with array_files.writing(out):
-        filenames.check_writable(out)
+    out = batch.check(model, out, texture, confidence, morph_targets)
     shown, failed = _find(paths, model, out, confidence, say, crops)
     if not shown:
         return 0, failed
@@ -99,7 +92,7 @@ def _find(paths, model, out, confidence, say, crops):
         try:
             faces, photo = batch.read_faces(path, model, out, confidence, crops)
         except (ValueError, OSError) as error:
-            say(reading.named(path, error).encode(errors="replace").decode())
+            batch.tell(say, reading.named(path, error))
             failed += 1
             continue
         face, size = faces[0].face, SHARPER * model.config.image_size
