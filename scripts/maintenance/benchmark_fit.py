@@ -16,22 +16,11 @@ def main():
     parser.add_count("--steps", "on the pixels", 60, low=0)
     flags = parser.parse_args()
     with command_line.quiet_imports():
-        import tensorflow_datasets as tfds
-
-        from tf_nonlinear3dmm import data, evaluation, weights
-        from tf_nonlinear3dmm.data import splits
-        from tf_nonlinear3dmm.evaluation import subject
+        from tf_nonlinear3dmm import data
         from tf_nonlinear3dmm.fitting import benchmark
+        from tf_nonlinear3dmm.maintenance.benchmark import held_out
 
-    try:
-        if flags.records:
-            model = weights.load(flags.run)
-            split = splits.Split(tfds.builder_from_directory(flags.records), "test")
-        else:
-            opened = subject.open_subject(flags.run)
-            model, split = opened.model, opened.split
-    except (evaluation.EvaluationError, ValueError, OSError) as error:
-        parser.error(str(error))
+    model, split = held_out.open_test(parser, flags.run, flags.records)
     batches = data.in_order(
         split, model.config.image_size, 16, ["vertices", "albedo"], split.rows[: flags.faces]
     )
