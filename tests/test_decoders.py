@@ -215,6 +215,19 @@ def test_code_weights_are_what_a_code_adds_to_the_mean_square():
     assert square == pytest.approx(float(decoder.code_weights()[2]) * slopes, rel=0.1)
 
 
+def test_linear_offsets_are_the_slope_of_the_vertices():
+    decoder = shape_decoder(LINEAR)
+    for weight in decoder.trainable_weights:  # without what the convolutions add
+        weight.assign(tf.zeros_like(weight.value))
+    decoder.set_linear_part(smooth_maps(40, -0.02, 0.02))  # so small that tanh is linear
+    codes = np.random.default_rng(1).normal(size=[3, TINY.shape_code_size]).astype(np.float32)
+    ids = [V - 1, 0, 3]
+    difference = decoder(codes)[1] - decoder(0 * codes)[1]
+    moved = decoder.linear_offsets(codes, ids)
+    assert np.abs(moved).max() > 1e-3
+    np.testing.assert_allclose(moved, tf.gather(difference, ids, axis=1), atol=1e-5)
+
+
 def test_the_linear_part_rests_in_training():
     decoder = decoders.AlbedoDecoder(LINEAR)
     resting = {w.name for w in decoder.non_trainable_weights}

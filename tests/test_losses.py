@@ -102,6 +102,22 @@ def test_landmarks_are_in_pixels_of_a_224_image():
     assert losses.landmarks(predicted, label, mask, 112) == 0
 
 
+def test_the_distance_of_landmarks_is_in_pixels_of_a_224_image():
+    label = np.zeros([B, K, 2])
+    predicted = label.copy()
+    predicted[0, 1] = [30, 40]
+    mask = np.zeros([B, K])
+    mask[0, 1] = 1
+    assert float(losses.landmark_distance(predicted, label, mask, 224)) == pytest.approx(5)
+    assert float(losses.landmark_distance(predicted, label, mask, 112)) == pytest.approx(10)
+    mask[:] = 1
+    share = 1 / (B * K)
+    expected = 5 * share + 0.001 * (1 - share)  # a floor of a hundredth of a pixel
+    assert float(losses.landmark_distance(predicted, label, mask, 224)) == pytest.approx(expected)
+    mask[:] = 0
+    assert losses.landmark_distance(predicted, label, mask, 112) == 0
+
+
 def test_symmetry_has_a_floor_and_sees_the_mirror_image():
     albedo = np.full([1, 2, 4, 3], 0.5)
     assert float(losses.symmetry(albedo)) == pytest.approx(0.05)
@@ -255,6 +271,10 @@ def test_gradients_are_the_finite_differences(form):
         points = random(B, K, 2)
         assert_gradient(
             lambda x: losses.landmarks(x, 0 * points, np.ones([B, K]), 112), random(B, K, 2)
+        )
+        assert_gradient(
+            lambda x: losses.landmark_distance(x, 0 * points, np.ones([B, K]), 112),
+            random(B, K, 2),
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import ModelConfig
@@ -74,6 +75,25 @@ class ShapeDecoder(UVDecoder):
         mean, layout = self.face.mean_vertices, self.layout
         maps = super().versions(code, training)
         return [(some, mean + uv_layout.to_vertices(some, layout)) for some in maps]
+
+    def linear_offsets(self, code: tf.Tensor, ids: npt.ArrayLike) -> tf.Tensor:
+        """What the modes of the linear part move some vertices by, to first order.
+
+        Args:
+            code: `[B, Ks]`, or a difference of codes.
+            ids: `[N]` ints of vertices.
+
+        Returns:
+            `[B, N, 3]` in the face's units, the mean of the linear part left out.
+        """
+        shapes.check(code=(code, f"B {self.code_size}"))
+        ids = np.asarray(ids)
+        texels, weights = self.layout.vertex_texels[:, ids], self.layout.vertex_weights[:, ids]
+        modes = tf.gather(
+            tf.reshape(self.linear_modes.value, [self.code_size, -1, 3]), texels, axis=1
+        )
+        modes = tf.reduce_sum(modes * weights[..., np.newaxis], axis=1)
+        return self.scale * tf.tensordot(code, modes, 1)
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

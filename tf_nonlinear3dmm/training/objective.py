@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import losses, metrics
@@ -82,14 +83,18 @@ class Objective:
     def _encoder(self, model, batch, draw):
         """Image to codes.
 
-        Landmarks are those of the label under the predicted camera, the texture is the label's
-        albedo on the label's shape under the predicted light.
+        Landmarks are the label's vertices, moved by what the codes differ from the label's, under
+        the predicted camera; the texture is the label's albedo on the label's shape under the
+        predicted light.
         """
         del draw
         codes = model.encode(batch["image"], training=True)
         label_codes = model.label_codes(batch["vertices"], batch["albedo"])
-        points = camera.project(batch["vertices"], codes.projection)
-        reconstructed = Reconstruction(**codes._asdict(), landmarks=model.landmarks(points))
+        ids = np.maximum(model.face.landmarks, 0)
+        moves = model.shape_decoder.linear_offsets(codes.shape_code - label_codes.shape_code, ids)
+        points = camera.project(tf.gather(batch["vertices"], ids, axis=1) + moves, codes.projection)
+        exists = self.constants.landmark_exists[:, np.newaxis]
+        reconstructed = Reconstruction(**codes._asdict(), landmarks=points[..., :2] * exists)
         if codes.illumination is not None:  # the graph drops it where no term reads it
             shading = renderer.shading_map(
                 batch["vertices"], batch["projection"], codes.illumination, model.uv_layout
@@ -97,7 +102,8 @@ class Objective:
             reconstructed = reconstructed._replace(
                 texture=batch["albedo"] * shading, shading=shading
             )
-        return [reconstructed], {**batch, "label_codes": label_codes}
+        labelled = batch["has_landmarks"] & batch["has_vertices"]
+        return [reconstructed], {**batch, "label_codes": label_codes, "has_landmarks": labelled}
 
     def _decoders(self, model, batch, draw):
         """Codes of the labels to shape and albedo."""

@@ -148,7 +148,7 @@ class Updates:
         means, sums = self.strategy.run(replica, args=(batch, seed, stop))
         means = self.strategy.reduce("MEAN", means, axis=None)
         sums = self.strategy.reduce("SUM", sums, axis=None)
-        self._average()
+        self._average(stage.trains)
         return tf.concat([means, sums], axis=0)
 
     def _replica_step(self, key, stage, batch, seed, stop):
@@ -173,8 +173,11 @@ class Updates:
         bad = 1.0 - tf.cast(tf.math.is_finite(norm + loss), tf.float32)
         return tf.stack([*logged.values()]), tf.stack([bad, stop])
 
-    def _average(self):
-        """Moves the averages towards the weights, faster while there are few steps to average."""
+    def _average(self, trains):
+        """Moves the averages towards the weights, faster while there are few steps to average.
+
+        The decoders' millions stand still where a stage trains the encoder alone.
+        """
         steps = sum(o.iterations.value for o in self.optimizers.values())
         steps = tf.cast(steps, tf.float32)
         decay = tf.minimum(self.train.ema_decay, steps / (steps + 10.0))
@@ -182,7 +185,11 @@ class Updates:
         def move(average, variable):
             average.assign(decay * average + (1.0 - decay) * variable)
 
+        moving = self.model.encoder.weights if trains == "encoder" else self.model.weights
+        moving = {id(variable.value) for variable in moving}
         for variable, average in zip(self.tensors, self.averaged, strict=True):
+            if id(variable) not in moving:
+                continue
             self.strategy.extended.update(average, move, args=(variable,), group=False)
 
 
