@@ -176,9 +176,8 @@ class UVDecoder(Deconvolutions):
         """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]`."""
         modes = tf.reshape(self.linear_modes.value, [self.code_size, -1])  # orthogonal
         offsets = tf.reshape(self._before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
-        products = tf.transpose(
-            tf.matmul(modes, offsets, transpose_b=True)
-        )  # copies the smaller one
+        # The smaller of the two is copied for its transpose.
+        products = tf.transpose(tf.matmul(modes, offsets, transpose_b=True))
         return tf.math.divide_no_nan(products, tf.reduce_sum(tf.square(modes), axis=1))
 
     def code_weights(self) -> tf.Tensor:
