@@ -2,7 +2,9 @@
 
 All of them are 0 where a fit starts, and their distribution is taken to be N(0, 1) there. The units
 of camera and shape are how far the encoder is off on generated faces that no training saw, a third
-more; those of the shape are in `spread`, codes of albedo have variance 1 over people.
+more; those of the shape are in `spread`. What a pixel does not tell of skin and light goes to the
+light, whose unit is wide: with 1 for the albedo, the deviation of people, and 0.25 for the light,
+fits took the albedo away from the true one.
 """
 
 from typing import NamedTuple
@@ -12,7 +14,8 @@ import tensorflow as tf
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
-TURN, LOG_SCALE, PLACE, LIGHT = 0.12, 0.08, 0.025, 0.25  # radians, log, of the image's side, SH
+TURN, LOG_SCALE, PLACE = 0.12, 0.08, 0.025  # radians, log, of the image's side
+LIGHT, ALBEDO = 0.6, 0.5  # spherical harmonics, code
 
 
 class Units(NamedTuple):
@@ -68,7 +71,7 @@ def changed(face: Codes, change: Change, units: Units) -> Codes:
         moved(face.projection, change.camera, units),
         light if light is None or change.light is None else light + LIGHT * change.light,
         face.shape_code + tf.matmul(change.shape, units.shape),
-        face.albedo_code + change.albedo,
+        face.albedo_code + ALBEDO * change.albedo,
     )
 
 
