@@ -18,6 +18,7 @@ from tf_nonlinear3dmm import configs, fitting
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import litert
 from tf_nonlinear3dmm.evaluation.directions import Direction
+from tf_nonlinear3dmm.face import morph_targets
 from tf_nonlinear3dmm.fitting import solver
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -105,7 +106,9 @@ def test_a_glb_holds_the_mesh_that_is_shown(client, explorer, face):
     mesh = trimesh.load(io.BytesIO(glb.content), file_type="glb", force="mesh", process=False)
     shown = vertices_of(decoded(client, face, sliders=sliders))
     metres = explorer.model.face.units / 1000
-    np.testing.assert_allclose(mesh.vertices, shown * metres, atol=1e-6)
+    targets = morph_targets.read(glb.content)
+    assert {*targets.names} == {*explorer.shapes.names} and "jawOpen" in targets.names
+    np.testing.assert_allclose(mesh.vertices + targets.shown, shown * metres, atol=1e-6)
     np.testing.assert_array_equal(mesh.faces, explorer.model.face.triangles)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.face import muscles, separation
+from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.population import EMBEDDED
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 
@@ -65,6 +66,12 @@ class Shapes:
         (neutral, shown), left = self._apart(shape_code.tobytes())
         shown = separation.replaced(shown, changes, self._expressions)
         return left + muscles.apply(neutral, shown, self._expressions.muscles)
+
+    def morph_targets(self, vertices: np.ndarray) -> MorphTargets | None:
+        """The named expressions of a face `[V, 3]` as it is shown; None without names."""
+        if self._expressions is None:
+            return None
+        return separation.morph_targets(vertices, self._expressions)
 
     def _take_apart(self, contents):
         """`separation.Separation` of a code's bytes, and what its face has `[1, V, 3]` beyond."""

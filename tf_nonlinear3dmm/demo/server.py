@@ -100,7 +100,8 @@ def application(explorer: explorers.Explorer) -> fastapi.FastAPI:
         vertices, texture, _ = messages.decode(explorer, request)
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "face.glb"
-            mesh_files.write_glb(path, vertices, explorer.model.face, texture)
+            targets = explorer.shapes.morph_targets(vertices)
+            mesh_files.write_glb(path, vertices, explorer.model.face, texture, targets)
             contents = path.read_bytes()
         return fastapi.Response(contents, media_type="model/gltf-binary")
 
