@@ -6,6 +6,7 @@ import tensorflow as tf
 from test_model import make
 
 from tf_nonlinear3dmm import fitting
+from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.fitting import (
     alignment,
     choice,
@@ -18,7 +19,7 @@ from tf_nonlinear3dmm.fitting import (
     spread,
 )
 from tf_nonlinear3dmm.networks.encoder import Codes
-from tf_nonlinear3dmm.rendering import camera
+from tf_nonlinear3dmm.rendering import camera, uv_layout
 
 S, STEPS = 32, 12
 
@@ -85,7 +86,7 @@ def test_locate_finds_a_point_in_its_triangle():
 def test_landmarks_bring_back_camera_and_shape(model, drawn):
     face, truth, reconstruction, _ = drawn
     marked = places.of_landmarks(model.face)._replace(noise=np.full(68, 0.05, np.float32))
-    known = landmarks.known(reconstruction.landmarks, 1.0, marked.noise, np.full(2, 20.0))
+    known = landmarks.known(reconstruction.landmarks, 1.0, marked, np.full(2, 20.0))
     decode = lambda code: model.decode_shape(code)[1]  # noqa: E731
     units = spread.units(model)
     change = alignment.align(face, known, marked, decode, units, None).change
@@ -94,6 +95,55 @@ def test_landmarks_bring_back_camera_and_shape(model, drawn):
     assert error.max() < 0.02  # pixels; the encoder is off by more than one
     apart = np.abs(face.projection - truth.projection).max()
     assert apart > 1
+
+
+def test_what_pairs_are_apart_is_met_though_all_points_are_off_together(model, drawn):
+    face, _, reconstruction, _ = drawn
+    pairs, units = np.array([[37, 41], [44, 46], [62, 66]]), spread.units(model)
+    decode = lambda code: model.decode_shape(code)[1]  # noqa: E731
+    points = reconstruction.landmarks.numpy()
+
+    def apart(points):
+        return points[:, pairs[:, 0]] - points[:, pairs[:, 1]]
+
+    errors = []
+    for some in (pairs[:0], pairs):
+        marked = places.of_landmarks(model.face)._replace(
+            pairs=some, pair_noise=np.full(len(some), 0.01, np.float32)
+        )
+        known = landmarks.known(points + 1.0, 0.5, marked, np.full(2, 20.0))
+        change = alignment.align(face, known, marked, decode, units, None).change
+        fitted = model.decode(Codes(*parameters.changed(face, change, units)), draw=False)
+        errors.append(np.abs(apart(fitted.landmarks.numpy()) - apart(points)).max())
+    assert errors[1] < errors[0] / 3, errors
+
+
+def test_confidence_lowers_what_all_points_share_and_not_their_differences():
+    marked = places.Places(
+        np.zeros([4, 3], np.int32), np.ones([4, 3]) / 3, np.full(4, 2.0, np.float32),
+        pairs=np.array([[0, 1]]), pair_noise=np.array([1.0], np.float32),
+    )  # fmt: skip
+    points, size = np.ones([3, 4, 2]), np.full(3, 100.0)
+    points[2, 0] = np.nan
+    known = landmarks.known(points, [1.0, 0.5, 1.0], marked, size)
+    np.testing.assert_allclose(known.precision[:2, 0], [1 / 4, 1 / 8])
+    # All of the four together are off by a variance of 4 / 4 beside their own.
+    np.testing.assert_allclose(known.pair_precision[:, 0], [1, 1 / 2, 0])
+
+
+def test_points_of_lids_and_lips_are_in_sight_from_the_front():
+    face = FaceModel.load("makehuman")
+    marked, triangles = places.of_face_mesh(face), uv_layout.build(face, (24, 28)).normal_triangles
+    vertices = tf.constant(face.mean_vertices[np.newaxis])
+
+    def in_sight(yaw):
+        angles = (tf.constant([angle]) for angle in (yaw, 0.0, 0.0))
+        turned = camera.compose(*angles, tf.constant([1.0]), tf.zeros([1, 2]))
+        return landmarks.in_sight(vertices, turned, marked, triangles).numpy()[0, marked.pairs]
+
+    assert in_sight(0.0).min() > 0.9
+    left, right = in_sight(1.4)[[0, 3]].mean(axis=1)  # one eye is turned away
+    assert min(left, right) < 0.1 and max(left, right) > 0.5
 
 
 def test_landmarks_that_weigh_more_are_met_better(model, drawn):
@@ -175,7 +225,7 @@ def test_expressions_are_free_and_people_are_held(model):
 def test_what_landmarks_say_is_the_second_order_of_their_energy(model, drawn):
     face, _, reconstruction, _ = drawn
     marked, units = places.of_landmarks(model.face), spread.units(model)
-    known = landmarks.known(reconstruction.landmarks, 1.0, marked.noise, np.full(2, 20.0))
+    known = landmarks.known(reconstruction.landmarks, 1.0, marked, np.full(2, 20.0))
     decode = lambda code: model.decode_shape(code)[1]  # noqa: E731
     aligned = alignment.align(face, known, marked, decode, units, None)
 

@@ -107,7 +107,8 @@ def _look(face, known, marked, decode, moves, units, normal_triangles, change):
     vertices = decode(now.shape_code)
     visible = landmarks.in_sight(vertices, now.projection, marked, normal_triangles)
     points = places.on(vertices, marked)
-    return Aligned(change, *normal(known, now.projection, points, visible, moves, units))
+    equations = normal(known, now.projection, points, visible, moves, units, marked.pairs)
+    return Aligned(change, *equations)
 
 
 def normal(
@@ -117,8 +118,11 @@ def normal(
     visible: tf.Tensor,
     moves: tf.Tensor,
     units: parameters.Units,
+    pairs: np.ndarray,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The normal equations of camera and shape on landmarks, reweighted for outliers.
+    """The normal equations of camera and shape on landmarks and how far pairs of them are apart.
+
+    Both are reweighted for outliers.
 
     Args:
         known: `landmarks.Landmarks`.
@@ -127,19 +131,34 @@ def normal(
         visible: `[B, K]` of `landmarks.in_sight`.
         moves: `[Ks, K, 3]`, see `slopes`.
         units: `parameters.Units`.
+        pairs: `[Q, 2]` of `places.Places`.
 
     Returns:
         `information` `[B, P, P]` and `pull` `[B, P]`, see `Aligned`.
     """
     residual = known.points - camera.project(points, projection)[..., :2]
-    precision = known.precision * visible
+    slope = _jacobian(projection, points, moves, units)  # [B, K, 2, P]
+    first, second = pairs[:, 0], pairs[:, 1]
+
+    def apart(values):
+        return tf.gather(values, first, axis=1) - tf.gather(values, second, axis=1)
+
+    both_visible = tf.gather(visible, first, axis=1) * tf.gather(visible, second, axis=1)
+    of_points = _weighted(residual, known.precision * visible, slope)
+    of_pairs = _weighted(apart(residual), known.pair_precision * both_visible, apart(slope))
+    information, pull = (a + b for a, b in zip(of_points, of_pairs, strict=True))
+    return information, pull
+
+
+def _weighted(residual, precision, slope):
+    """The normal equations of residuals `[B, N, 2]` with slopes `[B, N, 2, P]`."""
     squares = precision * tf.reduce_sum(tf.square(residual), axis=-1)
     weights = precision / (1 + squares / landmarks.OUTLIER**2)
-    slope = _jacobian(projection, points, moves, units)  # [B, 2 K, P]
-    weighted = slope * tf.repeat(weights, 2, axis=1)[..., tf.newaxis]
-    residual = tf.reshape(residual, [tf.shape(residual)[0], -1])
-    pull = tf.linalg.matvec(weighted, residual, transpose_a=True)
-    return tf.matmul(weighted, slope, transpose_a=True), pull
+    weighted = slope * weights[..., tf.newaxis, tf.newaxis]
+    batch, numbers = tf.shape(slope)[0], slope.shape[-1]
+    rows = [tf.reshape(part, [batch, -1, numbers]) for part in (weighted, slope)]
+    pull = tf.linalg.matvec(rows[0], tf.reshape(residual, [batch, -1]), transpose_a=True)
+    return tf.matmul(*rows, transpose_a=True), pull
 
 
 def _step(face, at, units, same_person):
@@ -159,7 +178,7 @@ def _step(face, at, units, same_person):
 def _jacobian(
     projection: tf.Tensor, points: tf.Tensor, moves: tf.Tensor, units: parameters.Units
 ) -> tf.Tensor:
-    """`[B, 2 K, 6 + Ks]`: how image points x, y move with each number of camera and code."""
+    """`[B, K, 2, 6 + Ks]`: how image points x, y move with each number of camera and code."""
     turned = tf.matmul(points - units.centre, camera.rotation(projection), transpose_b=True)
     x, y, z = tf.unstack(camera.scale(projection)[:, tf.newaxis, tf.newaxis] * turned, axis=-1)
     o, place = tf.zeros_like(x), parameters.PLACE * units.image_size * tf.ones_like(x)
@@ -167,5 +186,4 @@ def _jacobian(
     right = tf.stack([o, turn * z, -turn * y, scale * x, place, o], axis=-1)
     down = tf.stack([turn * z, o, -turn * x, -scale * y, o, place], axis=-1)
     of_code = tf.einsum("bij,pkj->bkip", projection[..., :3], moves)
-    both = tf.concat([tf.stack([right, down], axis=2), of_code], axis=-1)
-    return tf.reshape(both, [tf.shape(both)[0], -1, both.shape[-1]])
+    return tf.concat([tf.stack([right, down], axis=2), of_code], axis=-1)

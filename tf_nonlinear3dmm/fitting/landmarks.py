@@ -20,33 +20,48 @@ class Landmarks(NamedTuple):
     Attributes:
         points: `[B, K, 2]` pixels; finite, any number where `precision` is 0.
         precision: `[B, K]`: 1 / variance in pixels^-2; 0 where a point is not known.
+        pair_precision: `[B, Q]`: likewise, of how far two of `places.Places.pairs` are apart.
         size: `[B]` pixels, of the faces.
     """
 
     points: tf.Tensor
     precision: tf.Tensor
+    pair_precision: tf.Tensor
     size: tf.Tensor
 
 
 def known(
-    points: npt.ArrayLike, confidence: npt.ArrayLike, noise: np.ndarray, size: npt.ArrayLike
+    points: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    marked: places.Places,
+    size: npt.ArrayLike,
 ) -> Landmarks:
     """`Landmarks` of what a person or a detector says.
+
+    What a confidence below 1 adds to the variance of a point is an error of all points together
+    (`detection.confidence`). In the difference of two it counts once, not once for each point.
 
     Args:
         points: `[B, K, 2]` pixels; NaN where hidden.
         confidence: `[B]` or `[B, K]` in [0, 1].
-        noise: `[K]` of `places.Places`.
+        marked: `places.Places` of the points.
         size: `[B]` pixels, of the faces.
     """
     points, size = np.asarray(points, np.float32)[..., :2], np.asarray(size, np.float32)
+    noise, pairs = marked.noise, marked.pairs
     shapes.check(points=(points, "B K 2"), noise=(noise, "K"), size=(size, "B"))
     confidence = np.asarray(confidence, np.float32)
     confidence = confidence.reshape(*confidence.shape, *[1] * (2 - confidence.ndim))
     confidence = confidence * np.isfinite(points).all(axis=-1)
-    precision = confidence / np.square(noise / 100 * size[:, np.newaxis])
+    pixels = size[:, np.newaxis] / 100
+    precision = confidence / np.square(noise * pixels)
+    share = confidence[:, pairs]  # [B, Q, 2]
+    together = np.square(noise[pairs]) * (1 - share) / np.maximum(share, 1e-6) / len(noise)
+    variance = np.square(marked.pair_noise) + together.mean(axis=-1)
+    pair_precision = (share.min(axis=-1) > 0) / (variance * np.square(pixels))
     points = np.where(np.isfinite(points), points, 0)
-    return Landmarks(*map(tf.constant, (points, np.float32(precision), size)))
+    arrays = points, precision, pair_precision, size
+    return Landmarks(*(tf.constant(array, tf.float32) for array in arrays))
 
 
 def in_sight(
@@ -61,7 +76,8 @@ def in_sight(
     """
     if normal_triangles is None:
         return tf.ones([tf.shape(vertices)[0], len(marked.noise)], vertices.dtype)
-    normals = places.on(lighting.vertex_normals(vertices, normal_triangles), marked)
+    normals = tf.gather(lighting.vertex_normals(vertices, normal_triangles), marked.around, axis=1)
+    normals = tf.math.l2_normalize(tf.reduce_mean(normals, axis=2), axis=-1)
     towards = tf.linalg.matvec(normals, camera.rotation(projection)[:, 2])
     return tf.stop_gradient(tf.sigmoid((towards - IN_SIGHT) / (IN_SIGHT / 4)))
 

@@ -113,7 +113,7 @@ def _each(model, person, sights, k):
     marked, units = places.of_face_mesh(model.face), spread.units(model)
     points = np.stack([(s.mesh.points[:, :2] + 0.5) * k - 0.5 for s in sights])
     sizes = [s.size * k for s in sights]
-    known = landmarks.known(points, [s.confidence for s in sights], marked.noise, sizes)
+    known = landmarks.known(points, [s.confidence for s in sights], marked, sizes)
     guess = tf.constant(np.concatenate([s.codes.projection for s in sights]))
     guess = camera.crop(guess, 0.0, 0.0, k)
     projection, mean = guess, tf.constant(person.shape_code)
@@ -138,7 +138,9 @@ def _normal(model):
         vertices = model.decode_shape(shape)[1]
         points = places.on(vertices, marked)
         visible = landmarks.in_sight(vertices, projection, marked, sight)
-        information, towards = alignment.normal(known, projection, points, visible, moves, units)
+        information, towards = alignment.normal(
+            known, projection, points, visible, moves, units, marked.pairs
+        )
         change = parameters.between(guess, projection, units)
         stiffness = 1 / EXPRESSION**2
         diagonal = tf.concat([tf.ones_like(change), tf.fill(tf.shape(shape), stiffness)], axis=1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.spatial
 import tensorflow as tf
 
 from tf_nonlinear3dmm.core import array_files, shapes
@@ -15,6 +16,11 @@ ASSET = pathlib.Path(__file__).parents[1] / "assets" / "face_mesh.npz"
 CONTOUR = 17  # the first so many of the 68 landmarks lie on the jaw
 ALIKE = 10.0  # of the face mesh's points: so many neighbours err together, and count as one
 NOISE = 1.0  # percent of the face's size: how far annotators' 68 points are off, about
+_NEIGHBOURS = 24  # of a place, whose normals tell whether it is in sight
+# Of the face mesh, above and below: (pairs, how far they are off together, percent of the size).
+_LIDS = (((159, 145), (158, 153), (160, 144)), ((386, 374), (385, 380), (387, 373)))
+_LIPS = ((13, 14), (82, 87), (312, 317))
+_GAPS = (*((lids, 1.2) for lids in _LIDS), (_LIPS, 1.8))
 
 
 class Places(NamedTuple):
@@ -25,11 +31,18 @@ class Places(NamedTuple):
         weights: `[K, 3]` float32 barycentrics.
         noise: `[K]` float32, how far a landmark is off its place, in percent of the face's size,
             sqrt(width * height) of the 68 points' box; infinite where the face lacks it.
+        around: `[K, M]` int32, the vertices whose mean normal tells whether a place faces the
+            camera: on the rims of lids and lips its own does not. Of the face mesh only.
+        pairs: `[Q, 2]` int32, landmarks whose distance tells how far a mouth or an eye is open.
+        pair_noise: `[Q]` float32, how far it is off, likewise.
     """
 
     vertices: np.ndarray
     weights: np.ndarray
     noise: np.ndarray
+    around: np.ndarray = np.zeros([0, 1], np.int32)
+    pairs: np.ndarray = np.zeros([0, 2], np.int32)
+    pair_noise: np.ndarray = np.zeros([0], np.float32)
 
 
 def on(vertices: npt.ArrayLike, places: Places) -> tf.Tensor:
@@ -76,7 +89,14 @@ def _of_face_mesh(name):
     uv = npz.array(arrays, "uv", ASSET, "K 2", np.float32, {}, 0, 1)
     noise = npz.array(arrays, "noise", ASSET, "K", np.float32, {"K": len(uv)}, 0)
     vertices, weights = locate(uv, people.uv, people.tri[people.face_label == 0])
-    return Places(vertices, weights, ALIKE**0.5 * noise)
+    skin = np.unique(people.tri[people.face_label == 0])
+    at = np.einsum("kc,kcd->kd", weights, people.mean[vertices])
+    around = skin[scipy.spatial.cKDTree(people.mean[skin]).query(at, k=_NEIGHBOURS)[1]]
+    around = around.astype(np.int32)
+    # The pairs of one gap err together, and count as one.
+    pairs = np.array([pair for gap, _ in _GAPS for pair in gap], np.int32)
+    pair_noise = np.array([len(gap) ** 0.5 * off for gap, off in _GAPS for _ in gap], np.float32)
+    return Places(vertices, weights, ALIKE**0.5 * noise, around, pairs, pair_noise)
 
 
 def locate(

@@ -92,7 +92,7 @@ def fit(
     marked = _places(model.face, settings.kind)
     known = None
     if marked is not None and points is not None:
-        known = landmarks.known(points, confidence, marked.noise, size)
+        known = landmarks.known(points, confidence, marked, size)
     with progress.reporting(report) as number:
         candidates = _graph(model, settings)(crops, face, known, number)
     sight = _sight(model, settings.kind)
