@@ -18,7 +18,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, expressions
-from tf_nonlinear3dmm.core import keras_state, shapes
+from tf_nonlinear3dmm.core import graphs, keras_state, shapes
 from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel, separation
 from tf_nonlinear3dmm.networks import decoders
@@ -167,7 +167,9 @@ class Nonlinear3DMM(keras.Model):
     def _graph(self):
         size = self.config.image_size
         signature = [tf.TensorSpec([None, size, size, 3])]
-        return tf.function(lambda images: self(images, training=False), input_signature=signature)
+        return graphs.function(
+            lambda images: self(images, training=False), input_signature=signature
+        )
 
     def encode(self, images: tf.Tensor, training: bool = False) -> Codes:
         """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
 from tf_nonlinear3dmm.data.builders.synthetic_faces.contexts import Context
 from tf_nonlinear3dmm.rendering import unwrap as unwrapping
@@ -46,7 +47,7 @@ def label(
     return labels
 
 
-@tf.function
+@graphs.function
 def _unwrap(image, vertices, projection, layout, mask):
     return unwrapping.unwrap(image, vertices, projection, layout, mask)
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import DataConfig
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import graphs, shapes
 from tf_nonlinear3dmm.data.random_stream import RandomStream
 from tf_nonlinear3dmm.face import FaceModel
 
@@ -30,7 +30,7 @@ IMAGES = ("image", "face_mask", "texture", "texture_mask", "albedo")
 
 # Compiled, work on all pixels takes an eighth of the time. One function for each pass: what it
 # computes for a pixel, it computes again for every pixel that needs it.
-compiled = tf.function(jit_compile=True)
+compiled = graphs.function(jit_compile=True)
 
 
 class CropWindow(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import batches, crop
 from tf_nonlinear3dmm.data.splits import Split
 
@@ -62,7 +63,7 @@ def _off_squares(rows, stored, size, off, seed):
     return crop.Square(*map(tf.constant, ((stored - side) / 2 + x, (stored - side) / 2 + y, side)))
 
 
-@tf.function(reduce_retracing=True)
+@graphs.function(reduce_retracing=True)
 def _cut_off(batch, squares, size):
     images = tf.map_fn(
         lambda one: crop.image(one[0], one[1], size) / 255,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.demo import faces, fits, sliders
 from tf_nonlinear3dmm.demo.faces import Face
@@ -45,8 +46,8 @@ class Explorer:
         self.fitting = threading.Lock()
         self.uv_layout = upsampling.fine_layout(model)
         self.uv_size = self.uv_layout.size
-        self._encode = tf.function(lambda images: model(images, training=False, draw=False))
-        self._decode = tf.function(self._draw)
+        self._encode = graphs.function(lambda images: model(images, training=False, draw=False))
+        self._decode = graphs.function(self._draw)
 
     def warm_up(self) -> None:
         """Traces the graphs, so that the first request is as fast as the others."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.face import muscles, separation
 from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.population import EMBEDDED
@@ -45,7 +46,7 @@ class Shapes:
         known = model.face.name in EMBEDDED
         self._expressions = separation.expressions(model.face) if known else None
         self.names = self._expressions.names if self._expressions else ()
-        self._decode = tf.function(lambda code: model.decode_shape(code)[1])
+        self._decode = graphs.function(lambda code: model.decode_shape(code)[1])
         self._apart = functools.lru_cache(REMEMBERED)(self._take_apart)
 
     def weights(self, shape_code: np.ndarray) -> dict[str, float]:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.evaluation import errors
 from tf_nonlinear3dmm.evaluation.errors import MODEL, NME, NME_REANNOTATED, Labels, PerFace
 from tf_nonlinear3dmm.face import FaceModel
@@ -91,7 +92,9 @@ def measure(
         `Measures`.
     """
     size = model.config.image_size
-    graph = functools.partial(tf.function, input_signature=[tf.TensorSpec([None, size, size, 3])])
+    graph = functools.partial(
+        graphs.function, input_signature=[tf.TensorSpec([None, size, size, 3])]
+    )
     reconstruct = graph(lambda images: model(images, training=False))
     locate = graph(lambda images: model(images, training=False, draw=False).landmarks)
     measures = Measures()

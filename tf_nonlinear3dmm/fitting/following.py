@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import graphs, shapes
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.data.photos import detector, face_mesh, faces
 from tf_nonlinear3dmm.fitting import detection, parameters
@@ -147,7 +147,7 @@ def _picture(frame, turns):
 def _encoder(model):
     """Crops `[B, S, S, 3]` -> `Codes` that a fit starts from, and the landmarks they put there."""
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def run(crops):
         codes = parameters.start(model.encode(crops))
         _, vertices = model.decode_shape(codes.shape_code)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.fitting import alignment, landmarks, motion, parameters, places, spread
 from tf_nonlinear3dmm.fitting.following import Sight
 from tf_nonlinear3dmm.model import Nonlinear3DMM
@@ -133,7 +134,7 @@ def _normal(model):
     sight = model.uv_layout.normal_triangles
     moves = alignment.slopes(_decoder(model), model.config.shape_code_size, marked)
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def run(known, guess, projection, shape, mean):
         vertices = model.decode_shape(shape)[1]
         points = places.on(vertices, marked)
@@ -191,4 +192,4 @@ def _lights(person, before, sights):
 
 @functools.lru_cache(maxsize=8)
 def _decoder(model):
-    return tf.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
+    return graphs.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)

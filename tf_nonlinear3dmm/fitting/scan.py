@@ -7,7 +7,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import graphs, shapes
 from tf_nonlinear3dmm.fitting import alignment, places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -51,7 +51,7 @@ def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
     used = np.flatnonzero(skin)
     corners = np.tile(used[:, np.newaxis], [1, 3])
     every = places.Places(corners, np.full(corners.shape, 1 / 3), np.ones(len(used)))
-    decode = tf.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
+    decode = graphs.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
     size = model.config.shape_code_size
     moves = alignment.slopes(decode, size, every).numpy().reshape(size, -1)
     moves = np.concatenate([moves, _rigid(face.mean_vertices[used])])

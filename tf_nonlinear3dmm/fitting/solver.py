@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.fitting import (
     alignment,
     choice,
@@ -134,7 +135,7 @@ def _graph(model, settings):
     marked, sight = _places(model.face, settings.kind), _sight(model, settings.kind)
     units = spread.units(model)
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def run(images, face, known, number):
         aligned = alignment.unknown(face)
         if known is not None:
@@ -159,7 +160,7 @@ def _graph(model, settings):
 
 @functools.lru_cache(maxsize=8)
 def _decoder(model):
-    return tf.function(model.decode, reduce_retracing=True)
+    return graphs.function(model.decode, reduce_retracing=True)
 
 
 def _image_errors(crops, *reconstructions):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, upsampling, visualize
 from tf_nonlinear3dmm.serving import portraits
@@ -46,7 +47,7 @@ def _drawing(model, size, fine):
     """
     layout = upsampling.fine_layout(model)
 
-    @tf.function
+    @graphs.function
     def draw(image, albedo_map, vertices, projection, light, relight):
         projection = camera.crop(projection, 0.0, 0.0, size / model.config.image_size)
         fragments = visualize.see(vertices, projection, layout, size)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core import array_files, graphs
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -22,12 +22,12 @@ def functions(model: Nonlinear3DMM) -> dict[str, tf.types.experimental.Polymorph
     config = model.config
     size = config.image_size
 
-    @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], name="images")])
+    @graphs.function(input_signature=[tf.TensorSpec([None, size, size, 3], name="images")])
     def encode(images):
         codes = model.encode(images)._asdict()
         return {name: value for name, value in codes.items() if value is not None}
 
-    @tf.function(
+    @graphs.function(
         input_signature=[
             tf.TensorSpec([None, config.shape_code_size], name="shape_code"),
             tf.TensorSpec([None, config.albedo_code_size], name="albedo_code"),

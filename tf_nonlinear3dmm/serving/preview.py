@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.data.photos import clips
@@ -111,7 +112,7 @@ def draw(
 def _painter(model):
     """Vertices, albedo, projection, light -> image and mask in squares of `FACE_SIDE` pixels."""
 
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def run(vertices, albedo, projection, light):
         size = FACE_SIDE, FACE_SIDE
         drawn = model.render(vertices, albedo, projection, light, size)

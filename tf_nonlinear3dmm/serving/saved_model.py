@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import ModelConfig
-from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core import array_files, graphs
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.serving import warmup
@@ -90,24 +90,24 @@ class Module(tf.Module):
         geometry = {"vertices": points, "albedo": maps, "projection": [None, 2, 4]}
         light = {"illumination": [None, 9, 3]} if config.lighting else {}
 
-        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3])])
+        @graphs.function(input_signature=[tf.TensorSpec([None, size, size, 3])])
         def whole(images):
             tf.debugging.assert_positive(tf.shape(images)[0], "at least one image is needed")
             return _outputs(model(images, training=False))
 
-        @tf.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "images")])
+        @graphs.function(input_signature=[tf.TensorSpec([None, size, size, 3], tf.uint8, "images")])
         def reconstruct(images):
             images = tf.ensure_shape(images, [None, size, size, 3], "images")
             return whole(tf.cast(images, tf.float32) / 255)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        @graphs.function(input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         def reconstruct_bytes(image_bytes):
             spec = tf.TensorSpec([size, size, 3])
             return whole(
                 tf.map_fn(lambda b: decode_image(b, size), image_bytes, fn_output_signature=spec)
             )
 
-        @tf.function(
+        @graphs.function(
             input_signature=[
                 tf.TensorSpec(shape_code, name="shape_code"),
                 tf.TensorSpec(albedo_code, name="albedo_code"),
@@ -118,7 +118,7 @@ class Module(tf.Module):
             _, vertices = model.decode_shape(shape_code)
             return {"vertices": vertices, "albedo": model.decode_albedo(albedo_code)}
 
-        @tf.function(
+        @graphs.function(
             input_signature=[tf.TensorSpec(s, name=n) for n, s in (geometry | light).items()]
         )
         def render(vertices, albedo, projection, illumination=None):

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs, metrics
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data.splits import Split
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import parts
@@ -129,7 +130,7 @@ def measure(
     local = 1 - parts.blend(ones, [tf.zeros([1, *p.size, 1]) for p in face_parts], face_parts)
     at_vertices = uv_layout.to_vertices(local, model.uv_layout)[0, :, 0].numpy()
     local = local.numpy()
-    decode = tf.function(model.decode_labels)
+    decode = graphs.function(model.decode_labels)
     rows, decoded = [], []
     for batch in batches:
         true, albedo = batch["vertices"], batch["albedo"]

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, losses, metrics
 from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import camera, renderer, uv_layout
 
@@ -166,7 +167,7 @@ def fit(
             loss = losses.reconstruction(drawn.image, case.photo, mask)
         optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
-    step = tf.function(step).get_concrete_function()
+    step = graphs.function(step).get_concrete_function()
     for _ in range(steps):
         step()
     return projection()

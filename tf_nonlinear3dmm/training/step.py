@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import StageConfig, TrainConfig
-from tf_nonlinear3dmm.core import determinism, replicas
+from tf_nonlinear3dmm.core import determinism, graphs, replicas
 from tf_nonlinear3dmm.training import checkpoints
 from tf_nonlinear3dmm.training.errors import NonFiniteError
 from tf_nonlinear3dmm.training.objective import Adversary
@@ -104,7 +104,7 @@ class Updates:
         key = (stage_name, kind)
         if key not in self._functions:
             function = functools.partial(self._step, key, stage)
-            self._functions[key] = tf.function(function, autograph=False)
+            self._functions[key] = graphs.function(function)
         self._set_rate(kind, learning_rate(stage, step))
         seed, stop = tf.constant(seed, tf.int32), tf.constant(float(stop))
         *numbers, bad, stops = self._functions[key](batch, seed, stop).numpy().tolist()

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics
 from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import visualize
@@ -36,8 +37,8 @@ class Validation:
         self.face, self.uv_layout, self.split = face, layout, split
         self.size, self.batch_size = config.model.image_size, config.train.batch_size
         self.trains = {name: stage.trains for name, stage in config.stages()}
-        self._reconstruct = tf.function(lambda images: model(images, training=False))
-        self._decode = tf.function(
+        self._reconstruct = graphs.function(lambda images: model(images, training=False))
+        self._decode = graphs.function(
             lambda batch: model.decode_labels(batch["vertices"], batch["albedo"])
         )
 

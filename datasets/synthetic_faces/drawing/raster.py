@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data.builders.synthetic_faces.scene.light import Light
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer
 
@@ -51,7 +52,7 @@ class Pixels(NamedTuple):
         return Pixels(*(np.take(value, places, axis=-1) for value in self))
 
 
-@functools.partial(tf.function, reduce_retracing=True)
+@functools.partial(graphs.function, reduce_retracing=True)
 def _rasterize(vertices, projection, triangles, normal_triangles, side):
     points = camera.project(vertices, projection)
     fragments = rasterizer.rasterize(points, triangles, (side, side))

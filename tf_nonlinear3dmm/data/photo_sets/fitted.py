@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tf_nonlinear3dmm.core import shapes
+from tf_nonlinear3dmm.core import graphs, shapes
 from tf_nonlinear3dmm.data import archive, crop, mat_labels
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.data.photo_sets.layout import Config
@@ -78,7 +78,7 @@ def cut(
     return {name: value.numpy() for name, value in cut_out.items()}
 
 
-@tf.function(reduce_retracing=True)
+@graphs.function(reduce_retracing=True)
 def _cut(image, side, square, projection, points):
     square = crop.square(points["landmarks"]) if square is None else square
     square = crop.grow(square, crop.STORED)
@@ -165,7 +165,7 @@ class Fitted:
         return projection, vertices
 
 
-@tf.function
+@graphs.function
 def textures(
     images: tf.Tensor, vertices: tf.Tensor, projections: tf.Tensor, layout: uv_layout.UVLayout
 ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.maintenance.benchmark import scenes, tables, timing
 from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
 from tf_nonlinear3dmm.rendering import rasterizer
@@ -88,11 +89,11 @@ def _functions(case, vertices, triangles):
     colours = tf.random.stateless_uniform(points.shape, [0, 0])
     target = tf.random.stateless_uniform([case.batch, *image_size, 3], [0, 1])
 
-    @tf.function
+    @graphs.function
     def forward(points):
         return tuple(rasterizer.rasterize(points, triangles, image_size))
 
-    @tf.function
+    @graphs.function
     def step(points, colours):
         fragments = rasterizer.rasterize(points, triangles, image_size)
         image = rasterizer.interpolate(colours, triangles, fragments)

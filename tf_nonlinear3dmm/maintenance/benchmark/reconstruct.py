@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.configs import ModelConfig
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
@@ -53,8 +54,8 @@ def stages(config: ModelConfig) -> dict[str, Callable]:
         return tf.cast(images, tf.float32) / 255
 
     return {
-        "encoder": tf.function(lambda images: model.encode(floats(images))),
-        "mesh": tf.function(lambda images: model(floats(images), draw=False)),
+        "encoder": graphs.function(lambda images: model.encode(floats(images))),
+        "mesh": graphs.function(lambda images: model(floats(images), draw=False)),
         "reconstruct": model.reconstruct,
     }
 

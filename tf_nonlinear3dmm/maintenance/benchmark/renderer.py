@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.maintenance.benchmark import tables, timing
@@ -46,7 +47,7 @@ class Work:
             light + 3.0 * tf.one_hot(0, 9)[:, tf.newaxis] if config.lighting else None,
         ]
         self.target = tf.random.stateless_uniform([batch, size, size, 3], [0, 3])
-        self._graphs = tf.function(self._image), tf.function(self._gradients)
+        self._graphs = graphs.function(self._image), graphs.function(self._gradients)
 
     def forward(self) -> tf.Tensor:
         """The images."""

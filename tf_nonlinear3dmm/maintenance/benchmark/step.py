@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import losses
 from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import Batches
 from tf_nonlinear3dmm.maintenance.benchmark import process, renderer, tables, timing
 from tf_nonlinear3dmm.maintenance.benchmark.setting import Setting
@@ -107,10 +108,10 @@ def _weigh_weights(model, *_):
 
 def _losses_alone(updates, config, batch):
     """A function without arguments: losses and their gradients by the reconstruction."""
-    reconstruct = tf.function(lambda images: updates.model(images, training=False))
+    reconstruct = graphs.function(lambda images: updates.model(images, training=False))
     result = reconstruct(batch["image"])
 
-    @tf.function
+    @graphs.function
     def step(result):
         known = updates.objective
         loss, _ = losses.total(config, result, batch, known.constants, [0, 0], None, known.features)

@@ -8,11 +8,10 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tf_nonlinear3dmm import data, training
 from tf_nonlinear3dmm.baselines import sdm
-from tf_nonlinear3dmm.core import array_files
+from tf_nonlinear3dmm.core import array_files, graphs
 from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.evaluation import measures
 from tf_nonlinear3dmm.studies.paper import baseline_training
@@ -65,7 +64,7 @@ def _descend(model, study, split):
 def _run(model, study, split):
     """A network's predictions on the faces of a split, and the seconds they took."""
     size = study.config.model.image_size
-    call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    call = graphs.function(lambda images: model(images, training=False), reduce_retracing=True)
     parts = {"landmarks": [], "vertices": [], "projection": []}
     for batch in data.in_order(split, size, BATCH, ["image"]):
         if not parts["landmarks"]:

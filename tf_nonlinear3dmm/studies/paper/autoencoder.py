@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.configs import ModelConfig
-from tf_nonlinear3dmm.core import keras_state
+from tf_nonlinear3dmm.core import graphs, keras_state
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import decoders
 from tf_nonlinear3dmm.rendering import uv_layout
@@ -80,7 +80,7 @@ def train(
     subset = as_float(samples[:: max(1, len(samples) // 200)])
     deviation = float(subset.std(axis=0).mean())
 
-    @tf.function
+    @graphs.function
     def step(linear_codes, target):
         with tf.GradientTape() as tape:
             decoded = decode(encode(linear_codes, training=True), training=True)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import augment, crop
 from tf_nonlinear3dmm.studies.paper import linear_models
 from tf_nonlinear3dmm.studies.study import Study
@@ -110,7 +111,7 @@ class _Trainer:
     def step(self, number, batch):
         """One step of network `number`; the cost."""
         if number not in self.functions:
-            self.functions[number] = tf.function(functools.partial(self._step, number))
+            self.functions[number] = graphs.function(functools.partial(self._step, number))
         labels = batch["image"], batch["projection"], batch["vertices"]
         return float(self.functions[number](*labels))
 

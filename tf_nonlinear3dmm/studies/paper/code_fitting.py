@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
+
 
 def fit(
     decode: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
@@ -45,7 +47,7 @@ def fit(
     optimizer.build([moved])
     initial = [np.asarray(v) for v in optimizer.variables]
 
-    @tf.function
+    @graphs.function
     def step(rows, target, weight):
         with tf.GradientTape() as tape:
             error = weight * tf.square(decode(origin + scale * moved, rows) - target)

@@ -1,0 +1,13 @@
+"""Graphs of functions that have no Python control flow over tensors, as none of ours has.
+
+    @graphs.function
+    def run(images): ...
+
+AutoGraph, which would look for it, takes longer than tracing the function.
+"""
+
+import functools
+
+import tensorflow as tf
+
+function = functools.partial(tf.function, autograph=False)
