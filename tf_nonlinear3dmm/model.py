@@ -297,7 +297,7 @@ class Nonlinear3DMM(keras.Model):
         """The `Reconstruction` of `encoder.Codes`; `training` and `draw` as in `call`."""
         shape = self.decode_shape(codes.shape_code, training=training)
         albedo_map = self.decode_albedo(codes.albedo_code, training=training)
-        return self._reconstruction(codes, shape, albedo_map, draw)
+        return self.assemble(codes, shape, albedo_map, draw)
 
     def pairs(
         self, codes: Codes, training: bool = False, draw: bool = True
@@ -309,7 +309,7 @@ class Nonlinear3DMM(keras.Model):
         the details of the other cannot.
         """
         return [
-            self._reconstruction(codes, shape, albedo_map, draw)
+            self.assemble(codes, shape, albedo_map, draw)
             for shape, albedo_map in self._pairs(codes, training)
         ]
 
@@ -322,7 +322,21 @@ class Nonlinear3DMM(keras.Model):
             versions = [[decoder(code, training=training)] for decoder, code in decoded]
         return list(itertools.product(*versions))[:3]
 
-    def _reconstruction(self, codes, shape, albedo_map, draw):
+    def assemble(
+        self,
+        codes: Codes,
+        shape: tuple[tf.Tensor, tf.Tensor],
+        albedo_map: tf.Tensor,
+        draw: bool = True,
+    ) -> Reconstruction:
+        """The `Reconstruction` of `codes` with a given shape and albedo in place of the decoders'.
+
+        Args:
+            codes: `encoder.Codes`.
+            shape: shape_map `[B, Hu, Wu, 3]` and vertices `[B, V, 3]`, as of `decode_shape`.
+            albedo_map: `[B, Hu, Wu, 3]`.
+            draw: as in `call`.
+        """
         shape_map, vertices = shape
         size = self.config.image_size
         rendering = renderer.render(

@@ -11,6 +11,7 @@ from tf_nonlinear3dmm.core import command_line
 
 TASKS = (
     "reconstruct",
+    "fit_scan",
     "explore",
     "train",
     "evaluate",

@@ -1,8 +1,9 @@
-"""Analysis by synthesis: photos of a face, of one person, a clip, or a mesh -> its codes."""
+"""Analysis by synthesis: photos of a face, of one person, a clip, a mesh or a scan -> its codes."""
 
 from tf_nonlinear3dmm.fitting.choice import ALIGNED, FITTED
+from tf_nonlinear3dmm.fitting.mesh import MeshFit, fit_mesh
 from tf_nonlinear3dmm.fitting.photo import DETECTED, fit
-from tf_nonlinear3dmm.fitting.scan import MeshFit, fit_mesh
+from tf_nonlinear3dmm.fitting.scan import ScanFit, fit_scan
 from tf_nonlinear3dmm.fitting.solver import Fit
 from tf_nonlinear3dmm.fitting.tracking import Track, TrackedFace, track
 
@@ -12,9 +13,11 @@ __all__ = [
     "FITTED",
     "Fit",
     "MeshFit",
+    "ScanFit",
     "Track",
     "TrackedFace",
     "fit",
     "fit_mesh",
+    "fit_scan",
     "track",
 ]

@@ -53,6 +53,13 @@ def on(vertices: npt.ArrayLike, places: Places) -> tf.Tensor:
     return tf.einsum("kc,bkcd->bkd", tf.cast(places.weights, corners.dtype), corners)
 
 
+def of_vertices(ids: np.ndarray) -> Places:
+    """The `Places` of vertices `[K]`, each as sure as the others."""
+    weights = np.tile(np.array([1, 0, 0], np.float32), [len(ids), 1])
+    corners = np.repeat(np.asarray(ids, np.int32)[:, np.newaxis], 3, axis=1)
+    return Places(corners, weights, np.ones(len(ids), np.float32))
+
+
 def of_landmarks(face: FaceModel, contour: bool = True) -> Places:
     """The `Places` of the 68 landmarks of a `FaceModel`.
 
@@ -60,12 +67,10 @@ def of_landmarks(face: FaceModel, contour: bool = True) -> Places:
         face: `FaceModel`.
         contour: False: the jaw's points do not count, for they follow the outline of the picture.
     """
-    vertices = np.repeat(np.maximum(face.landmarks, 0)[:, np.newaxis], 3, axis=1)
-    weights = np.tile(np.array([1, 0, 0], np.float32), [len(vertices), 1])
     noise = np.where(face.landmarks >= 0, NOISE, np.inf).astype(np.float32)
     if not contour:
         noise[:CONTOUR] = np.inf
-    return Places(vertices.astype(np.int32), weights, noise)
+    return of_vertices(np.maximum(face.landmarks, 0))._replace(noise=noise)
 
 
 def of_face_mesh(face: FaceModel) -> Places:

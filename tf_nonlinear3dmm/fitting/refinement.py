@@ -1,12 +1,11 @@
 """All that a face has, on the pixels and on what landmarks say: Adam through the renderer."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm.fitting import alignment, landmarks, parameters, priors, progress
+from tf_nonlinear3dmm.fitting import alignment, descent, landmarks, parameters, priors
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import rasterizer, renderer
@@ -14,7 +13,6 @@ from tf_nonlinear3dmm.rendering import rasterizer, renderer
 if TYPE_CHECKING:
     from tf_nonlinear3dmm.fitting import solver
 
-RATE, LAST_RATE = 0.08, 0.01  # of Adam, in units of `parameters.Change`
 COLOUR = 0.08  # how far a pixel's colour is off, at least
 OUTLIER = 2.0  # so many times that: from there on, something hides the face
 HELD = 0.3  # deviation of the camera from the aligned one, of that from the encoder's
@@ -47,25 +45,18 @@ def refine(
     """
     empty = tf.zeros([tf.shape(images)[0], 0])
     parts = [empty if part is None else part for part in aligned.change]
-    means, squares = ([tf.zeros_like(part) for part in parts] for _ in range(2))
     drawn = _drawn(model, parameters.changed(face, aligned.change, units))
     counts = skin(model, drawn.fragments)  # type: ignore[arg-type]  # it is drawn
     colour = tf.maximum(COLOUR, off(drawn, counts, images))
 
-    def step(count, parts, means, squares):
-        with tf.GradientTape() as tape:
-            tape.watch(parts)
-            now = priors.tied(_change(parts, face), settings.same_person)
-            drawn = _drawn(model, parameters.changed(face, now, units))
-            total = priors.energy(now, settings.same_person) + alignment.energy(aligned, now)
-            total += tf.reduce_sum(tf.square((now.camera - aligned.change.camera) / HELD), axis=1)
-            total = tf.reduce_sum(total + pixels(drawn, counts, images, colour))
-        gradients = tape.gradient(total, parts, unconnected_gradients="zero")
-        progress.tell(number, (count + 1) / settings.steps)
-        return count + 1, *_adam(parts, gradients, means, squares, count, settings.steps)
+    def energy(parts):
+        now = priors.tied(_change(parts, face), settings.same_person)
+        drawn = _drawn(model, parameters.changed(face, now, units))
+        total = priors.energy(now, settings.same_person) + alignment.energy(aligned, now)
+        total += tf.reduce_sum(tf.square((now.camera - aligned.change.camera) / HELD), axis=1)
+        return total + pixels(drawn, counts, images, colour)
 
-    start = tf.constant(0), parts, means, squares
-    _, parts, _, _ = tf.while_loop(lambda count, *_: count < settings.steps, step, start)
+    parts = descent.descend(energy, parts, settings.steps, number)
     return priors.tied(_change(parts, face), settings.same_person)
 
 
@@ -120,17 +111,3 @@ def _mean(mask, values):
 def _change(parts, face):
     change = parameters.Change(*parts)
     return change if face.illumination is not None else change._replace(light=None)
-
-
-def _adam(parts, gradients, means, squares, step, steps):
-    """One step of Adam, its rate falling along a cosine."""
-    done = tf.cast(step, tf.float32) / tf.cast(steps, tf.float32)
-    rate = LAST_RATE + (RATE - LAST_RATE) * (1 + tf.cos(math.pi * done)) / 2
-    count = tf.cast(step + 1, tf.float32)
-    means = [0.9 * m + 0.1 * g for m, g in zip(means, gradients, strict=True)]
-    squares = [0.98 * s + 0.02 * g * g for s, g in zip(squares, gradients, strict=True)]
-    rate *= tf.sqrt(1 - 0.98**count) / (1 - 0.9**count)
-    moved = [
-        p - rate * m / (tf.sqrt(s) + 1e-6) for p, m, s in zip(parts, means, squares, strict=True)
-    ]
-    return moved, means, squares

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm.face import FaceModel, population, separation
-from tf_nonlinear3dmm.fitting import alignment, parameters, places
+from tf_nonlinear3dmm.fitting import decoding, parameters
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 # Deviations of what the encoder leaves to be found, of those of people: a landmark is where its
@@ -41,12 +41,8 @@ def _expressions(face: FaceModel) -> np.ndarray:
 def _codes(model, directions):
     """`[E, Ks]`: the most probable codes that move the skin as directions `[E, V, 3]` do."""
     skin = np.flatnonzero(model.face.regions["skin"])
-    corners = np.tile(skin[:, np.newaxis], [1, 3])
-    every = places.Places(corners, np.full(corners.shape, 1 / 3), np.ones(len(skin)))
-    moves = alignment.slopes(
-        lambda code: model.decode_shape(code)[1], model.config.shape_code_size, every
-    )
-    moves = moves.numpy().reshape(len(moves), -1)
+    moves = decoding.moves(model)[:, skin]
+    moves = moves.reshape(len(moves), -1)
     directions = directions[:, skin].reshape(-1, moves.shape[1])
     weight = (model.face.units / NOISE) ** 2
     normal = weight * moves @ moves.T + np.eye(len(moves))

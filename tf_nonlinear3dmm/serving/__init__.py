@@ -7,7 +7,7 @@ import tempfile
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import clips, person, portable
+from tf_nonlinear3dmm.serving import clips, person, portable, scans
 from tf_nonlinear3dmm.serving.batch import reconstruct
 from tf_nonlinear3dmm.serving.saved_model import ExportError, export
 from tf_nonlinear3dmm.weights import FILE, SHIPPED, load, save
@@ -22,6 +22,7 @@ __all__ = [
     "person",
     "reconstruct",
     "save",
+    "scans",
     "write",
 ]
 
