@@ -74,7 +74,7 @@ def test_what_is_no_skin_changes_little_and_holes_have_no_residual(model, person
     random, face = np.random.default_rng(0), model.face
     nose = person[face.landmarks[33]]
     kept = points[(points[:, 0] > -0.5) & (np.linalg.norm(points - nose, axis=-1) > 0.15)]
-    hair = points[points[:, 1] > 0.5] + [0, 0.1, 0.2]
+    hair = kept[kept[:, 1] > 0.5] + [0, 0.1, 0.2]
     others = random.uniform(-3, 3, size=[3000, 3])
     scan = pose.apply(np.concatenate([kept, hair, others]))
     marks = pose.apply(person[face.landmarks] + 2 * MM * random.normal(size=[68, 3]))
@@ -158,7 +158,10 @@ def test_files_of_a_scan_lie_on_it(model, person, pose, tmp_path):
     assert json.loads((tmp_path / "out" / "me_face.json").read_text()) == about
     written = trimesh.load(tmp_path / "out" / "me_face.obj", process=False).vertices
     assert errors(model, fitting.ScanFit(None, written, *[None] * 5), person, pose).mean() < 1
-    for content, words in (("[1, 2]", "not a .json file"), (json.dumps(marks[:5]), "68 points")):
+    for content, words in (
+        ('{"box": []}', "not a .json file"),
+        (json.dumps(marks[:5]), "68 points"),
+    ):
         (tmp_path / "points.json").write_text(content)
         with pytest.raises(ValueError, match=words):
             serving.scans.fit(*paths, model, tmp_path / "out")

@@ -65,6 +65,11 @@ def best(
     return codes, status.astype(str), np.stack([first, last], axis=1)
 
 
+def succeeded(status: np.ndarray) -> np.ndarray:
+    """`[B]` bool: where a `status` of `best` says that the face is not the encoder's."""
+    return np.isin(status, (FITTED, ALIGNED))
+
+
 def of(reconstruction: Reconstruction) -> Codes:
     """The `Codes` of a `Reconstruction`."""
     return Codes(*(getattr(reconstruction, name) for name in Codes._fields))

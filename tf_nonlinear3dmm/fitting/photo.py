@@ -27,6 +27,7 @@ def fit(
     contour: bool = False,
     same_person: bool = False,
     steps: int = STEPS,
+    residual: bool = False,
     progress: Callable[[float, int], None] | None = None,
 ) -> solver.Fit:
     """Fits faces to photos: camera and shape on landmarks, then all on the pixels as well.
@@ -44,6 +45,8 @@ def fit(
         same_person: whether all images show one person: one albedo, shape codes that differ by
             expression. They are fitted together, whatever their number.
         steps: on the pixels; 0: on landmarks alone, in a fraction of the time.
+        residual: whether shape and albedo get what the codes leave of each image's pixels: maps,
+            vertices and image are closer to the photo than those of the codes.
         progress: called with (images done, of how many); meanwhile with fractions of them. What it
             raises ends the fit.
 
@@ -59,7 +62,8 @@ def fit(
     points, confidence = _points(landmarks, count), _confidence(confidence, count)
     if not count:
         raise ValueError("`images` must hold an image, got none")
-    settings = solver.Settings(_kind(landmarks, points, contour), int(steps), bool(same_person))
+    kind = _kind(landmarks, points, contour)
+    settings = solver.Settings(kind, int(steps), bool(same_person), bool(residual))
     size, parts = count if same_person else BATCH, []
     for first in range(0, count, size):
         here = slice(first, first + size)

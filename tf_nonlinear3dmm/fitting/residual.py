@@ -20,27 +20,27 @@ ONE_SIDED = 0.5  # deviation of what differs between the sides, of that of what 
 MIRROR = (-1.0, 1.0, 1.0)  # offsets on the other side
 
 
-def add(model: Nonlinear3DMM, codes: Codes, images: tf.Tensor) -> Reconstruction:
-    """The `Reconstruction` of `Codes` with the most probable residual on `images` `[B, S, S, 3]`.
+def add(model: Nonlinear3DMM, codes: Codes, images: tf.Tensor, wanted: tf.Tensor) -> Reconstruction:
+    """The `Reconstruction` of codes with the most probable residual.
 
-    Its codes, camera and light are those given; maps, vertices and image hold the residual.
+    Args:
+        model: `Nonlinear3DMM`.
+        codes: `Codes`, which stay.
+        images: `[B, S, S, 3]` in [0, 1].
+        wanted: `[B]` bool; the others are what their codes decode to.
     """
-    return _graph(model)(codes, images)
+    return _graph(model)(codes, images, wanted)
 
 
 @functools.lru_cache(maxsize=8)
 def _graph(model):
-    height, width = model.config.uv_size
-
     @tf.function(reduce_retracing=True)
-    def run(codes, images):
-        (shape_map, vertices), albedo_map = (
-            model.decode_shape(codes.shape_code),
-            model.decode_albedo(codes.albedo_code),
-        )
+    def run(codes, images, wanted):
+        shape_map, vertices = model.decode_shape(codes.shape_code)
+        albedo_map = model.decode_albedo(codes.albedo_code)
 
         def face(parts):
-            offsets, colours = _maps(parts, model)
+            offsets, colours = maps(parts, model)
             moved = vertices + uv_layout.to_vertices(offsets, model.uv_layout)
             return (shape_map + offsets, moved), tf.clip_by_value(albedo_map + colours, 0, 1)
 
@@ -48,34 +48,50 @@ def _graph(model):
             (_, moved), albedo = face(parts)
             return model.render(moved, albedo, codes.projection, codes.illumination)
 
-        batch = tf.shape(images)[0]
-        start = [
-            tf.zeros([batch, height // grid, width // grid, 3])
-            for grid in (SHAPE_GRID, ALBEDO_GRID)
-        ]
-        drawn = draw(start)
-        counts = refinement.skin(model, drawn.fragments)
-        colour = tf.maximum(refinement.COLOUR, refinement.off(drawn, counts, images))
-
-        def energy(parts):
-            squares = sum(tf.reduce_mean(tf.reduce_sum(p**2, -1), axis=[1, 2]) for p in parts)
-            apart = refinement.pixels(draw(parts), counts, images, colour)
-            return apart + refinement.PIXELS * squares
-
-        parts = descent.descend(energy, start, STEPS)
-        return model.assemble(codes, *face(parts))
+        start = _none(model, tf.shape(images)[0])
+        pixels = _pixels(model, draw(start), images, wanted)
+        parts = descent.descend(lambda p: pixels(draw(p)) + _unlikely(p), start, STEPS)
+        return model.assemble(codes, *face([_finite(part) for part in parts]))
 
     return run
 
 
-def _maps(parts, model):
-    """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each."""
+def _none(model, batch):
+    """The numbers of shape and albedo that add nothing."""
+    height, width = model.config.uv_size
+    grids = SHAPE_GRID, ALBEDO_GRID
+    return [tf.zeros([batch, height // grid, width // grid, 3]) for grid in grids]
+
+
+def _unlikely(parts):
+    """`[B]`: minus twice the log-probability of the numbers; a map counts as much as the pixels."""
+    squares = [tf.reduce_mean(tf.reduce_sum(tf.square(p), axis=-1), axis=[1, 2]) for p in parts]
+    return refinement.PIXELS * tf.add_n(squares)
+
+
+def _pixels(model, drawn, images, wanted):
+    """Rendering -> `[B]`, see `refinement.pixels`, about what is drawn without a residual."""
+    counts = refinement.skin(model, drawn.fragments)
+    colour = tf.maximum(refinement.COLOUR, refinement.off(drawn, counts, images))
+    counts *= tf.reshape(tf.cast(wanted, counts.dtype), [-1, 1, 1, 1])
+    return lambda drawn: refinement.pixels(drawn, counts, images, colour)
+
+
+def _finite(numbers):
+    return tf.where(tf.math.is_finite(numbers), numbers, 0)
+
+
+def maps(parts: list[tf.Tensor], model: Nonlinear3DMM) -> list[tf.Tensor]:
+    """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each, of numbers N(0, 1).
+
+    Args:
+        parts: of shape and albedo, `[B, Hu / grid, Wu / grid, 3]`.
+        model: `Nonlinear3DMM`.
+    """
     shape, albedo = parts
-    offsets = SHAPE / model.face.units * _even(shape, tf.constant(MIRROR))
-    colours = ALBEDO * _even(albedo, tf.ones([3]))
-    return [
-        tf.image.resize(numbers, model.config.uv_size, "bicubic") for numbers in (offsets, colours)
-    ]
+    offsets = SHAPE / model.face.units * _even(shape, MIRROR)
+    colours = ALBEDO * _even(albedo, [1.0, 1.0, 1.0])
+    return [tf.image.resize(some, model.config.uv_size, "bicubic") for some in (offsets, colours)]
 
 
 def _even(numbers, signs):

@@ -17,6 +17,7 @@ from tf_nonlinear3dmm.fitting import (
     places,
     progress,
     refinement,
+    residual,
     spread,
 )
 from tf_nonlinear3dmm.metrics import masked_l1
@@ -32,7 +33,7 @@ class Fit(NamedTuple):
         reconstruction: `model.Reconstruction`; the encoder's where the fit failed.
         status: `[B]` text: `choice.FITTED`, `ALIGNED`, or why the encoder's answer is given back.
         landmark_errors: `[B, 2]` mean distance to the landmarks, before and after, weighted as
-            they count, in percent of the face's size; 0 without landmarks.
+            they count, in percent of the face's size; 0 without landmarks. They are of the codes.
         image_errors: `[B, 2]` mean L1 colour distance where the face is seen, before and after.
     """
 
@@ -44,7 +45,7 @@ class Fit(NamedTuple):
     @property
     def succeeded(self) -> np.ndarray:
         """`[B]` bool: where the face is not the encoder's."""
-        return np.isin(self.status, (choice.FITTED, choice.ALIGNED))
+        return choice.succeeded(self.status)
 
 
 class Settings(NamedTuple):
@@ -55,11 +56,13 @@ class Settings(NamedTuple):
             inner ones of 68, all 68.
         steps: of refinement.
         same_person: whether all images show one person.
+        residual: whether the maps get what the codes leave of the pixels.
     """
 
     kind: str
     steps: int
     same_person: bool
+    residual: bool = False
 
 
 def fit(
@@ -98,7 +101,10 @@ def fit(
         candidates = _graph(model, settings)(crops, face, known, number)
     sight = _sight(model, settings.kind)
     codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
-    after = _decoder(model)(codes)
+    if settings.residual:
+        after = residual.add(model, codes, crops, choice.succeeded(status))
+    else:
+        after = _decoder(model)(codes)
     return Fit(after, status, errors, _image_errors(crops, before, after))
 
 

@@ -8,6 +8,7 @@ import trimesh
 
 POINTS = 60_000  # of a scan at most; so many are sampled on triangles
 NEIGHBOURS = 12  # whose plane stands for the surface at a point
+SCATTERED = 4.0  # times the median spacing: points that far apart are no surface
 FACING = 0.8  # cosine of the largest angle between normals of one place
 
 
@@ -18,7 +19,7 @@ class Surface(NamedTuple):
         tree: k-d tree of `N` points.
         centres: `[N, 3]`, the mean of each point's neighbours.
         normals: `[N, 3]` unit vectors of either sign.
-        spacing: `[N]`, mean distance of the neighbours.
+        spacing: `[N]`, mean distance of the neighbours; 0 of a point that is far from all others.
     """
 
     tree: scipy.spatial.cKDTree
@@ -49,7 +50,9 @@ def of_points(points: np.ndarray) -> Surface:
     centres = around.mean(axis=1)
     around = around - centres[:, np.newaxis]
     _, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", around, around))
-    return Surface(tree, centres, vectors[..., 0], distance.mean(axis=1))
+    spacing = distance.mean(axis=1)
+    spacing = np.where(spacing > SCATTERED * np.median(spacing), 0, spacing)
+    return Surface(tree, centres, vectors[..., 0], spacing)
 
 
 def sample(
