@@ -14,6 +14,7 @@ def main():
     )
     parser.add_count("--faces", "how many", 64)
     parser.add_count("--steps", "on the pixels", 60, low=0)
+    parser.add_argument("--residual", action="store_true", help="with what the codes leave")
     flags = parser.parse_args()
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import data
@@ -24,7 +25,7 @@ def main():
     batches = data.in_order(
         split, model.config.image_size, 16, ["vertices", "albedo"], split.rows[: flags.faces]
     )
-    print(benchmark.table(benchmark.measure(model, batches, flags.steps)))
+    print(benchmark.table(benchmark.measure(model, batches, flags.steps, flags.residual)))
 
 
 if __name__ == "__main__":

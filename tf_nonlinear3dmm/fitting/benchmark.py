@@ -22,6 +22,7 @@ def measure(
     model: Nonlinear3DMM,
     batches: Iterable[Mapping[str, npt.ArrayLike]],
     steps: int = photo.STEPS,
+    residual: bool = False,
     progress: Callable[[int], None] = lambda faces: None,
 ) -> dict[str, np.ndarray]:
     """Measures encoder and fits.
@@ -31,6 +32,7 @@ def measure(
         batches: dicts of `image`, `landmarks`, `vertices`, `albedo`, `face_mask`, as
             `data.in_order` gives them.
         steps: of the fits, on the pixels.
+        residual: whether they have one, see `photo.fit`.
         progress: called with the number of faces after each batch.
 
     Returns:
@@ -42,7 +44,9 @@ def measure(
         numbers[ENCODER].append(_errors(model, model.reconstruct(batch["image"]), labels))
         for name, (points, known) in METHODS.items():
             given = labels["landmarks"] if known else points
-            fit = photo.fit(model, batch["image"], given, contour=known, steps=steps)
+            fit = photo.fit(
+                model, batch["image"], given, contour=known, steps=steps, residual=residual
+            )
             numbers[name].append(_errors(model, fit.reconstruction, labels))
         progress(len(labels["image"]))
     return {name: np.concatenate(parts) for name, parts in numbers.items()}

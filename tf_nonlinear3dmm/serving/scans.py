@@ -67,7 +67,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         parts = trimesh.load_scene(path, process=False).dump()
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a scan that can be read: {error}") from None
-    points = [np.asarray(part.vertices) for part in parts]
+    points = [np.asarray(part.vertices) for part in parts]  # type: ignore[attr-defined]
     if not points:
         raise ValueError(f"{path}: there is nothing in it")
     first = np.cumsum([0, *map(len, points)])
