@@ -69,7 +69,7 @@ def fit(
         placed = pose.apply(decode(model, code))
         centre = pose.apply(model.face.centre)
         slopes = decoding.moves(model) @ pose.matrix.T
-        slopes = np.concatenate([slopes, _similar(placed - centre)])
+        slopes = np.concatenate([slopes, similar(placed - centre)])
         by_scan = _on_surface(model.face, scan, placed, slopes, reach)
         by_landmarks = _on_landmarks(model.face, landmarks, placed, slopes)
         prior = np.where(np.arange(len(slopes)) < len(code), 1.0, 0.0)
@@ -89,6 +89,13 @@ def decode(model: Nonlinear3DMM, code: np.ndarray) -> np.ndarray:
 def pairs(face: FaceModel, scan: surface.Surface, placed: np.ndarray) -> surface.Pairs:
     """`surface.Pairs` of vertices `[V, 3]`."""
     return surface.pairs(scan, placed, normals.vertex_normals(placed, face.triangles))
+
+
+def similar(points: np.ndarray) -> np.ndarray:
+    """`[7, V, 3]`: how points `[V, 3]` move along the axes, about them, and as they grow."""
+    axes = np.eye(3)[:, np.newaxis]
+    along = np.broadcast_to(axes, [3, *points.shape])
+    return np.concatenate([along, np.cross(axes, points), points[np.newaxis]])
 
 
 def _on_surface(face, scan, placed, slopes, reach):
@@ -111,13 +118,6 @@ def _on_landmarks(face, landmarks, placed, slopes):
     weights = 1 / (1 + np.sum(off**2, axis=1) / OUTLIER**2)
     weighted = (along * weights[:, np.newaxis]).reshape(len(slopes), -1)
     return weighted @ along.reshape(len(slopes), -1).T, weighted @ off.ravel()
-
-
-def _similar(points):
-    """`[7, V, 3]`: how points `[V, 3]` move along the axes, about them, and as they grow."""
-    axes = np.eye(3)[:, np.newaxis]
-    along = np.broadcast_to(axes, [3, *points.shape])
-    return np.concatenate([along, np.cross(axes, points), points[np.newaxis]])
 
 
 def _moved(pose, centre, step):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.core import shapes
-from tf_nonlinear3dmm.fitting import decoding, places
+from tf_nonlinear3dmm.fitting import decoding, icp, places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 STEPS = 8
@@ -51,7 +51,8 @@ def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
     used = np.flatnonzero(skin)
     decode, size = decoding.vertices(model), model.config.shape_code_size
     moves = decoding.moves(model)[:, used].reshape(size, -1)
-    moves = np.concatenate([moves, _rigid(face.mean_vertices[used])])
+    rigid = icp.similar(face.mean_vertices[used])[:6].reshape(6, -1)
+    moves = np.concatenate([moves, rigid])
     weight = (face.units / NOISE) ** 2 / places.ALIKE
     prior = np.concatenate([np.ones(size), np.zeros(6)])
     normal = weight * moves @ moves.T + np.diag(prior)
@@ -65,13 +66,6 @@ def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
         codes = codes + step[:, :size].astype(np.float32)
     guess = decode(tf.constant(codes)).numpy()
     return MeshFit(codes, guess, _turned(vertices, guess, skin) - guess)
-
-
-def _rigid(points):
-    """`[6, 3 N]`: how points `[N, 3]` move along and about the three axes."""
-    along = np.broadcast_to(np.eye(3)[:, np.newaxis], [3, *points.shape])
-    about = np.cross(np.eye(3)[:, np.newaxis], points)
-    return np.concatenate([along, about]).reshape(6, -1)
 
 
 def _turned(vertices, target, weights):
