@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.fitting import alignment, places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -13,7 +14,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 @functools.lru_cache(maxsize=8)
 def vertices(model: Nonlinear3DMM) -> Callable[[tf.Tensor], tf.Tensor]:
     """Shape codes `[B, Ks]` -> vertices `[B, V, 3]`."""
-    return tf.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
+    return graphs.function(lambda code: model.decode_shape(code)[1], reduce_retracing=True)
 
 
 @functools.lru_cache(maxsize=8)

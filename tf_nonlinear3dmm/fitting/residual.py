@@ -8,6 +8,7 @@ import functools
 
 import tensorflow as tf
 
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.fitting import descent, refinement
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 from tf_nonlinear3dmm.networks.encoder import Codes
@@ -34,7 +35,7 @@ def add(model: Nonlinear3DMM, codes: Codes, images: tf.Tensor, wanted: tf.Tensor
 
 @functools.lru_cache(maxsize=8)
 def _graph(model):
-    @tf.function(reduce_retracing=True)
+    @graphs.function(reduce_retracing=True)
     def run(codes, images, wanted):
         shape_map, vertices = model.decode_shape(codes.shape_code)
         albedo_map = model.decode_albedo(codes.albedo_code)

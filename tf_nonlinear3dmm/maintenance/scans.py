@@ -1,6 +1,5 @@
 """How near fits come to scans of generated people that no training saw, by true vertices."""
 
-import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ KINDS = {  # name -> (points, mm of noise, whether hair, neck, holes and a cut a
     "hair, neck, holes, cut, noise of 0.5 mm": (20_000, 0.5, True),
     "the same as a mesh, without noise": (0, 0.0, True),
 }
-MEASURES = ("vertices (mm)", "scan to face (mm)", "covered (%)", "seconds")
+MEASURES = ("vertices (mm)", "scan to face (mm)", "covered (%)")
 LANDMARKS, MISSING = 2.0, 0.1  # mm that they are off; part of them that is missing
 HOLE, HOLES = 0.12, 3  # dm, number
 CUT = 0.45  # dm from the middle: of one side the scan shows no more
@@ -76,10 +75,9 @@ def measure(
     """Means over people: method -> one for each of `MEASURES`."""
     rows = {name: [] for name in (LIMIT, *KINDS)}
     for person, vertices in enumerate(people(model.face, count)):
-        start = time.perf_counter()
         fit = fitting.fit_mesh(model, vertices[np.newaxis])
         error = _error(model, fit.vertices[0], vertices)
-        rows[LIMIT].append([error, np.nan, 100, time.perf_counter() - start])
+        rows[LIMIT].append([error, np.nan, 100])
         for kind in KINDS:
             given = scan(model.face, vertices, kind, np.random.default_rng([12, person]))
             rows[kind].append(_measures(model, given, vertices))
@@ -98,13 +96,11 @@ def table(numbers: Mapping[str, np.ndarray]) -> str:
 
 
 def _measures(model, given, vertices):
-    start = time.perf_counter()
     fit = fitting.fit_scan(model, given.points, given.landmarks, given.triangles)
-    seconds = time.perf_counter() - start
     skin = model.face.regions["skin"] > 0
     covered = np.isfinite(fit.residual[skin, 0]).mean()
     error = _error(model, given.pose.undo(fit.vertices), vertices)
-    return [error, fit.distance, 100 * covered, seconds]
+    return [error, fit.distance, 100 * covered]
 
 
 def _error(model, predicted, vertices):
