@@ -17,6 +17,14 @@ JSON = {  # landmarks or a box beside a photo of this name
     "infinite": '{"box": [1e999, 0, 1, 1]}',
     "number": "5",
     "few": json.dumps([[1, 2]] * 67),
+    "elsewhere": json.dumps([[1000 + n, 1000 - n] for n in range(68)]),
+    "beyond": json.dumps([[1e30, n] for n in range(68)]),
+    "fractions": json.dumps([[n / 68, n / 99] for n in range(68)]),  # of the photo's sides
+    "point": json.dumps([[40, 40]] * 68),
+    "outside": json.dumps({"box": [80, 80, 40, 40]}),
+    "giant": json.dumps({"box": [-3e5, -3e5, 6e5, 6e5]}),
+    "thin": json.dumps({"box": [10, 40, 60, 0.01]}),
+    "empty": json.dumps({"faces": []}),
 }
 CONFIGS = {
     "list": "[]",
@@ -37,7 +45,7 @@ def write(folder, weights):
     """Fills `folder`; `weights` are the bytes of a sound file of weights."""
     folder = pathlib.Path(folder)
     picture = np.random.default_rng(0).integers(0, 256, [80, 80, 3], np.uint8)
-    for name in ("photo", *JSON):
+    for name in ("photo", "other", "capital", "beside", *JSON):
         PIL.Image.fromarray(picture).save(folder / f"{name}.png")
     for name, text in JSON.items():
         (folder / f"{name}.json").write_text(text)
@@ -55,6 +63,11 @@ def write(folder, weights):
     np.savez(folder / "pickle.npz", a=np.array([{}]))
     (folder / "text.txt").write_text("hello")
     (folder / "page.mat").write_text("<!DOCTYPE html><title>Sign in</title>")
+    for name in ("other.pts", "capital.PTS"):
+        (folder / name).write_text("1 2")
+    (folder / "beside.pts").symlink_to("beside.pts")
+    (folder / "frames").mkdir()
+    (folder / "frames" / "1.png").write_text("no picture")
     (folder / "empty").mkdir()
     (folder / "folder.jpg").mkdir()
     os.mkfifo(folder / "pipe.jpg")

@@ -76,6 +76,35 @@ RECONSTRUCT = [  # words, exit code, what is said
     (f"infinite.png {OWN}", 1, "infinite.json: a box is x, y, width, height"),
     (f"number.png {OWN}", 1, "number.json: not a .pts or .json file of landmarks"),
     (f"few.png {OWN}", 1, "few.json: 68 points"),
+    (
+        f"elsewhere.png {OWN}",
+        1,
+        "elsewhere.json: a face .* with its middle in the photo of 80 x 80",
+    ),
+    (f"beyond.png {OWN}", 1, "beyond.json: points lie within 1e\\+06 pixels"),
+    (f"fractions.png {OWN}", 1, "fractions.json: a face of 4 pixels or more .* got 0, 0, 0.98"),
+    (f"point.png {OWN}", 1, "point.json: a face of 4 pixels or more"),
+    (f"outside.png {OWN}", 1, "outside.json: a face .* in the photo of 80 x 80"),
+    (f"giant.png {OWN}", 1, "giant.json: a face .* in the photo of 80 x 80"),
+    (f"thin.png {OWN}", 1, "thin.json: a face of 4 pixels or more"),
+    (f"empty.png {OWN}", 1, "empty.json: .*a dict has `landmarks` or a `box`"),
+    (f"other.png {OWN}", 1, "other.pts: .*68 lines x y in braces"),
+    (f"capital.png {OWN}", 1, "capital.PTS: .*68 lines x y in braces"),
+    (f"beside.png {OWN}", 1, "Too many levels of symbolic links: 'beside.pts'"),
+    ("photo.png --run good.npz --out out --frame-meshes", 2, "--frame-meshes is of --video"),
+    ("photo.png --run good.npz --out=", 2, "--out: must be a path, got ''"),
+    ("photo.png --run= --out out", 2, "--run: must be a path, got ''"),
+    (" --run good.npz --out out", 2, "PHOTO: must be a path, got ''"),
+    ("--video= --run good.npz --out out", 2, "--video: must be a path, got ''"),
+    ("--video pipe.jpg --run good.npz --out out", 2, "pipe.jpg: is no file but a pipe"),
+    ("--video /dev/zero --run good.npz --out out", 2, "/dev/zero: is no file but a pipe"),
+    ("--video none.mp4 --run good.npz --out out", 2, "No such file or directory: 'none.mp4'"),
+    ("--video loop.jpg --run good.npz --out out", 2, "Too many levels of symbolic links"),
+    ("--video empty --run good.npz --out out", 2, "empty: no image that ends in .jpg"),
+    ("--video frames --run good.npz --out frames", 2, "frames: lies where the results go"),
+    ("--video frames --run good.npz --out frames/../frames", 2, "frames: lies where the results"),
+    ("--video frames --run good.npz --out text.txt", 2, "cannot write .*text.txt: File exists"),
+    ("--video frames --run good.npz --out out", 2, "in any of 1 frames; frames/1.png: not a sound"),
     ("photo.png --run good.npz --out text.txt", 2, "cannot write text.txt: File exists"),
     ("photo.png --run good.npz --out text.txt/a", 2, "cannot write text.txt/a: Not a directory"),
     (f"photo.png --run good.npz --out {LONG}", 2, "cannot write .*File name too long"),
@@ -114,6 +143,9 @@ TRAINING = [
     (f"{TRAIN} --mix -1", "`mix` must be 1 positive numbers"),
     (f"{TRAIN} --strategy gpu", "`strategy` must be one of"),
     (f"{TRAIN} --train.batch_size {10**22}", "`batch_size` must be a number"),
+    (f"{TRAIN} --model.width 1000000", "`width` must be a number from 1 to 4096"),
+    (f"{TRAIN} --model.image_size 100000", "`image_size` must be a number from 1 to 4096"),
+    (f"{TRAIN} --model.uv_size 0,5", "`uv_size` must be a number from 1 to 4096"),
     (f"{TRAIN} --data.train_examples -5", "`train_examples` must be a number"),
     (f"{TRAIN} --model.face_model photo.png", "photo.png: not an .npz file"),
     (f"{TRAIN} --model.face_model good.npz", "good.npz: key `.*` is missing"),
@@ -185,7 +217,7 @@ def here(model, stock, monkeypatch):
 
 def run(task, words, monkeypatch, capsys):
     """(exit code, lines on stdout, lines on stderr) of a task."""
-    monkeypatch.setattr(sys, "argv", [task, *words.split(" ")])
+    monkeypatch.setattr(sys, "argv", [task, *words.rstrip(" ").split(" ")])
     with pytest.raises(SystemExit) as end:
         importlib.import_module(f"tf_nonlinear3dmm.cli.{task}").main()
     said = capsys.readouterr()
@@ -195,7 +227,7 @@ def run(task, words, monkeypatch, capsys):
 @pytest.mark.parametrize("task, words, code, said", CASES, ids=lambda value: str(value)[:60])
 def test_one_line_and_nothing_harmed(task, words, code, said, here, monkeypatch, capsys):
     before = bad_files.contents(here)
-    ended, out, err = run(task, words.strip(), monkeypatch, capsys)
+    ended, out, err = run(task, words, monkeypatch, capsys)
     codes = code if isinstance(code, tuple) else (code,)
     assert ended in codes, (out, err)
     lines = out[:-1] if code == 1 else err  # a photo that fails is said among the others

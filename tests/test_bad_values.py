@@ -8,8 +8,10 @@ import fake_models
 import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm import configs, data, fitting
+from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.data import archive, photo_sets, photos
 from tf_nonlinear3dmm.data.builders.aflw2000_3d import aflw2000_3d_dataset_builder as aflw2000_3d
 from tf_nonlinear3dmm.data.builders.photo_folder import photo_folder_dataset_builder as photo_folder
@@ -28,32 +30,108 @@ def model():
     return Nonlinear3DMM(configs.preset("tiny").model, np.zeros(8), np.ones(8))
 
 
+NO_IMAGES = [
+    None,
+    "photo.jpg",
+    [[1, 2], [3]],
+    {},
+    np.zeros([32, 32, 3], np.uint8),
+    np.zeros([1, 32, 31, 3], np.uint8),
+    np.zeros([1, 32, 32, 4], np.uint8),
+    np.zeros([0, 32, 32, 3], np.uint8),
+    np.zeros([1, 0, 0, 3], np.uint8),
+    np.zeros([1, 32, 32, 3], bool),
+    np.zeros([1, 32, 32, 3], complex),
+    np.zeros([1, 32, 32, 3], object),
+    np.full([1, 32, 32, 3], "a"),
+    np.full([1, 32, 32, 3], 255.0),
+    np.full([1, 32, 32, 3], np.nan, np.float32),
+    np.full([1, 32, 32, 3], -np.inf),
+    np.zeros([1, 32, 32, 3], np.int32),
+    np.ma.masked_array(np.zeros([1, 32, 32, 3]), mask=True),
+]
+
+
 @pytest.mark.parametrize(
     "images",
-    [
-        None,
-        "photo.jpg",
-        [[1, 2], [3]],
-        {},
-        np.zeros([32, 32, 3], np.uint8),
-        np.zeros([1, 32, 31, 3], np.uint8),
-        np.zeros([1, 32, 32, 4], np.uint8),
-        np.zeros([0, 32, 32, 3], np.uint8),
-        np.zeros([1, 0, 0, 3], np.uint8),
-        np.zeros([1, 32, 32, 3], bool),
-        np.zeros([1, 32, 32, 3], complex),
-        np.zeros([1, 32, 32, 3], object),
-        np.full([1, 32, 32, 3], "a"),
-        np.full([1, 32, 32, 3], 255.0),
-        np.full([1, 32, 32, 3], np.nan, np.float32),
-        np.full([1, 32, 32, 3], -np.inf),
-        np.zeros([1, 32, 32, 3], np.int32),
-    ],
+    NO_IMAGES,
     ids=lambda images: f"{np.shape(images) if isinstance(images, np.ndarray) else images}",
 )
 def test_what_is_no_batch_of_crops_is_refused(model, images):
     with pytest.raises(ValueError, match="images"):
         model.reconstruct(images)
+
+
+CODE, IMAGES = np.zeros([2, 16], np.float32), np.full([2, 32, 32, 3], 0.5, np.float32)
+POINTS, FRAME = np.zeros([2, 68, 2]), np.zeros([40, 40, 3], np.uint8)
+MASKED = np.ma.masked_array(CODE, mask=CODE == 0)
+NO_CODES = [None, "a", [[1], [2, 3]], CODE[0], CODE[:, 1:], CODE.astype(object), CODE + 1j]
+NO_CODES += [CODE + np.nan, CODE - np.inf, CODE + 1e30, CODE > 0, MASKED]
+NO_POINTS = [5, "auto", [[1], [2, 3]], POINTS[:, 1:], POINTS[:1], POINTS + np.inf, POINTS + 1e30]
+NO_POINTS += [POINTS > 0, POINTS + 1j, POINTS.astype(str), [[None] * 68] * 2, POINTS[..., :1]]
+NO_CONFIDENCE = [np.nan, -1, 2, "a", None, [], [1, 1, 1], np.ones([2, 67]), np.ones([2, 68, 1])]
+NO_STEPS = [-1, 1.5, np.nan, np.inf, None, "a", 10**12]
+NO_FRAMES = [5, None, "clip.mp4", FRAME, [None], [FRAME.tolist()], [FRAME / 255.0], [FRAME > 0]]
+NO_FRAMES += [[FRAME.astype(np.uint16)], [FRAME[:0]], [FRAME[..., 0]], [FRAME[..., [0] * 4]]]
+NO_WEIGHTS = [None, "jawOpen", ["jawOpen"], {"jawopen": 1}, {5: 1}]
+NO_WEIGHT = [None, "a", {}, np.nan, np.inf, 1e30, [1, 2, 3], [[1, 1]]]
+NO_SIZE = [32, (0, 5), (-1, 5), (5.5, 5), (5, 5, 3), "ab"]
+
+
+def no_meshes(mean):
+    """What is no batch of meshes of a face, and the mean face in other units, or as a point."""
+    yield from (None, "a", [[1], [2, 3]], mean, mean[np.newaxis, 1:], mean[np.newaxis] + np.nan)
+    yield from (mean[np.newaxis, :, :2], mean[np.newaxis][:0], mean[np.newaxis] + 1j)
+    yield from (mean[np.newaxis] * k for k in (0, 0.01, 0.1, 10, 100, 1e30))
+
+
+def refused(model):
+    """(name of the argument, call with a value of it, values that are none)."""
+    mean = model.face.mean_vertices
+    parts = mean[np.newaxis], np.full([1, *model.config.uv_size, 3], 0.5, np.float32)
+    parts += (np.zeros([1, 2, 4], np.float32), None)
+    fit = lambda **named: fitting.fit(model, IMAGES, **{"landmarks": POINTS} | named)  # noqa: E731
+    yield "shape_code", model.neutral, NO_CODES
+    yield "shape_code", lambda code: model.express(code, {"jawOpen": 1}), NO_CODES
+    yield "weights", lambda weights: model.express(CODE, weights), NO_WEIGHTS[:3]
+    yield "noseSneerRight|jawOpen", lambda weights: model.express(CODE, weights), NO_WEIGHTS[3:]
+    yield "jawOpen", lambda weight: model.express(CODE, {"jawOpen": weight}), NO_WEIGHT
+    yield "source", lambda code: model.transfer(code, CODE), NO_CODES
+    yield "target", lambda code: model.transfer(CODE, code), [*NO_CODES, CODE[:1], CODE[[0, 0, 0]]]
+    yield "shape_code", model.decode_shape, NO_CODES[:5]
+    yield "albedo_code", model.decode_albedo, NO_CODES[:5]
+    yield "images", model.encode, [None, "a", IMAGES[0], IMAGES[:, 1:]]
+    yield "image_size", lambda size: model.render(*parts, size), NO_SIZE
+    batches = [i for i in NO_IMAGES if not isinstance(i, np.ndarray) or i.ndim == 4]
+    yield "images", lambda images: fitting.fit(model, images, None), batches
+    yield "landmarks", lambda points: fit(landmarks=points), NO_POINTS
+    yield "confidence", lambda confidence: fit(confidence=confidence), NO_CONFIDENCE
+    yield "steps", lambda steps: fit(steps=steps), NO_STEPS
+    yield "steps", lambda steps: fitting.track(model, [FRAME], steps), NO_STEPS
+    yield "frames", lambda frames: fitting.track(model, frames), NO_FRAMES
+    yield "vertices", lambda vertices: fitting.fit_mesh(model, vertices), no_meshes(mean)
+
+
+def test_what_is_no_argument_is_refused_by_its_name(model):
+    count = 0
+    for name, call, values in refused(model):
+        for value in values:
+            with pytest.raises(ValueError, match=f"`({name})`"):
+                call(value)
+            count += 1
+    assert count > 140
+
+
+def test_numbers_are_read_however_they_lie_in_memory():
+    plain = np.arange(6, dtype=np.float32).reshape(2, 3)
+    forms = [plain.astype(kind) for kind in (">f4", "<f8", "f2", "u1", ">i8")]
+    forms += [np.asfortranarray(plain), np.repeat(plain, 2, axis=1)[:, ::2], plain.tolist()]
+    forms += [tf.constant(plain), np.ma.masked_array(plain)]
+    for value in forms:
+        read = shapes.numbers("a", value, "B 3")
+        assert read.dtype == np.float32 and read.tolist() == plain.tolist()
+    hidden = shapes.numbers("a", np.ma.masked_array(plain, mask=plain == 4), "B 3", hidden=True)
+    np.testing.assert_array_equal(np.isnan(hidden), plain == 4)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 # ruff: noqa: F811  # fixtures of another file
 
 import json
+import pathlib
 import sys
 
 import numpy as np
@@ -13,11 +14,12 @@ from test_reconstruct import script
 from test_tracking import cameras, film, frames, mesh_points, model  # noqa: F401
 
 from tf_nonlinear3dmm import serving
-from tf_nonlinear3dmm.core import array_streams
+from tf_nonlinear3dmm.core import array_streams, filenames
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import clips, faces
 from tf_nonlinear3dmm.face import mesh_files
 from tf_nonlinear3dmm.rendering import camera
+from tf_nonlinear3dmm.serving import names
 
 PIPES = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # imageio-ffmpeg's
 
@@ -152,3 +154,53 @@ def test_photos_of_one_person_give_a_file_set_each_and_one_mesh(model, monkeypat
     mean = tf.reduce_mean(model.neutral(shapes), axis=0, keepdims=True)
     _, vertices = model.decode_shape(mean)
     np.testing.assert_allclose(mesh, vertices[0] * model.face.units, atol=1e-2)
+    assert json.loads((out / "0_person.json").read_text())["photos"] == [
+        str(folder / f"{n}.png") for n in range(2)
+    ]
+    assert [*serving.batch.expand([out])] == [out]  # its textures and pictures are no photos
+
+
+def test_no_result_takes_a_name_of_another(tmp_path):
+    """Faces, persons and clips of names that make others', beside what somebody has there."""
+    (tmp_path / "me_person.obj").write_text("mine")
+    (tmp_path / "clip_overlay.mp4").write_text("mine")
+    reserved = names.Names(tmp_path)
+    stems = [
+        *reserved.reserve("me", "me.jpg", 2),
+        *reserved.reserve("me_person", "me_person.jpg", 1),
+        reserved.reserve_person("me", "me.jpg"),
+        *reserved.reserve("clip_person", "clip_person.jpg", 1),
+        *reserved.reserve("clip_track", "clip_track.jpg", 1),
+    ]
+    clips = [reserved.reserve_clip("clip", folder) for folder in ("a/clip.mp4", "b/clip.mp4")]
+    files = [name for stem in stems for name in names.of(stem)]
+    files += [name for stem in clips for name in names.of_clip(stem)]
+    keys = {filenames.key(name) for name in files}
+    assert len(keys) == len(files) and not keys & {"me_person.obj", "clip_overlay.mp4"}
+    assert clips == ["clip-2", "clip-3"] and stems[-3] == "me_person-3"
+
+
+@pytest.mark.parametrize("name", ["..png", "...png", ".png", "..."])
+def test_names_of_dots_stay_in_the_folder(name, tmp_path):
+    [stem] = names.Names(tmp_path).reserve(pathlib.Path(name).stem, name, 1)
+    person = names.Names(tmp_path).reserve_person(pathlib.Path(name).stem, name)
+    assert not person.startswith("._")  # which file managers make and hide
+    for file in (*names.of(stem), *names.of_clip(stem), *names.of(person)):
+        assert (tmp_path / stem).with_name(file).parent == tmp_path
+    assert stem.strip(".")
+
+
+def test_an_earlier_clip_is_replaced_and_another_stays(model, film, monkeypatch, tmp_path):
+    monkeypatch.setattr(clips, "ffmpeg", no_ffmpeg)
+    images = film(mesh_points(model, cameras(model, np.zeros([2, 6]))))
+    out, written = tmp_path / "out", []
+    for parent in ("a", "b", "a"):
+        (tmp_path / parent).mkdir(exist_ok=True)
+        folder = tmp_path / parent / "clip"
+        if not folder.exists():
+            folder_of(folder, images)
+        serving.clips.reconstruct(folder, model, out, "lit", str, steps=0)
+        written.append(sorted(path.name for path in out.iterdir()))
+    assert written[1] == written[2] and len(written[1]) == 2 * len(written[0])
+    with pytest.raises(ValueError, match="lies where the results go"):
+        serving.clips.reconstruct(folder, model, folder, "lit", str)

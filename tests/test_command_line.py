@@ -1,5 +1,6 @@
 """The commands: one for each task, whose flags refuse what they cannot mean in one line."""
 
+import io
 import pathlib
 import re
 import runpy
@@ -94,6 +95,28 @@ def test_the_module_is_the_one_command_and_does_not_wait_for_tensorflow():
     code += "; runpy.run_module('tf_nonlinear3dmm', run_name='__main__')"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0 and "nonlinear3dmm train --preset tiny" in ended.stdout
+
+
+@pytest.mark.parametrize("words", ["--help", "train --help"])
+def test_help_needs_no_documentation_strings(words):
+    words = [sys.executable, "-OO", "-m", "tf_nonlinear3dmm", *words.split()]
+    assert b"--help" in subprocess.run(words, capture_output=True, check=True).stdout
+
+
+def test_a_name_of_letters_that_the_terminal_lacks_is_said(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    command_line.Parser()
+    sys.stdout.write("caf\u00e9 \U0001f600.jpg: 1 face")
+    sys.stdout.flush()
+    assert written.getvalue() == b"caf\\xe9 \\U0001f600.jpg: 1 face"
+
+
+def test_a_program_without_standard_error_runs(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    command_line.Parser()
+    with command_line.quiet_imports():
+        pass
 
 
 def test_a_command_is_said_as_a_shell_reads_it(monkeypatch):

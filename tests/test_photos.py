@@ -166,7 +166,7 @@ BOX = [10, 20, 30, 40]
 
 @pytest.mark.parametrize("box", [BOX, dict(zip(("x", "y", "width", "height"), BOX, strict=True))])
 def test_a_box_of_one_s_own(box):
-    face = photos.read_face(json.dumps({"box": box}).encode(), "a.json")
+    face = photos.read_face(json.dumps({"box": box}).encode(), "a.json", (100, 100))
     np.testing.assert_array_equal(face.box, BOX)
     assert face.landmarks is None and not face.trusted
 
@@ -174,8 +174,8 @@ def test_a_box_of_one_s_own(box):
 def test_points_of_one_s_own_make_the_exact_crop(tmp_path):
     about = {"landmarks": POINTS.tolist(), "box": BOX}  # points tell more than a box
     (tmp_path / "a.json").write_text(json.dumps(about))
-    face = photos.own_face(tmp_path / "a.jpg")
-    assert face.trusted and photos.own_face(tmp_path / "b.jpg") is None
+    face = photos.own_face(tmp_path / "a.jpg", (100, 100))
+    assert face.trusted and photos.own_face(tmp_path / "b.jpg", (100, 100)) is None
     np.testing.assert_allclose(face.landmarks, POINTS)
     np.testing.assert_allclose(face.square, crop.square(POINTS), rtol=1e-6)
 
@@ -183,4 +183,4 @@ def test_points_of_one_s_own_make_the_exact_crop(tmp_path):
 @pytest.mark.parametrize("box", [[1, 2, 3], [1, 2, 0, 4], [1, 2, float("nan"), 4]])
 def test_a_bad_box_is_named(box):
     with pytest.raises(ValueError, match="a.json: a box is x, y, width, height"):
-        photos.read_face(json.dumps({"box": box}).encode(), "a.json")
+        photos.read_face(json.dumps({"box": box}).encode(), "a.json", (100, 100))

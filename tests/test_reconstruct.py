@@ -419,7 +419,7 @@ def test_one_s_own_points_or_box_are_taken_instead(model, detected, tmp_path):
     points = np.random.default_rng(0).uniform(30, 90, [68, 2])
     beside = {"a": {"landmarks": points.tolist()}, "b": {"box": BOX.tolist()}, "c": {"box": [1, 2]}}
     for name, about in beside.items():
-        save(tmp_path / f"{name}.png", photo(30, 30))  # no face is found in it
+        save(tmp_path / f"{name}.png", photo(99, 99))
         (tmp_path / f"{name}.json").write_text(json.dumps(about))
     said = []
     result = serving.reconstruct([tmp_path], model, tmp_path / "out", "lit", say=said.append)
@@ -468,7 +468,9 @@ def test_a_fit_goes_to_one_s_own_points(model, quick_fit, tmp_path):
     before, after = about["fit"]["landmark_errors"]
     assert after < before and said[0].endswith("a.png: face 1 of 1: fitted")
     distance = np.linalg.norm(np.array(about["landmarks"]) - drawn, axis=-1)[17:]
-    plain = portraits.portrait(model, photo(), photos.own_face(tmp_path / "a.png"))
+    plain = portraits.portrait(
+        model, photo(), photos.own_face(tmp_path / "a.png", photo().shape[:2])
+    )
     encoder = np.linalg.norm(plain.landmarks - drawn, axis=-1)[17:]
     assert np.nanmean(distance) < np.nanmean(encoder)
     [(image, points)] = quick_fit

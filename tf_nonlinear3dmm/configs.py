@@ -36,6 +36,13 @@ def check_number(name: str, value: typing.Any, low: float, high: float) -> None:
         raise ValueError(f"`{name}` must be a number {span(low, high)}, got {value!r}.")
 
 
+def check_whole(name: str, value: typing.Any, low: int) -> None:
+    """Raises `ValueError` where `value` is not a whole number, at least `low`."""
+    if not isinstance(value, numbers.Integral):
+        raise ValueError(f"`{name}` must be a whole number {span(low, math.inf)}, got {value!r}.")
+    check_number(name, value, low, math.inf)
+
+
 def span(low: float, high: float) -> str:
     """A range in words."""
     return f"at least {low}" if high == math.inf else f"from {low} to {high}"
@@ -47,6 +54,7 @@ def _check_range(config: typing.Any, low: float, high: float, *names: str) -> No
         check_number(name, getattr(config, name), low, high)
 
 
+LARGEST_SIZE = 4096  # of images, maps, layers and codes: what is larger is a mistake
 CONVOLUTIONAL = ("conv", "global_local")  # decoders that draw UV maps
 
 
@@ -100,7 +108,9 @@ class ModelConfig:
 
     def __post_init__(self):
         sizes = ("image_size", "width", "shape_code_size", "albedo_code_size")
-        _check_range(self, 1, math.inf, *sizes)
+        _check_range(self, 1, LARGEST_SIZE, *sizes)
+        for length in self.uv_size:
+            check_number("uv_size", length, 1, LARGEST_SIZE)
         check_choice("plan", self.plan, ("full", "light"))
         check_choice("shape_decoder", self.shape_decoder, (*CONVOLUTIONAL, "mlp", "linear"))
         check_choice("albedo_decoder", self.albedo_decoder, (*CONVOLUTIONAL, "linear"))

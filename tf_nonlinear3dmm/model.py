@@ -142,10 +142,7 @@ class Nonlinear3DMM(keras.Model):
 
     def crops(self, images: npt.ArrayLike) -> tf.Tensor:
         """What `call` takes, `[B, S, S, 3]` floats in [0, 1], of what `reconstruct` takes."""
-        try:
-            images = tf.convert_to_tensor(images)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"`images` must be an array [B, N, N, 3]: {error}") from None
+        images = as_tensor(images)
         shapes.check(images=(images, "B N N 3"))
         if 0 in images.shape:
             raise ValueError(f"`images` must not be empty, got {images.shape.as_list()}")
@@ -173,6 +170,8 @@ class Nonlinear3DMM(keras.Model):
 
     def encode(self, images: tf.Tensor, training: bool = False) -> Codes:
         """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""
+        size = self.config.image_size
+        shapes.check(images=(images, f"B {size} {size} 3"))
         return self.encoder(images, training=training)
 
     def decode_shape(
@@ -184,19 +183,23 @@ class Nonlinear3DMM(keras.Model):
             shape_map `[B, Hu, Wu, 3]`, offsets from the mean face; vertices `[B, V, 3]`; both in
             the face's frame and units.
         """
+        shapes.check(shape_code=(shape_code, f"B {self.config.shape_code_size}"))
         return self.shape_decoder(shape_code, training=training)
 
     def decode_albedo(self, albedo_code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
+        shapes.check(albedo_code=(albedo_code, f"B {self.config.albedo_code_size}"))
         return self.albedo_decoder(albedo_code, training=training)
 
     def neutral(self, shape_code: npt.ArrayLike) -> tf.Tensor:
         """The shape codes `[B, Ks]` of the people of `shape_code` `[B, Ks]` with faces at rest.
 
         Raises:
-            ValueError: another face than the embedded ones, as do `express` and `transfer`.
+            ValueError: another face than the embedded ones, or codes of another shape or not
+                finite, as do `express` and `transfer`.
         """
-        return expressions.neutral(self._vertices, shape_code, self._expressions())
+        code = self._code(shape_code=shape_code)
+        return expressions.neutral(self._vertices, code, self._expressions())
 
     def express(self, shape_code: npt.ArrayLike, weights: Mapping[str, npt.ArrayLike]) -> tf.Tensor:
         """The shape codes of faces whose named expressions have given weights.
@@ -214,7 +217,8 @@ class Nonlinear3DMM(keras.Model):
         Raises:
             ValueError: an unknown name, with the nearest; or a weight that is not finite.
         """
-        return expressions.express(self._vertices, shape_code, weights, self._expressions())
+        code = self._code(shape_code=shape_code)
+        return expressions.express(self._vertices, code, weights, self._expressions())
 
     def transfer(self, source: npt.ArrayLike, target: npt.ArrayLike) -> tf.Tensor:
         """The shape codes of the people of `target` with the expressions of `source`.
@@ -225,7 +229,13 @@ class Nonlinear3DMM(keras.Model):
         Returns:
             `[B, Ks]`.
         """
+        source, target = self._code(source=source), self._code(target=target)
         return expressions.transfer(self._vertices, source, target, self._expressions())
+
+    def _code(self, **argument):
+        """The shape codes `[B, Ks]` of one named argument."""
+        [[name, code]] = argument.items()
+        return shapes.numbers(name, code, f"B {self.config.shape_code_size}")
 
     def _vertices(self, shape_code):
         return self.decode_shape(shape_code)[1]
@@ -270,6 +280,10 @@ class Nonlinear3DMM(keras.Model):
         """`renderer.Rendering` in an image of `image_size` (height, width), or the input's."""
         size = self.config.image_size
         image_size = (size, size) if image_size is None else image_size
+        if np.shape(image_size) != (2,):
+            raise ValueError(f"`image_size` must be (height, width), got {image_size!r}")
+        for length in image_size:
+            configs.check_whole("image_size", length, 1)
         return renderer.render(
             vertices,
             albedo_map,
@@ -367,6 +381,16 @@ class Nonlinear3DMM(keras.Model):
 def _undrawn(shape, albedo_map):
     shape_map, vertices = shape
     return Reconstruction(shape_map=shape_map, vertices=vertices, albedo_map=albedo_map)
+
+
+def as_tensor(images: npt.ArrayLike) -> tf.Tensor:
+    """Images as people give them; raises `ValueError` where they are no array."""
+    if np.ma.is_masked(images):
+        raise ValueError("`images` must not be masked")
+    try:
+        return tf.convert_to_tensor(images)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"`images` must be an array [B, N, N, 3]: {error}") from None
 
 
 def _in_range(images):

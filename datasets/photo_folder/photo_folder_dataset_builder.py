@@ -84,7 +84,7 @@ def make_examples(tree: archive.Tree, name: str, config: Config) -> list[dict[st
     stem = posixpath.splitext(name)[0]
     points = tree.find(stem, photos.LANDMARK_SUFFIXES)
     if points:
-        face = photos.read_face(tree.read(points), points)
+        face = photos.read_face(tree.read(points), points, image.shape[:2])
         if face.landmarks is not None:
             return [labelled(image, name, face.landmarks, points, config)]
         return [_unlabelled(image, name, face, config)]

@@ -26,7 +26,7 @@ TASKS = (
 def main() -> None:
     """Runs the task that the first word names; the other words are its flags."""
     parser = command_line.Parser(
-        "\n".join(f"{task:13} {_module(task).__doc__.splitlines()[0]}" for task in TASKS),
+        "\n".join(f"{task:13} {(_module(task).__doc__ or ' ').splitlines()[0]}" for task in TASKS),
         prog="nonlinear3dmm",
         usage="%(prog)s TASK [FLAG ...]",
         epilog="%(prog)s TASK --help tells the flags of a task.",

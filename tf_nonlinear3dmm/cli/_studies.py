@@ -1,7 +1,5 @@
 """The flags that the studies `ablate` and `reproduce` share."""
 
-import pathlib
-
 from tf_nonlinear3dmm.core import command_line
 
 
@@ -18,8 +16,6 @@ def parser(about: str, quick: str, tiny: str, minutes: float | None = None) -> c
         default=minutes,
         help=f"time budget: no part begins after so long [{minutes or 'none'}]",
     )
-    made.add_argument(
-        "--out", type=pathlib.Path, help="folder [runs/ablation-<scale> or results-<scale>]"
-    )
+    made.add_path("--out", "folder [runs/ablation-<scale> or results-<scale>]", "FOLDER")
     made.add_argument("--data", default="data", help="folder of data sets [%(default)s]")
     return made

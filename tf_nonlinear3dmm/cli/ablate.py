@@ -28,7 +28,7 @@ def main() -> None:
         from tf_nonlinear3dmm import training
         from tf_nonlinear3dmm.studies import ablation
 
-    folder = flags.out or pathlib.Path(f"runs/ablation-{flags.scale}")
+    folder = pathlib.Path(flags.out or f"runs/ablation-{flags.scale}")
     study = getattr(ablation, flags.scale)(folder, flags.data)
     only = flags.rows and [row.strip() for row in flags.rows.split(",")]
     again = command_line.again("ablate")

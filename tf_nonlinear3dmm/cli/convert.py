@@ -17,22 +17,23 @@ def main() -> None:
         from tf_nonlinear3dmm.face import formats
 
     parser = command_line.Parser(__doc__)
-    parser.add_argument("source", type=pathlib.Path, help="file or folder of the face model")
-    parser.add_argument("output", type=pathlib.Path, help="the .npz to write")
+    parser.add_path("source", "file or folder of the face model", None)
+    parser.add_path("output", "the .npz to write", None)
     parser.add_argument("--uv", choices=formats.UV_MAPS, default="source")
     parser.add_argument(
         "--units", type=command_line.number(float, 0), help="millimetres per unit, if not the usual"
     )
     parser.add_argument("--name", help="what reports call it")
     flags = parser.parse_args()
-    if flags.output.suffix != ".npz":
-        parser.error(f"{flags.output}: must end in .npz")
+    output = pathlib.Path(flags.output)
+    if output.suffix != ".npz":
+        parser.error(f"{output}: must end in .npz")
     with command_line.one_line(parser):
         face, notes = formats.convert(flags.source, flags.uv, flags.units, flags.name)
-        flags.output.parent.mkdir(parents=True, exist_ok=True)
-        face.save(flags.output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        face.save(output)
     print(
-        f"{flags.output}: {face.name}, {len(face.mean_vertices)} vertices, "
+        f"{output}: {face.name}, {len(face.mean_vertices)} vertices, "
         f"{len(face.triangles)} triangles, {len(face.shape_basis)} shape and "
         f"{len(face.expression_basis)} expression modes; {face.licence}"
     )

@@ -10,7 +10,7 @@ from tf_nonlinear3dmm.core import command_line
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("--run", help="folder of a run, or file of weights [the package's]")
+    parser.add_path("--run", "folder of a run, or file of weights [the package's]")
     parser.add_argument(
         "--source",
         help="test set, `name` or `name:PATH`: synthetic_faces, aflw2000_3d, w300_lp, photo_folder "
@@ -22,9 +22,8 @@ def main() -> None:
     )
     parser.add_count("--faces", "evaluate the first so many [all]")
     parser.add_count("--batch", "faces at a time", 32)
-    parser.add_argument(
-        "--out", help="folder for the report [the run's; with another test set reports/NAME]"
-    )
+    about = "folder for the report [the run's; with another test set reports/NAME]"
+    parser.add_path("--out", about, "FOLDER")
     flags = parser.parse_args()
     with command_line.quiet_imports():  # and not before: --help need not wait for TensorFlow
         from tf_nonlinear3dmm import evaluation

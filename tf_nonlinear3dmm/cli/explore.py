@@ -11,7 +11,7 @@ from tf_nonlinear3dmm.core import command_line
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("--run", help="run, or file or folder of weights [the shipped ones]")
+    parser.add_path("--run", "run, or file or folder of weights [the shipped ones]")
     parser.add_count("--port", "on 127.0.0.1", 8080, low=0, high=65535)
     flags = parser.parse_args()
     try:

@@ -15,9 +15,9 @@ FORMATS = ("saved_model", "weights", "onnx", "litert")
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("--run", help="folder of a run or file of weights [the shipped ones]")
+    parser.add_path("--run", "folder of a run or file of weights [the shipped ones]")
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="%(choices)s")
-    parser.add_argument("--out", help="folder; what is there stays [RUN/export]")
+    parser.add_path("--out", "folder; what is there stays [RUN/export]", "FOLDER")
     parser.add_count("--version", "of the SavedModel", 1, low=0)
     flags = parser.parse_args()
     folder = pathlib.Path(flags.out or pathlib.Path(flags.run or ".") / "export")

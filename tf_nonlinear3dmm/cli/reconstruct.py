@@ -15,18 +15,16 @@ from tf_nonlinear3dmm.core import command_line
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("photos", nargs="*", metavar="PHOTO", help="JPEG, PNG, WebP, or a folder")
-    parser.add_argument(
-        "--video", metavar="CLIP", help="track one person: a video file, or a folder of frames"
-    )
+    parser.add_path("photos", "JPEG, PNG, WebP, or a folder", nargs="*", metavar="PHOTO")
+    parser.add_path("--video", "track one person: a video file, or a folder of frames", "CLIP")
     parser.add_argument(
         "--frame-meshes", action="store_true", help="with --video: a .glb for every frame, too"
     )
     parser.add_argument(
         "--same-person", action="store_true", help="all photos show one person: fit them together"
     )
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="for the files")
-    parser.add_argument("--run", metavar="PATH", help="run or file of weights [the shipped ones]")
+    parser.add_path("--out", "for the files", "FOLDER", required=True)
+    parser.add_path("--run", "run or file of weights [the shipped ones]")
     parser.add_argument(
         "--texture",
         choices=("photo", "albedo", "lit"),
@@ -55,6 +53,8 @@ def main() -> None:
         parser.error("give photos, or --video and a clip")
     if flags.video and (flags.same_person or flags.crops or flags.morph_targets):
         parser.error("--same-person, --crops and --morph-targets are of photos, not of --video")
+    if flags.frame_meshes and not flags.video:
+        parser.error("--frame-meshes is of --video, not of photos")
     with command_line.quiet_imports():
         from tf_nonlinear3dmm import serving
 

@@ -29,7 +29,7 @@ def main() -> None:
         from tf_nonlinear3dmm.data.builders.synthetic_faces import teacher
         from tf_nonlinear3dmm.studies import paper, study
 
-    folder = flags.out or pathlib.Path(f"runs/results-{flags.scale}")
+    folder = pathlib.Path(flags.out or f"runs/results-{flags.scale}")
     scale = getattr(study, flags.scale)
     whole = scale(folder, teacher.scan_200, flags.data, aflw=flags.aflw)
     again = command_line.again("reproduce")

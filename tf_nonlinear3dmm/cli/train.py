@@ -15,7 +15,7 @@ from tf_nonlinear3dmm.core import command_line, config_flags
 
 def main() -> None:
     parser = config_flags.parser(__doc__)
-    parser.add_argument("--out", metavar="FOLDER", help="of the run [runs/<preset>]")
+    parser.add_path("--out", "of the run [runs/<preset>]", "FOLDER")
     strategies = "one_device, mirrored, multi_worker or tpu [one_device]"
     parser.add_argument("--strategy", metavar="NAME", default="one_device", help=strategies)
     flags = parser.parse_args()

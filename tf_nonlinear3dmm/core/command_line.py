@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import difflib
 import importlib
+import io
 import logging
 import math
 import os
@@ -21,6 +22,9 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line with the nearest flag; exit code 2."""
 
     def __init__(self, description: str | None = None, **options: Any) -> None:
+        for stream in (sys.stdout, sys.stderr):  # a name may have letters that it does not know
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         layout = argparse.RawDescriptionHelpFormatter
         super().__init__(description=description, formatter_class=layout, **options)
 
@@ -35,6 +39,10 @@ class Parser(argparse.ArgumentParser):
         """Adds a flag for a whole number from `low` to `high`; its help ends with `default`."""
         about = about if default is None else f"{about} [%(default)s]"
         self.add_argument(flag, type=number(int, low, high), default=default, help=about)
+
+    def add_path(self, flag: str, about: str, metavar: str | None = "PATH", **options: Any) -> None:
+        """Adds a flag for a path; an empty one would be the current folder, with all it holds."""
+        self.add_argument(flag, type=_path, metavar=metavar, help=about, **options)
 
     def parse_known_args(  # type: ignore[override]
         self, args: collections.abc.Sequence[str] | None = None, namespace: Any | None = None
@@ -53,6 +61,12 @@ class Parser(argparse.ArgumentParser):
             near = _nearest(unknown[1], flags)
             message = f"there is no flag {unknown[1]}" + (f"; did you mean {near}?" if near else "")
         self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _path(text):
+    if not text:
+        raise argparse.ArgumentTypeError("must be a path, got ''")
+    return text
 
 
 def number(
@@ -90,6 +104,15 @@ def quiet_imports() -> collections.abc.Iterator[None]:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
+    try:
+        with _silent_errors() if sys.stderr else contextlib.nullcontext():  # None: it is closed
+            yield
+    finally:
+        logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _silent_errors():
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -99,7 +122,6 @@ def quiet_imports() -> collections.abc.Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def call(module: str, name: str, *arguments: Any) -> Any:

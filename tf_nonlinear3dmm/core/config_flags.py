@@ -39,7 +39,7 @@ def parser(description: str | None) -> command_line.Parser:
     for flag, name in _SHORT.items():
         _add_field(parser, flag, name, type(default[name]), f"the same as --{name}")
     for section, settings in _sections(small):
-        group = parser.add_argument_group(section, settings.__doc__.strip().split("\n")[0])
+        group = parser.add_argument_group(section, (settings.__doc__ or "").strip().split("\n")[0])
         texts = _documentation(settings)
         for field in dataclasses.fields(settings):
             name = f"{section}.{field.name}"
@@ -55,8 +55,8 @@ def config(parser: command_line.Parser, options: argparse.Namespace) -> configs.
         if options.config and options.preset:
             raise ValueError("give --preset or --config, not both")
         if options.config:
-            text = pathlib.Path(options.config).read_text()
-            base: configs.Config = configs.from_dict(json_files.loads(text))
+            contents = pathlib.Path(options.config).read_bytes()
+            base: configs.Config = configs.from_dict(json_files.loads(contents))
         else:
             base = configs.preset(options.preset or "small")
         values = configs.to_dict(base)
@@ -124,7 +124,7 @@ def _flat(config):
 
 def _documentation(settings):
     """Field -> its text under `Attributes:` in the docstring of its dataclass."""
-    _, _, attributes = inspect.cleandoc(settings.__doc__).partition("Attributes:\n")
+    _, _, attributes = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:\n")
     texts = {}
     for block in re.split(r"\n(?=    \S)", attributes.rstrip()):
         names, _, text = block.strip().partition(":")

@@ -50,12 +50,18 @@ def read(path: Path, limit: int) -> bytes:
         OSError: it cannot be read.
     """
     path = pathlib.Path(path)
-    state = path.stat()
-    if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
-        raise ValueError(f"{path}: is no file but a pipe, socket or device")
-    if state.st_size > limit:
-        raise ValueError(f"{path}: at most {limit} bytes are expected, got {state.st_size}")
+    check_ends(path)
+    size = path.stat().st_size
+    if size > limit:
+        raise ValueError(f"{path}: at most {limit} bytes are expected, got {size}")
     return path.read_bytes()
+
+
+def check_ends(path: Path) -> None:
+    """Raises `ValueError` where `path` is a pipe or device, which need not end."""
+    mode = pathlib.Path(path).stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise ValueError(f"{path}: is no file but a pipe, socket or device")
 
 
 def glob(folder: Path, pattern: str) -> list[pathlib.Path]:

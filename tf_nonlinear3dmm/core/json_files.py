@@ -5,7 +5,11 @@ from typing import Any
 
 
 def loads(text: str | bytes) -> Any:
-    """The content of a JSON text, str or bytes; `ValueError` where it is none, or nested deeply."""
+    """The content of a JSON text, str or bytes in any UTF.
+
+    Raises:
+        ValueError: it is none, or nested deeply.
+    """
     try:
         return json.loads(text)
     except RecursionError:

@@ -8,6 +8,11 @@ stands for any leading sizes. Unknown sizes of a graph match everything.
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+LARGEST = 1e6  # of what people give as numbers: squares of float32 stay finite
+
 
 def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
     """Raises `ValueError` where a static shape is not the expected one.
@@ -20,7 +25,7 @@ def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
     """
     sizes = {}
     for name, (value, wanted) in arguments.items():
-        shape = _static_shape(value)
+        shape = _static_shape(name, value)
         if shape is None:
             continue
         words = wanted.split()
@@ -40,8 +45,59 @@ def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
     return sizes
 
 
-def _static_shape(value):
-    shape = value.shape
+def numbers(
+    name: str,
+    value: npt.ArrayLike,
+    wanted: str,
+    low: float = -LARGEST,
+    high: float = LARGEST,
+    hidden: bool = False,
+) -> np.ndarray:
+    """What a caller gives as numbers, as a float32 array of the shape `wanted`, see `check`.
+
+    Args:
+        name: of the argument.
+        value: array, tensor or nested lists of real numbers.
+        wanted: sizes separated by spaces.
+        low, high: range of the numbers.
+        hidden: whether NaN, or what a masked array hides, stands for what is not known.
+
+    Raises:
+        ValueError: no array of numbers, another shape or range, or not finite.
+    """
+    try:
+        array = np.ma.asanyarray(value) if np.ma.isMaskedArray(value) else np.asarray(value)
+    except Exception as error:  # what lies behind an array-like raises many kinds
+        raise ValueError(f"`{name}` must be an array [{_sizes(wanted)}]: {error}") from None
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"`{name}` must be numbers [{_sizes(wanted)}], got {_brief(value)}")
+    check(**{name: (array, wanted)})
+    array = np.ma.filled(array.astype(np.float64), np.nan)
+    bad = ~((array >= low) & (array <= high)) & ~(hidden & np.isnan(array))
+    if bad.any():
+        nan = ", NaN where not known" if hidden else ""
+        raise ValueError(
+            f"`{name}` must be finite numbers from {low:g} to {high:g}{nan}, got {array[bad][0]:g}"
+        )
+    return array.astype(np.float32)
+
+
+def _sizes(wanted):
+    return ", ".join(wanted.split())
+
+
+def _brief(value):
+    """What was given, in few words."""
+    if isinstance(value, str | bool | None):
+        return repr(value)[:40]
+    kind = getattr(value, "dtype", None)
+    return type(value).__name__ if kind is None else f"{type(value).__name__} of {kind}"
+
+
+def _static_shape(name, value):
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        raise ValueError(f"`{name}` must be an array, got {_brief(value)}.")
     if getattr(shape, "rank", 0) is None:
         return None
     return tuple(shape)

@@ -37,7 +37,7 @@ def changes(folder: Path, digests: dict[str, str]) -> list[str]:
     Files that were removed since then, or data from before there were fingerprints, do not count.
     """
     try:
-        stored = json_files.loads((pathlib.Path(folder) / FILE).read_text())
+        stored = json_files.loads((pathlib.Path(folder) / FILE).read_bytes())
     except (OSError, ValueError):
         return []
     return [name for name in digests if stored.get(name, digests[name]) != digests[name]]

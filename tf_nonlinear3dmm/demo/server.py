@@ -27,6 +27,10 @@ def application(explorer: explorers.Explorer) -> fastapi.FastAPI:
     def refuse(_, error):
         return _refusal(400, str(error))
 
+    @app.exception_handler(OSError)
+    def refuse_for_lack_of_room(_, error):
+        return _refusal(507, f"the server cannot write: {error.strerror or error}")
+
     @app.exception_handler(ImportError)
     def refuse_for_lack_of_a_package(_, error):
         return _refusal(501, str(error))

@@ -110,16 +110,14 @@ def replaced(
         ValueError: an unknown name, or a weight that is not finite or of another shape.
     """
     weights = weights.copy()
+    if not isinstance(changes, Mapping):
+        raise ValueError(f"`weights` must be a dict of names and weights, got {changes!r}")
     for name, value in changes.items():
         if name not in expressions.names:
             near = difflib.get_close_matches(str(name), expressions.names, n=1, cutoff=0)
             raise ValueError(f"there is no expression `{name}`; did you mean `{near[0]}`?")
-        value = np.asarray(value, np.float32)
-        if value.shape not in ((), weights.shape[:1]) or not np.isfinite(value).all():
-            raise ValueError(
-                f"the weight of `{name}` must be a finite number, or {len(weights)} of them, "
-                f"got {value}"
-            )
+        sizes = [] if np.ndim(value) == 0 else [str(len(weights))]
+        value = shapes.numbers(name, value, " ".join(sizes))
         weights[:, expressions.names.index(name)] = value
     return weights
 

@@ -1,6 +1,7 @@
 """One face through the frames of a clip: where it is, its points, and what the encoder sees."""
 
 import functools
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -62,15 +63,32 @@ def follow(
 
     Yields:
         (`Sight`, the frame; None where it cannot be read).
+
+    Raises:
+        ValueError: no frames, or some of another shape or type.
     """
+    if isinstance(frames, str | bytes | os.PathLike) or not isinstance(frames, Iterable):
+        raise ValueError(
+            "`frames` must be arrays [H, W, 3] one after the other, as those of photos.Clip(path), "
+            f"got {frames!r}"
+        )
     last = Sight(NO_FACE)
     for frame in frames:
         if isinstance(frame, Exception):
             last, frame = Sight(" ".join(str(frame).split())), None
         else:
-            shapes.check(frames=(frame, "H W 3"))
-            last = _look(model, np.asarray(frame), last)
+            frame = _checked(frame)
+            last = _look(model, frame, last)
         yield last, frame
+
+
+def _checked(frame):
+    """A frame as an array; one of another shape or type is refused."""
+    shapes.check(frames=(frame, "H W 3"))
+    frame = np.asarray(frame)
+    if frame.dtype != np.uint8 or not frame.size:
+        raise ValueError(f"`frames` must be uint8 and not empty, got {frame.dtype} {frame.shape}")
+    return frame
 
 
 def _look(model, frame, last):

@@ -7,7 +7,6 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
-from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.fitting import decoding, icp, places
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
@@ -41,12 +40,10 @@ def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
         `MeshFit`.
 
     Raises:
-        ValueError: another number of vertices, or one that is not finite.
+        ValueError: another number of vertices, one that is not finite, or other units.
     """
-    vertices, face = np.asarray(vertices, np.float32), model.face
-    shapes.check(vertices=(vertices, f"B {len(face.mean_vertices)} 3"))
-    if not np.isfinite(vertices).all():
-        raise ValueError(f"`vertices` must be finite, got {np.sum(~np.isfinite(vertices))} others")
+    face = model.face
+    vertices = places.of_size("vertices", vertices, face)
     skin = face.regions["skin"].astype(np.float32)
     used = np.flatnonzero(skin)
     decode, size = decoding.vertices(model), model.config.shape_code_size

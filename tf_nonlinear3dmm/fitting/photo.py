@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.core import shapes
 from tf_nonlinear3dmm.fitting import solver
-from tf_nonlinear3dmm.model import Nonlinear3DMM
+from tf_nonlinear3dmm.model import Nonlinear3DMM, as_tensor
 
 STEPS = 60
 BATCH = 16  # images that are fitted together
@@ -54,14 +55,17 @@ def fit(
         `solver.Fit`.
 
     Raises:
-        ValueError: images or points of another shape, type or range.
+        ValueError: images, points, confidence or steps of another shape, type or range.
     """
-    images = tf.convert_to_tensor(images)
+    images = as_tensor(images)
     images = images[tf.newaxis] if len(images.shape) == 3 else images
+    shapes.check(images=(images, "B N N 3"))
     count = len(images)
-    points, confidence = _points(landmarks, count), _confidence(confidence, count)
     if not count:
         raise ValueError("`images` must hold an image, got none")
+    points = _points(landmarks, count)
+    confidence = _confidence(confidence, count, points)
+    configs.check_whole("steps", steps, 0)
     kind = _kind(landmarks, points, contour)
     settings = solver.Settings(kind, int(steps), bool(same_person), bool(residual))
     size, parts = count if same_person else BATCH, []
@@ -84,24 +88,22 @@ def _points(landmarks, count):
     """`[B, K, 2]`, or None where none were given."""
     if landmarks is None or (isinstance(landmarks, str) and landmarks == DETECTED):
         return None
-    points = np.asarray(landmarks)
+    points = shapes.numbers("landmarks", landmarks, "... K 2", hidden=True)
     points = points[np.newaxis] if points.ndim == 2 else points
-    if points.dtype.kind not in "fiu" or points.ndim != 3 or points.shape[1] not in (68, 468):
+    if points.ndim != 3 or points.shape[1] not in (68, 468):
         raise ValueError(
             f"`landmarks` must be {DETECTED!r}, None, or numbers of shape [B, 68, 2] or "
-            f"[B, 468, 2], got {landmarks if points.ndim < 2 else list(points.shape)}"
+            f"[B, 468, 2], got {list(points.shape)}"
         )
-    points = points[..., :2].astype(np.float32)
     shapes.check(landmarks=(points, f"{count} {points.shape[1]} 2"))
-    if np.isinf(points).any():
-        raise ValueError("`landmarks` must be finite, NaN where hidden, got infinity")
     return points
 
 
-def _confidence(confidence, count):
-    confidence = np.asarray(confidence, np.float32)
-    if not (np.min(confidence) >= 0 and np.max(confidence) <= 1):
-        raise ValueError(f"`confidence` must be from 0 to 1, got {confidence}")
+def _confidence(confidence, count, points):
+    """`[B]` or `[B, K]`."""
+    sizes = [count, *points.shape[1:2]] if points is not None else [count]
+    wanted = " ".join(map(str, sizes[: np.ndim(confidence)]))
+    confidence = shapes.numbers("confidence", confidence, wanted, 0, 1)
     return np.broadcast_to(confidence, [count]) if confidence.ndim == 0 else confidence
 
 

@@ -60,6 +60,31 @@ def of_vertices(ids: np.ndarray) -> Places:
     return Places(corners, weights, np.ones(len(ids), np.float32))
 
 
+def of_size(name: str, vertices: npt.ArrayLike, face: FaceModel) -> np.ndarray:
+    """Meshes `[B, V, 3]` in a face's topology, float32; other units than the face's are refused.
+
+    Raises:
+        ValueError: another shape, numbers that are not finite, or no mesh of a face's size; names
+            the argument `name`.
+    """
+    vertices = shapes.numbers(name, vertices, f"B {len(face.mean_vertices)} 3")
+    if not len(vertices):
+        raise ValueError(f"`{name}` must hold a mesh, got none")
+    times = _spread(vertices) / _spread(face.mean_vertices)
+    if not (np.abs(np.log2(np.maximum(times, 1e-9))) < 1).all():
+        raise ValueError(
+            f"`{name}` must be in units of {face.units:g} mm, got a mesh {times.max():.3g} times "
+            "as large as the mean face"
+        )
+    return vertices
+
+
+def _spread(vertices):
+    """Root mean square distance of `[..., V, 3]` from their middle."""
+    off = vertices - vertices.mean(axis=-2, keepdims=True)
+    return np.sqrt(np.square(off).sum(axis=-1).mean(axis=-1))
+
+
 def of_landmarks(face: FaceModel, contour: bool = True) -> Places:
     """The `Places` of the 68 landmarks of a `FaceModel`.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.data.photos import faces
 from tf_nonlinear3dmm.fitting import following, paths, photo
 from tf_nonlinear3dmm.fitting.spool import Spool
@@ -90,8 +91,9 @@ def track(
         `Track`.
 
     Raises:
-        ValueError: no frame shows a face, or frames of another shape.
+        ValueError: no frame shows a face, frames of another shape or type, or bad `steps`.
     """
+    configs.check_whole("steps", steps, 0)
     sights, keys, best, clearest = Spool(), _Keys(), -np.inf, 0
     for number, (sight, _) in enumerate(following.follow(model, frames)):
         keys.offer(sight)
@@ -101,7 +103,9 @@ def track(
         if progress is not None:
             progress(number + 1)
     if not keys.sights:
-        raise ValueError(f"no face found in any of {len(sights)} frames")
+        unread = [s.status for s in sights if s.status != following.NO_FACE][:1]
+        why = f"; {unread[0]}" if unread else ""
+        raise ValueError(f"no face found in any of {len(sights)} frames{why}")
     return Track(model, sights, _person(model, keys.sights, steps), clearest)
 
 

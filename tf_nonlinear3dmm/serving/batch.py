@@ -126,7 +126,7 @@ def read_faces(
         if photo.shape[0] != photo.shape[1]:
             raise ValueError(f"{path}: a crop is square, got {photo.shape[1]} x {photo.shape[0]}")
         return [portraits.of_crop(model, photo)], photo
-    annotated = photos.own_face(path)
+    annotated = photos.own_face(path, photo.shape[:2])
     if annotated:
         return [portraits.portrait(model, photo, annotated)], photo
     faces = portraits.find(model, photo, confidence)
@@ -170,5 +170,9 @@ def write_faces(
 
 
 def _save(contents, stem):
+    """Writes the files; what goes wrong names them, as the next photo is computed meanwhile."""
     with array_files.writing(stem):
-        files.save(contents, stem)
+        try:
+            files.save(contents, stem)
+        except ValueError as error:
+            raise array_files.SaveError(str(error)) from None

@@ -5,6 +5,9 @@ NAME_track.json     what the arrays are, and the person's codes
 NAME_person.glb     the person's mesh with the texture of the clearest frame; .obj, too
 NAME_overlay.mp4    each frame beside the face drawn on it, where imageio-ffmpeg is installed
 NAME_meshes/        000000.glb and so on, a mesh with the albedo for each frame, where asked for
+
+They take the place of earlier ones of this clip; beside those of another, they are NAME-2_track.npz
+and so on.
 """
 
 import contextlib
@@ -27,7 +30,7 @@ from tf_nonlinear3dmm.fitting.following import FACE
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
-from tf_nonlinear3dmm.serving import person, portraits, preview, textures
+from tf_nonlinear3dmm.serving import names, person, portraits, preview, textures
 
 PAUSE = 5.0  # seconds between two lines about progress
 ARRAYS = {
@@ -59,7 +62,7 @@ def reconstruct(
     Args:
         path: of the video, or of the folder, whose images are taken in natural order.
         model: `Nonlinear3DMM` on an embedded face.
-        out: folder for the files, created if it does not exist. Earlier ones are replaced.
+        out: folder for the files, created if it does not exist.
         texture: one of `textures.KINDS`.
         say: called with lines about progress, and one for each frame that cannot be read.
         meshes: whether to write a .glb for each frame.
@@ -70,15 +73,17 @@ def reconstruct(
 
     Raises:
         ImportError: a video, and the extra `video` is not installed.
-        ValueError: no video, or no face in any frame.
+        ValueError: no video, no face in any frame, or frames that lie in `out`.
         OSError: it cannot be read.
         array_files.SaveError: `out` cannot be written, now or no longer.
     """
     configs.check_choice("texture", texture, textures.KINDS)
-    clip, out = photos.Clip(path), pathlib.Path(os.path.expanduser(out))
-    stem = out / clip.path.resolve().stem
+    clip, out = photos.Clip(path), pathlib.Path(os.path.expanduser(out)).absolute()
+    if os.path.realpath(clip.path) == os.path.realpath(out):  # results would be frames
+        raise ValueError(f"{clip.path}: lies where the results go; give another folder for these")
     with array_files.writing(out):
         filenames.check_writable(out)
+    stem = out / names.Names(out).reserve_clip(clip.path.resolve().stem, clip.path)
     told = _Progress(say, clip.count)
     track = fitting.track(model, clip, steps, lambda done: told(done, "looked at"))
     count, overlay = 0, f"{stem}_overlay.mp4"
@@ -141,7 +146,8 @@ def _write_person(model, track, face, frame, stem, texture):
     photo_face = faces.PhotoFace(box, face.confidence, square)
     portrait = portraits.of_result(photo_face, model.decode(codes), size)
     colours = textures.texture_map(portrait, frame, model, texture)
-    person.write(stem, _person_vertices(model, track), model.face, colours)
+    mesh = stem.with_name(f"{stem.name}_{names.PERSON}")
+    person.write(mesh, _person_vertices(model, track), model.face, colours)
 
 
 def _person_vertices(model, track):

@@ -1,5 +1,6 @@
 """One person: several photos that are fitted together, and the mesh that photos or a clip give."""
 
+import json
 import pathlib
 from collections.abc import Callable, Iterable
 
@@ -60,11 +61,15 @@ def reconstruct(
                 morph_targets,
             )
             error = fit.landmark_errors[i, 1]
-            say(f"{path}: {fit.status[i]}, {error:.1f} % from the landmarks")
+            batch.tell(say, f"{path}: {fit.status[i]}, {error:.1f} % from the landmarks")
     best = int(np.argmax([_frontal(face) for face in faces]))
     colours = textures.texture_map(faces[best], photos.read(shown[best][0]), model, texture)
+    first = shown[0][0]
+    stem = out / reserved.reserve_person(first.stem, first)
     vertices = at_rest(model, fit.reconstruction.shape_code)
-    write(out / shown[0][0].stem, vertices, model.face, colours)
+    with array_files.writing(stem):
+        array_files.write_text(f"{stem}.json", _claim([path for path, _, _ in shown], model))
+    write(stem, vertices, model.face, colours)
     return len(shown), failed
 
 
@@ -74,12 +79,19 @@ def at_rest(model: Nonlinear3DMM, shape_code: npt.ArrayLike) -> np.ndarray:
     return model.decode_shape(code)[1][0].numpy()
 
 
+def _claim(photos, model):
+    """What the .json says of a person's mesh: whose it is."""
+    about = {"photo": str(photos[0]), "face": names.PERSON, "photos": [*map(str, photos)]}
+    about |= {"face_model": model.face.name, "licence_of_the_face_model": model.face.licence}
+    return json.dumps(about, indent=1) + "\n"
+
+
 def write(
     stem: Path, vertices: npt.ArrayLike, face: FaceModel, colours: npt.ArrayLike
 ) -> list[pathlib.Path]:
-    """Writes the mesh of a person: STEM_person.glb, .obj, .mtl and .png; see `mesh_files`."""
+    """Writes the mesh of a person: STEM.glb, .obj, .mtl and .png; see `mesh_files`."""
     stem = pathlib.Path(stem)
-    glb, obj = (stem.with_name(f"{stem.name}_person{end}") for end in (".glb", ".obj"))
+    glb, obj = (stem.with_name(f"{stem.name}{end}") for end in (".glb", ".obj"))
     with array_files.writing(glb):
         written = mesh_files.write_glb(glb, vertices, face, colours)
         return written + mesh_files.write_obj(obj, vertices, face, colours)

@@ -175,7 +175,7 @@ def _name_records(error):
 def _read_config(folder):
     path = folder / "config.json"
     try:
-        return configs.from_dict(json_files.loads(path.read_text()))
+        return configs.from_dict(json_files.loads(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}") from None
 

@@ -1,5 +1,6 @@
 """Clips: video files and folders of frames, one frame at a time."""
 
+import logging
 import os
 import pathlib
 import re
@@ -31,7 +32,7 @@ class Clip:
 
     Raises:
         ImportError: a video file, and the extra `video` is not installed.
-        ValueError: not a video, or a folder without images.
+        ValueError: not a video, a pipe or device, or a folder without images.
         OSError: there is no such file, or it cannot be read.
     """
 
@@ -42,6 +43,7 @@ class Clip:
             self._images = _frames(self.path)
             self.count = len(self._images)
             return
+        filenames.check_ends(self.path)
         with self.path.open("rb"):
             pass  # an error of the system names the file
         frames = self._video()
@@ -90,6 +92,7 @@ def ffmpeg() -> ModuleType:
             "a video needs imageio-ffmpeg: pip install tf_nonlinear3dmm[video]; "
             "a folder of frames does not"
         ) from None
+    logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)  # it warns of rotated videos
     return imageio_ffmpeg
 
 

@@ -41,11 +41,9 @@ def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
     if not source:
         raise ValueError(f"{name}: the file is empty")
     try:
-        image = _open(source)
-        width, height = image.size
-        if width * height > LARGEST_IMAGE:
-            raise ValueError(f"at most {LARGEST_IMAGE} pixels are read, got {width} x {height}")
-        image = _as_rgb(PIL.ImageOps.exif_transpose(image))
+        with warnings.catch_warnings():  # Pillow's are about files, and go to nobody
+            warnings.simplefilter("ignore")
+            image = _decoded(source)
     except Exception as error:  # Pillow raises many kinds on damaged files
         raise ValueError(f"{name}: not a sound JPEG, PNG or WebP image: {error}") from None
     if min(image.shape[:2]) < _SMALLEST_IMAGE:
@@ -53,6 +51,14 @@ def read(source: Path | bytes, name: str | None = None) -> np.ndarray:
             f"{name}: sides of {_SMALLEST_IMAGE} pixels or more, got {image.shape[:2]}"
         )
     return image
+
+
+def _decoded(source):
+    image = _open(source)
+    width, height = image.size
+    if width * height > LARGEST_IMAGE:
+        raise ValueError(f"at most {LARGEST_IMAGE} pixels are read, got {width} x {height}")
+    return _as_rgb(PIL.ImageOps.exif_transpose(image))
 
 
 def _open(source):
@@ -64,12 +70,10 @@ def _open(source):
             raise ValueError("a HEIC image needs pillow-heif: pip install pillow-heif") from None
         pillow_heif.register_heif_opener()
         formats = ("HEIF",)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-        try:
-            return PIL.Image.open(io.BytesIO(source), formats=formats)
-        except PIL.UnidentifiedImageError:  # its message has an address of memory
-            raise ValueError("it begins like none of them") from None
+    try:
+        return PIL.Image.open(io.BytesIO(source), formats=formats)
+    except PIL.UnidentifiedImageError:  # its message has an address of memory
+        raise ValueError("it begins like none of them") from None
 
 
 def _as_rgb(image):
