@@ -52,6 +52,23 @@ def client(explorer):
     return fastapi.testclient.TestClient(server.application(explorer), "http://127.0.0.1")
 
 
+@pytest.mark.parametrize("step", [np.zeros(17), np.full(16, np.nan)])
+def test_directions_of_another_model_are_refused(explorer, step):
+    moves = [Direction("shape_age", "age", "Shape", "shape", step)]
+    with pytest.raises(ValueError, match="directions.npz: `shape_age` must be 16 finite numbers"):
+        demo.Explorer(explorer.model, moves)
+
+
+def test_a_full_disk_is_said(client, face, monkeypatch):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(server.tempfile, "TemporaryDirectory", full)
+    client = type(client)(client.app, "http://127.0.0.1", raise_server_exceptions=False)
+    answer = client.post("/api/glb", json={"face": face})
+    assert answer.status_code == 507 and "No space left on device" in answer.json()["detail"]
+
+
 def decoded(client, face, **more):
     return client.post("/api/decode", json={"face": face, **more}).json()
 

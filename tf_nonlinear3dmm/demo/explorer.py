@@ -30,6 +30,9 @@ class Explorer:
     Attributes:
         picture_size: P, of the pictures that the page shows.
         fitting: held while a fit runs: one after the other.
+
+    Raises:
+        ValueError: directions of another model.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class Explorer:
         self.model, self.shapes = model, faces.Shapes(model)
         named = bool(self.shapes.names)  # they leave directions of expressions nothing to do
         self.directions = [d for d in directions if not (named and d.group == "Expression")]
+        for direction in self.directions:
+            _check(direction, model.config)
         self.samples = dict(samples or {})
         self.picture_size = _PICTURE_SCALE * model.config.image_size
         self.fitting = threading.Lock()
@@ -175,6 +180,16 @@ class Explorer:
         towards = [np.sin(side) * np.cos(up), np.sin(up), np.cos(side) * np.cos(up)]
         light = lighting.directional(tf.constant([towards], tf.float32)).numpy()
         return illumination * value["light_ambient"] + light * value["light_strength"]
+
+
+def _check(direction, config):
+    """Refuses a direction of other codes than a model's."""
+    size = vars(config).get(f"{direction.part}_code_size")
+    if np.shape(direction.step) != (size,) or not np.isfinite(direction.step).all():
+        raise ValueError(
+            f"directions.npz: `{direction.name}` must be {size} finite numbers, got "
+            f"{np.shape(direction.step)}: is it of another model?"
+        )
 
 
 def _plain_light():
