@@ -18,8 +18,8 @@ page: $(READY)  ## photo to face in the browser, with the weights of the package
 train: $(READY)  ## generate the faces, train, evaluate, draw and export
 	$(BIN)/python scripts/train.py
 
-results: $(READY)  ## the paper's experiments; the same command resumes (QUICK=1: an hour and a half)
-	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
+results: $(READY)  ## the paper's experiments, 8 hours; the same command resumes (QUICK=1: an hour and a half)
+	$(BIN)/python scripts/reproduce.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(AFLW),--aflw $(AFLW))
 
 test: $(READY)  ## every test
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal

@@ -463,6 +463,26 @@ def test_teacher_labels_replace_the_ground_truth_where_there_are_any(config):
     np.testing.assert_array_equal(teacher["vertices"], truth["vertices"])
 
 
+def test_a_derived_label_of_the_teacher_is_read_like_a_stored_one(tmp_path):
+    config = make_config(tmp_path)
+    split, layout = open_split(config), schema.training(config.model, FACE)
+    albedo = np.arange(split.size, dtype=np.uint8)[:, None, None, None] + np.zeros(
+        [1, *config.model.uv_size, 3], np.uint8
+    )
+    assert "teacher_albedo" not in split
+    split.derive("teacher_albedo", np.array_split(albedo, 4))
+    for reopened in (split, open_split(config)):
+        assert "teacher_albedo" in reopened
+        source = splits.Source(reopened, layout, "teacher")
+        source.prepare(["albedo"])
+        batch = source.read(np.arange(5), ["albedo"])
+        np.testing.assert_array_equal(batch["albedo"], albedo[reopened.rows[:5]])
+        assert batch["has_albedo"].all()
+        truth = splits.Source(reopened, layout)
+        truth.prepare(["albedo"])
+        assert (truth.read(np.arange(5), ["albedo"])["albedo"] != batch["albedo"]).any()
+
+
 def test_a_label_that_a_source_lacks_is_zero_and_says_so(config):
     split = open_split(config)
     layout = schema.training(config.model, FACE)

@@ -105,6 +105,20 @@ def test_linear_decoder_by_hand():
     assert not decoder.trainable_weights
 
 
+def test_an_orthogonal_linear_decoder_encodes_what_it_decodes():
+    shape = (16, *TINY.uv_size, 3)
+    basis = np.linalg.qr(np.random.default_rng(2).normal(size=[np.prod(shape[1:]), 16]))[0].T
+    own = arrays(shape) | {"basis": 3 * basis.reshape(shape)}
+    decoder = decoders.LinearAlbedoDecoder(
+        dataclasses.replace(TINY, albedo_decoder="linear"), **own
+    )
+    np.testing.assert_allclose(decoder.encode(decoder(CODE)), CODE, atol=1e-4)
+    offsets = decoder(CODE) - decoder(0 * CODE)
+    expected = tf.reduce_mean(tf.square(offsets), axis=[1, 2, 3])
+    squares = tf.linalg.matvec(tf.square(CODE), decoder.code_weights())
+    np.testing.assert_allclose(squares, expected, rtol=1e-4)
+
+
 def test_linear_decoder_without_a_basis_is_nan_until_loaded():
     decoder = shape_decoder(TINY, "linear")
     assert all(np.isnan(part).all() for part in decoder(CODE))

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import pathlib
 import time
 import types
 
@@ -22,19 +23,25 @@ from tf_nonlinear3dmm.evaluation import (
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies import paper, pictures, runs, schedule, study
 from tf_nonlinear3dmm.studies.paper import (
+    alignment,
     autoencoder,
     baseline_training,
+    budget,
     claims,
     code_fitting,
     figures,
     report,
     results,
     sections,
+    summary,
     texture_targets,
     trained_models,
+    weak_labels,
 )
 
 N, K, D = 7, 3, 11
+SCALES = (study.tiny, study.quick, study.middle, study.full)
+DOCS = pathlib.Path(__file__).parents[1] / "docs" / "results"
 
 
 def tiny(folder, **changes):
@@ -150,7 +157,8 @@ def test_alignment_is_judged_by_the_balanced_mean():
 
 def test_every_model_that_is_judged_is_in_a_table(tmp_path):
     made = tiny(tmp_path)
-    known = {claims.ALIGNMENT: {*trained_models.methods(made), errors.PREDICTED_POSE}}
+    methods = {*trained_models.runs_of(made), errors.PREDICTED_POSE, claims.TEACHER}
+    known = {claims.ALIGNMENT: methods}
     known[claims.RECONSTRUCTION] = known[claims.ALIGNMENT]
     known |= {name: {*models} for name, (_, models) in report.TABLES.items()}
     for kind, *pair in claims.CLAIMS + claims.QUESTIONS:
@@ -198,6 +206,7 @@ def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
     faces = {(errors.NME, m): np.arange(4.0) for m in methods} | {errors.YAW: yaw}
     numbers = {
         "command": made.command,
+        "setting": report._setting(made),
         "machine": "2 CPU cores",
         "missing": ["a", "b"],
         "failed": {"b": "ValueError: no"},
@@ -207,21 +216,24 @@ def test_a_report_has_a_section_for_whatever_there_is(tmp_path):
         "power": {claims.SHAPE: {"mean face": {"0": [1.0, 0.5, 2.0]}}},
         "speed_ms": {"Nonlinear, teacher, finetuned": 12.3},
         "seconds": {"nonlinear-teacher-6-pretrain": 60.0, "nonlinear-teacher-6": 120.0},
-        "config": {},
+        "images": {"Nonlinear, teacher, finetuned": "24"},
+        "networks": {"a": dict(images=24, before=5.0, after=4.9, gain=0.02, flat=False)},
+        "config": configs.to_dict(made.config),
     }
-    text = document.to_markdown(sections.blocks(made, numbers))
+    text = document.to_markdown(sections.blocks(numbers, tmp_path))
     assert "Not done yet: `a`, `b`." in text and "Failed: `b`: ValueError: no" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     ours, control = (next(r for r in rows if r[0] == f"| {m}") for m in methods)
     assert ours[-1] == "4.70 |" and control[-1] == " |"
-    assert next(r for r in rows if r[-1] == "12.3 |")[1:3] == ["teacher", "3.0"]
+    assert next(r for r in rows if r[-1] == "12.3 |")[1:4] == ["teacher", "24", "3.0"]
+    assert "| a | 24 | 5.00 | 4.90 | 2.0 % | no |" in text
     assert "## 3D reconstruction" not in text and "## Representation power: shape" in text
     assert "](figures/" not in text  # none is drawn yet
     assert "nonlinear3dmm reproduce --tiny" in text
 
 
 def test_models_differ_only_in_what_their_name_says(tmp_path):
-    made = tiny(tmp_path)
+    made = study.quick(tmp_path, None, "data")
     config, bases = trained_models.configure(made, "mlp-teacher-9-pretrain")
     assert bases is None
     assert (config.model.shape_decoder, config.data.labels) == ("mlp", "teacher")
@@ -231,12 +243,16 @@ def test_models_differ_only_in_what_their_name_says(tmp_path):
 
 
 def test_labels_of_the_teacher_count_a_tenth_in_finetuning(tmp_path):
-    made = tiny(tmp_path)
-    config, _ = trained_models.configure(made, "nonlinear-teacher-6")
-    before, after = config.pretrain.loss, config.finetune.loss
-    assert (before.projection, before.shape) == (10 * after.projection, 10 * after.shape)
-    same = dataclasses.replace(after, projection=0.0, shape=0.0)
-    assert same == dataclasses.replace(made.config.finetune.loss, projection=0.0, shape=0.0)
+    for make in SCALES:
+        made = make(tmp_path, None, "data")
+        config, _ = trained_models.configure(made, "nonlinear-teacher-6")
+        own, after = made.config.finetune.loss, config.finetune.loss
+        before = made.config.pretrain.loss if made.config.pretrain.steps else own
+        terms = ("projection", "reprojection", "shape", "albedo")
+        for term in terms:
+            np.testing.assert_allclose(getattr(before, term), 10 * getattr(after, term))
+        off = dict.fromkeys(terms, 0.0)
+        assert dataclasses.replace(after, **off) == dataclasses.replace(own, **off)
 
 
 def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
@@ -247,17 +263,16 @@ def test_linear_models_have_the_bases_and_labels_of_their_name(tmp_path):
             basis = linear.pca(rng.standard_normal((10, *shape)).astype(np.float32), modes)
             np.savez(made.file(f"bases/{source}-{what}.npz"), **basis._asdict())
     config, arrays = trained_models.configure(made, "linear-teacher-scan-200")
-    assert config.data.labels == "teacher" and config.pretrain == made.config.pretrain
+    assert config.data.labels == "teacher" and config.encoder == made.config.encoder
+    assert config.decoders.steps == 0  # they learn nothing
     assert config.model.shape_code_size == config.model.albedo_code_size == 4  # it has no more
     config, arrays = trained_models.configure(made, "linear-ground_truth-oracle")
     assert config.data.labels == "ground_truth" and config.model.shape_code_size == made.code_size
     oracle = linear.truncate(linear.Basis(**np.load(made.file("bases/oracle-shape.npz"))), 6)
-    codes_of = rng.standard_normal(6)
-    part = arrays["linear_shape"]
-    offsets = part["mean"] + np.einsum("k,kvc->vc", codes_of * part["std"], part["basis"])
-    expected = linear.decode(oracle, codes_of[None])[0]
-    decoded = face.mean_vertices + face.shape_scale * offsets
-    np.testing.assert_allclose(decoded, expected, atol=1e-4)
+    part, scale = arrays["linear_shape"], face.shape_scale
+    own = linear.Basis(part["mean"], part["basis"] * scale, part["std"])
+    np.testing.assert_allclose(face.mean_vertices + scale * own.mean, oracle.mean, atol=1e-4)
+    np.testing.assert_allclose(_covariance(own), _covariance(oracle), rtol=1e-3, atol=1e-5)
 
 
 def test_a_run_forked_from_another_has_its_checkpoints(tmp_path):
@@ -346,16 +361,17 @@ def test_a_folder_of_another_study_is_refused(work):
 
 
 def test_every_model_of_the_tables_is_in_the_schedule(tmp_path):
-    for make in (study.tiny, study.quick, study.full):
-        made = make(tmp_path, None, "data")
+    for make in SCALES:
+        made = make(tmp_path, None, "data", source="photo_folder:photos")
         names = [part.name for part in paper.parts(made)]
         assert len(names) == len(set(names))
-        for method, run in trained_models.methods(made).items():
-            assert names.index(run or method) < names.index(f"predict {method}")
-        for size in made.shape_codes:
+        for run in sum(trained_models.runs_of(made).values(), []):
+            assert names.index(run) < names.index(f"predict {run}")
+            assert f"predict {run} on photo_folder" in names
+        for size in made.decoder_codes:
             assert {f"shape: {kind} {size}, trained in 3D" for kind in ("mlp", "conv")} <= {*names}
         for size in made.image_codes:
-            trained = names.index(f"nonlinear-ground_truth-{size}")
+            trained = names.index(f"nonlinear-{made.image_labels}-{size}")
             assert trained < names.index(f"shape: conv {size}, trained on images")
             assert trained < names.index(f"texture: {size}, trained on images")
         assert names.index("bases: all faces") < names.index("linear-ground_truth-oracle")
@@ -377,16 +393,6 @@ def test_crops_are_the_evaluation_crop(tmp_path):
     np.testing.assert_array_equal(landmarks[0, 0], [10 - offset] * 2)
 
 
-def test_mirror_images_follow_their_landmarks():
-    images = np.random.default_rng(0).integers(0, 255, (2, 6, 6, 3)).astype(np.uint8)
-    landmarks = np.random.default_rng(1).uniform(0, 5, (2, 68, 2)).astype(np.float32)
-    landmarks[:, 36] = 1, 4  # the outer corner of the right eye
-    both, points = baseline_training.mirrored(images, landmarks)
-    np.testing.assert_array_equal(both[2, 3, 0], images[0, 3, 5])
-    np.testing.assert_allclose(points[3, 45], [4, 4])  # is now the left eye's
-    np.testing.assert_array_equal(points[:2], landmarks)
-
-
 def test_latent_traversals_follow_what_was_measured():
     rng = np.random.default_rng(0)
     vertices = rng.random((300, 68, 3)).astype(np.float32)
@@ -400,3 +406,119 @@ def test_latent_traversals_follow_what_was_measured():
     steps = np.stack([direction.step for direction in found])
     expected = np.diag(lengths.std(axis=0) * [1, 3, 0.5])
     np.testing.assert_allclose(steps, expected, atol=0.02)
+
+
+def _covariance(basis):
+    """Of the first coordinates of a linear model's samples."""
+    scaled = (basis.std * basis.modes.reshape(len(basis.modes), -1)[:, :9].T).T
+    return scaled.T @ scaled
+
+
+def test_principal_modes_are_orthogonal_and_of_the_same_model():
+    rng = np.random.default_rng(0)
+    modes = rng.standard_normal((K, D))
+    basis = linear.Basis(
+        np.zeros(D), modes / np.linalg.norm(modes, axis=1)[:, None], 1 + rng.random(K)
+    )
+    turned = linear.principal(basis)
+    np.testing.assert_allclose(turned.modes @ turned.modes.T, np.eye(K), atol=1e-12)
+    np.testing.assert_allclose(_covariance(turned), _covariance(basis), atol=1e-12)
+
+
+def test_an_error_is_flat_where_the_last_third_gains_less_than_a_percent():
+    def judge(last, count=9, factor=1.0):
+        errors = [10.0] * 6 + [10.0 * last] * (count - 6)
+        return budget.judge([(i + 1, factor * e) for i, e in enumerate(errors)], count)
+
+    assert judge(1.0).flat and judge(0.9901).flat and judge(1.5).flat
+    assert not judge(0.9899).flat and judge(0.9).gain == pytest.approx(0.1)
+    assert judge(0.9, factor=7.0).gain == pytest.approx(0.1)  # whatever the unit
+    curve = [(3, 5.0), (6, np.nan), (6, 8.0), (7, np.inf), (9, 6.0)]  # a bad validation, no gain
+    assert budget.judge(curve, 9) == (9, 5.0, 5.0)
+    assert budget.judge([(7, 1.0), (9, 1.0)], 9) is None  # nothing to compare with
+    assert budget.judge([(3, 1.0), (6, 1.0)], 9) is None  # not at its end
+    slow = [(i, 3 + np.exp(-i / 4)) for i in range(1, 31)]
+    assert budget.judge(slow, 30).flat and not budget.judge(slow[:9], 9).flat
+
+
+def test_validation_errors_stand_at_the_images_seen(tmp_path):
+    config = tiny(tmp_path).config  # 1 step of decoders, 2 of the encoder, 1 of finetuning
+    lines = [
+        {"step": step, "stage": stage, "kind": kind, "nme": 1.0 * step, "vertices": 0.5}
+        for step, stage in ((1, "decoders"), (2, "encoder"), (3, "encoder"), (4, "finetune"))
+        for kind in ("training", "validation")
+    ]
+    size = config.train.batch_size
+    assert budget.curve(lines, config) == [(size, 2.5), (2 * size, 3.5), (3 * size, 4.5)]
+    assert budget.images(config) == 3 * size
+
+
+def test_every_network_learns_from_as_many_images(tmp_path):
+    for make in SCALES:
+        made = make(tmp_path, None, "data")
+        names = [part.name for part in paper.parts(made)]
+        runs = [n for n in names if n.split("-")[0] in ("nonlinear", "linear", "mlp", "3DDFA")]
+        whole = [run for run in runs if not run.endswith(trained_models.PRETRAIN)]
+        assert len(whole) >= len(made.image_codes) + 4 + 3 * (made.seeds - 1)
+        counts = {budget.images(trained_models.named(made, run)) for run in whole}
+        assert counts == {budget.images(made.config)}
+        cascade = budget.steps(made.config) * budget.batch_size(made.config)
+        assert cascade == budget.images(made.config)  # each network of 3DDFA
+
+
+def test_seeds_differ_in_the_seed_and_count_as_one_method(tmp_path):
+    made = study.middle(tmp_path, None, "data")
+    runs = trained_models.runs_of(made)
+    assert {method: len(runs[method]) for method in runs if len(runs[method]) > 1} == dict.fromkeys(
+        trained_models.HEADLINE, 3
+    )
+    first, second, third = (trained_models.named(made, r) for r in runs[trained_models.NONLINEAR])
+    assert [c.train.seed for c in (first, second, third)] == [0, 1, 2]
+    assert study.change(third, "train", seed=0) == first
+    values = {("nme", run): np.full(N, k) for k, run in enumerate(runs["SDM"])}
+    values |= {"yaw": np.arange(N), ("nme", "mean face"): np.zeros(N)}
+    folded = alignment.by_method(made, values)
+    assert [*folded] == [("nme", "SDM"), "yaw", ("nme", "mean face")]
+    np.testing.assert_array_equal(folded["nme", "SDM"], np.ones(N))
+
+
+def test_the_albedo_of_the_teacher_is_what_explains_the_photo():
+    rng = np.random.default_rng(3)
+    directions = 0.1 * rng.standard_normal((K, 40, 1, 3)).astype(np.float32)
+    basis = linear.Basis(np.full((40, 1, 3), 0.5, np.float32), directions, np.ones(K, np.float32))
+    codes = rng.standard_normal((N, K)).astype(np.float32)
+    harmonics = rng.standard_normal((N, 40, 9)).astype(np.float32)
+    light = rng.standard_normal((N, 9, 3)).astype(np.float32)
+    albedo = linear.decode(basis, codes).reshape(N, 40, 3)
+    photo = albedo * np.einsum("ntk,nkc->ntc", harmonics, light)
+    visible = np.ones((N, 40, 1), np.float32)
+    visible[:, :4] = 0
+    photo = np.where(visible > 0, photo, 9)
+    fit = weak_labels.at_texels(basis, np.arange(40))
+    found = weak_labels.fit_codes(fit, texture_targets.Unwrapped(photo, visible, harmonics))
+    gain = (found * codes).sum() / (codes**2).sum()
+    assert 0.5 < gain < 1.05  # a ridge makes it smaller, and light takes its part
+    assert np.corrcoef(found.ravel(), codes.ravel())[0, 1] > 0.9
+
+
+def test_the_committed_pages_say_what_the_committed_numbers_say():
+    numbers = json.loads((DOCS / "report.json").read_text())
+    for name, module in (("report.md", sections), ("summary.md", summary)):
+        text = document.to_markdown(module.blocks(numbers, DOCS))
+        assert (DOCS / name).read_text() == text, f"{name} is not of report.json"
+
+
+def test_the_page_has_both_test_sets_ratios_and_four_figures(tmp_path):
+    numbers = json.loads((DOCS / "report.json").read_text())
+    numbers["photos"] = {
+        method: {"balanced mean": [value, value - 1, value + 1]}
+        for method, value in (("SDM", 8.0), ("Nonlinear, ground truth", 4.0))
+    }
+    numbers["setting"]["photos"], numbers["setting"]["seeds"] = "aflw2000_3d", 3
+    numbers["networks"] = {"a": dict(gain=0.001, flat=True), "b": dict(gain=0.05, flat=False)}
+    text = document.to_markdown(summary.blocks(numbers, DOCS))
+    row = next(line for line in text.splitlines() if line.startswith("| SDM |"))
+    assert row.endswith("| 8.00 (7.00 to 9.00) | 0.50 | 0.77 |")  # 4.70 / 6.12
+    assert "1 of 2 networks" in text and "0.1 to 5.0 %" in text and "trained 3 times" in text
+    assert text.count("](figures/") == len(summary.FIGURES) == 4
+    assert len(text.split()) < 900  # three minutes

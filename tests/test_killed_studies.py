@@ -95,7 +95,8 @@ def test_the_experiments_of_the_paper(tmp_path, faces):
     assert paper.reproduce(whole, say=lines.append)
     assert worked(lines) == [part.name for part in paper.parts(whole)]
     report = json.loads((whole.folder / "report.json").read_text())
-    methods = [*trained_models.methods(whole), errors.PREDICTED_POSE, errors.BEST_POSE]
+    methods = [*trained_models.runs_of(whole), claims.TEACHER]
+    methods += [errors.PREDICTED_POSE, errors.BEST_POSE]
     assert list(report["alignment"]) == methods
     assert all(np.isfinite(row["mean"]).all() for row in report["alignment"].values())
     shape, photo = (report["power"][kind] for kind in (claims.SHAPE, claims.PHOTO))
@@ -114,8 +115,11 @@ def test_the_experiments_of_the_paper(tmp_path, faces):
     assert paper.reproduce(broken)
     assert_same_report(broken.folder, whole.folder)
 
-    for name in ("SDM", "Nonlinear, ground truth"):  # and one of whatever there is
-        (whole.folder / f"predictions/test/{name}.npz").unlink()
+    assert report["networks"]["3DDFA, network 2"]["images"] == 24
+    assert len(report["seeds"]["Nonlinear, ground truth"]) == whole.seeds == 2
+    runs = trained_models.runs_of(whole)
+    for run in (*runs["SDM"], *runs["Nonlinear, ground truth"]):  # and one of whatever there is
+        (whole.folder / f"predictions/test/{run}.npz").unlink()
     for path in (whole.folder / "results/photo").iterdir():
         path.unlink()
     paper.write_report(whole, lines.append)

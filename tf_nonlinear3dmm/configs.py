@@ -124,6 +124,11 @@ class ModelConfig:
         if self.residual and self.plan != "light":
             raise ValueError("`residual` is for the plan `light`.")
 
+    @property
+    def encodes_labels(self) -> bool:
+        """Whether the decoders give labels a code: they have a linear part, or are nothing else."""
+        return self.linear_part or self.shape_decoder == self.albedo_decoder == "linear"
+
 
 DEFECTS = (
     "reconstruction",
@@ -395,10 +400,11 @@ class Config:
         if not any(stage.steps for _, stage in self.stages()):
             raise ValueError("`steps` must not be 0 in every stage.")
         for name, stage in self.stages():
-            if stage.steps and stage.trains != "all" and not self.model.linear_part:
+            if stage.steps and stage.trains != "all" and not self.model.encodes_labels:
                 raise ValueError(
                     f"stage `{name}` trains `{stage.trains}` from the codes of the labels, which "
-                    "the linear part of the decoders gives: `linear_part` must be True."
+                    "the linear part of the decoders gives: `linear_part` must be True, or both "
+                    "decoders `linear`."
                 )
             if stage.steps and stage.loss.residual and not self.model.proxies:
                 raise ValueError(f"`residual` of stage `{name}` needs `proxies` to be True.")

@@ -248,7 +248,10 @@ class Nonlinear3DMM(keras.Model):
         return uv_layout.to_texels(vertices - self.face.mean_vertices, self.uv_layout)
 
     def label_codes(self, vertices: tf.Tensor, albedo_map: tf.Tensor) -> LabelCodes:
-        """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`; needs `linear_part`."""
+        """`LabelCodes` of vertices `[B, V, 3]` and albedo `[B, Hu, Wu, 3]`.
+
+        For decoders with a linear part (`config.encodes_labels`).
+        """
         return LabelCodes(
             shape_code=self.shape_decoder.encode(self.offset_maps(vertices)),
             albedo_code=self.albedo_decoder.encode(albedo_map),

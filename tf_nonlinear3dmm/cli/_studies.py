@@ -1,15 +1,26 @@
 """The flags that the studies `ablate` and `reproduce` share."""
 
+from collections.abc import Mapping
+
 from tf_nonlinear3dmm.core import command_line
 
 
-def parser(about: str, quick: str, tiny: str, minutes: float | None = None) -> command_line.Parser:
-    """A parser of `scale` (full, or `quick` or `tiny` as told), `minutes`, `out` and `data`."""
+def parser(
+    about: str, scales: Mapping[str, str], default: str, minutes: float | None = None
+) -> command_line.Parser:
+    """A parser of `scale`, `minutes`, `out` and `data`.
+
+    Args:
+        about: help of the command.
+        scales: name of a scale -> help of its flag.
+        default: scale that has no flag.
+        minutes: default.
+    """
     made = command_line.Parser(about)
     scale = made.add_mutually_exclusive_group()
-    for name, what in (("quick", quick), ("tiny", tiny)):
+    for name, what in scales.items():
         scale.add_argument(f"--{name}", dest="scale", action="store_const", const=name, help=what)
-    made.set_defaults(scale="full")
+    made.set_defaults(scale=default)
     made.add_argument(
         "--minutes",
         type=command_line.number(float, 0),

@@ -17,8 +17,11 @@ from tf_nonlinear3dmm.core import command_line
 def main() -> None:
     parser = _studies.parser(
         __doc__,
-        quick="short trainings of a smaller network",
-        tiny="every part in seconds; means nothing",
+        dict(
+            quick="short trainings of a smaller network",
+            tiny="every part in seconds; means nothing",
+        ),
+        default="full",
         minutes=150,
     )
     parser.add_argument("--rows", help="comma separated, beside the full model [all]")

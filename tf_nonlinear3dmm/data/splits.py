@@ -64,7 +64,7 @@ class Split:
         return len(self.rows)
 
     def __contains__(self, feature: str) -> bool:
-        return feature in self.builder.info.features
+        return feature in self.builder.info.features or self._open(feature)
 
     def __getitem__(self, feature: str) -> np.ndarray:
         """The memory-mapped array of a feature, `[size, ...]`; index it by `rows`."""
@@ -79,6 +79,29 @@ class Split:
             self._copy(missing)
             for feature in missing:
                 self._open(feature)
+
+    def derive(self, feature: str, parts: Iterable[np.ndarray]) -> None:
+        """Adds a feature that is computed from others; it is read like those of the records.
+
+        Args:
+            feature: its name.
+            parts: arrays `[n, ...]` whose rows in turn are those of all records.
+        """
+        path, start = self._path(feature), 0
+        temporary = _temporary(path)
+        try:
+            for part in parts:
+                with array_files.writing(path):
+                    if not start:
+                        array = _create(temporary, part[0], self.size)
+                    array[start : start + len(part)] = part
+                start += len(part)
+            with array_files.writing(path):
+                array.flush()
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._open(feature)
 
     def _path(self, feature):
         return pathlib.Path(self.builder.data_path) / "arrays" / self.name / f"{feature}.npy"

@@ -100,6 +100,19 @@ def _open_split(request, config, name, trained_on):
     """The split of this name; by default test, or all photos of a folder, or validation."""
     if name:
         return data.open_split(request, config, name)
+    return open_test(request, config, trained_on)
+
+
+def open_test(
+    request: data.Request, config: configs.Config, trained_on: bool = False
+) -> data.Split:
+    """What a data set is tested on: all photos of a folder, or its test split, or validation.
+
+    Args:
+        request: `data.Request`.
+        config: `Config`.
+        trained_on: models have learned from its other splits: not all photos are new to them.
+    """
     if request.name == _PHOTOS and not trained_on:
         return data.open_split(request, config, "all")
     try:

@@ -178,6 +178,18 @@ class LinearDecoder(keras.layers.Layer):
         # Tensors, for Keras' own sum of arrays of different ranks drops a batch of 1.
         return self.mean.value + tf.tensordot(code * self.std.value, self.basis.value, 1)
 
+    def encode(self, values: tf.Tensor) -> tf.Tensor:
+        """Codes `[B, K]` nearest to `values` `[B, *shape of mean]`; for an orthogonal basis."""
+        modes = tf.reshape(self.basis.value, [self.std.shape[0], -1])
+        offsets = tf.reshape(values - self.mean.value, [-1, modes.shape[1]])
+        lengths = self.std.value * tf.reduce_sum(tf.square(modes), axis=1)
+        return tf.math.divide_no_nan(tf.matmul(offsets, modes, transpose_b=True), lengths)
+
+    def code_weights(self) -> tf.Tensor:
+        """`[K]`: what each squared code adds to the mean squared `values`; likewise."""
+        axes = [*range(1, len(self.basis.shape))]
+        return tf.reduce_mean(tf.square(self.basis.value), axes) * tf.square(self.std.value)
+
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")
 class LinearShapeDecoder(LinearDecoder):
@@ -204,6 +216,15 @@ class LinearShapeDecoder(LinearDecoder):
         """Decodes `code` `[B, Ks]` to (map `[B, Hu, Wu, 3]`, vertices `[B, V, 3]`)."""
         offsets = self.face.shape_scale * super().call(code, training)
         return uv_layout.to_texels(offsets, self.layout), self.face.mean_vertices + offsets
+
+    def encode(self, maps: tf.Tensor) -> tf.Tensor:
+        """Codes `[B, Ks]` nearest to shape maps `[B, Hu, Wu, 3]`, at the vertices."""
+        offsets = uv_layout.to_vertices(maps, self.layout)
+        return super().encode(offsets / self.face.shape_scale)
+
+    def code_weights(self) -> tf.Tensor:
+        """`[Ks]`: what each squared code adds to the mean squared offset."""
+        return self.face.shape_scale**2 * super().code_weights()
 
 
 @keras.saving.register_keras_serializable(package="tf_nonlinear3dmm")

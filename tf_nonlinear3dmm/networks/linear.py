@@ -86,6 +86,13 @@ def combine(identity: Basis, expression: Basis, count: int) -> Basis:
     return Basis(identity.mean, modes[order], std[order])
 
 
+def principal(basis: Basis) -> Basis:
+    """The same model, of the same covariance, with orthogonal modes."""
+    scaled = basis.std[:, np.newaxis] * basis.modes.reshape(len(basis.modes), -1)
+    _, std, modes = np.linalg.svd(scaled, full_matrices=False)
+    return Basis(basis.mean, modes.reshape(basis.modes.shape), std)
+
+
 def truncate(basis: Basis, count: int) -> Basis:
     """The `count` modes of largest variance of a basis."""
     order = np.argsort(-basis.std, kind="stable")[:count]

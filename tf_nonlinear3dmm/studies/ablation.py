@@ -24,12 +24,14 @@ SHOWN = 5  # faces whose albedo is kept for the figure
 
 def full(folder: pathlib.Path, data_folder: str) -> Study:
     """About five hours on two cores: `small_paper`, 1200 + 600 steps."""
-    return _study(folder, with_steps(configs.small_paper(), 1200, 600), data_folder)
+    return _study(
+        folder, with_steps(configs.small_paper(), pretrain=1200, finetune=600), data_folder
+    )
 
 
 def quick(folder: pathlib.Path, data_folder: str) -> Study:
     """About 30 minutes on two cores: half the width, 300 + 150 steps of batch 8."""
-    config = with_steps(configs.small_paper(), 300, 150)
+    config = with_steps(configs.small_paper(), pretrain=300, finetune=150)
     config = change(config, "model", width=8)
     config = change(config, "train", batch_size=8)
     return _study(
@@ -39,7 +41,7 @@ def quick(folder: pathlib.Path, data_folder: str) -> Study:
 
 def tiny(folder: pathlib.Path, data_folder: str) -> Study:
     """Every row at its smallest, for tests: the numbers mean nothing."""
-    return _study(folder, with_steps(configs.tiny(), 4, 4), data_folder)
+    return _study(folder, with_steps(configs.tiny(), pretrain=4, finetune=4), data_folder)
 
 
 def _study(folder, config, data_folder):
@@ -53,7 +55,7 @@ def rows(config: configs.Config) -> dict[str, configs.Config]:
     for term in _REGULARISERS:
         others[f"no {_words(term)}"] = _with_loss(config, **{term: 0.0})
     others["not alternating"] = _in_both_stages(config, alternating=False)
-    others["no finetuning"] = with_steps(config, steps, 0)
+    others["no finetuning"] = with_steps(config, pretrain=steps, finetune=0)
     for word, switch in (("no ", False), ("", True)):
         others[f"{word}silhouette gradient"] = change(config, "model", silhouette_gradient=switch)
     for term in configs.DEFECTS:

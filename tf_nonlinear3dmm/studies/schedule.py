@@ -88,7 +88,7 @@ def records(study: Study) -> dict[str, dict[str, Any]]:
 def check(study: Study) -> None:
     """Refuses a folder that holds another study; writes what this one is."""
     fields = dataclasses.asdict(study)
-    for name in ("folder", "scans", "aflw"):
+    for name in ("folder", "scans", "source"):
         fields.pop(name)
     fields["config"]["data"].pop("folder")
     text, path = json.dumps(fields, indent=2) + "\n", study.file("study.json")

@@ -1,5 +1,7 @@
-"""Training of SDM and 3DDFA, on the data of the nonlinear model."""
+"""Training of SDM and 3DDFA, on the crops that the nonlinear model sees."""
 
+import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -7,15 +9,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data
+from tf_nonlinear3dmm import data, metrics
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
+from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.core import graphs
-from tf_nonlinear3dmm.data import augment, crop
-from tf_nonlinear3dmm.studies.paper import linear_models
-from tf_nonlinear3dmm.studies.study import Study
-from tf_nonlinear3dmm.training import checkpoints
-from tf_nonlinear3dmm.training.loop import Stopper, stages
+from tf_nonlinear3dmm.data import crop
+from tf_nonlinear3dmm.studies.paper import budget, linear_models, trained_models
+from tf_nonlinear3dmm.studies.study import BATCH, Study
+from tf_nonlinear3dmm.training import checkpoints, log
+from tf_nonlinear3dmm.training.loop import Stopper
 
+PASSES = 2  # of SDM over the training faces, whose features it holds in memory
 _SAVE_EVERY = 200  # steps
 _RIDGE = 1e-4  # squared decimetres: labels are believed to a millimetre in all
 
@@ -27,21 +31,36 @@ def crops(study: Study, split: data.Split) -> tuple[np.ndarray, np.ndarray]:
     return cut["image"][split.rows], cut["landmarks"].numpy()[split.rows]
 
 
-def mirrored(images: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images `[N, S, S, 3]` and landmarks `[N, 68, 2]`, and after them their mirror images."""
-    flipped = landmarks[:, augment.LANDMARK_MIRROR] * np.array([-1, 1], np.float32)
-    flipped[..., 0] += images.shape[2] - 1
-    return np.concatenate([images, images[:, :, ::-1]]), np.concatenate([landmarks, flipped])
+def training_crops(study: Study, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 training crops `[N, S, S, 3]` as networks see them, and landmarks `[N, 68, 2]`.
+
+    N is `PASSES` times the training faces, each jittered, turned, mirrored and degraded anew.
+    """
+    batches, _ = data.open_training(config, study.face())
+    batches = batches.select("image", "landmarks", batch_size=BATCH)
+    count = PASSES * len(batches.sources[0])
+    images, landmarks = [], []
+    for batch in batches.dataset(0, -(-count // BATCH)):
+        images.append(np.round(255 * batch["image"]).astype(np.uint8))
+        landmarks.append(batch["landmarks"].numpy())
+    return np.concatenate(images)[:count], np.concatenate(landmarks)[:count]
 
 
-def train_sdm(study: Study, say: Callable[[str], None] = print) -> None:
-    """Learns the cascade of regressions from the training split and its mirror; writes sdm.npz."""
+def train_sdm(study: Study, run: str, say: Callable[[str], None] = print) -> None:
+    """Learns the cascade of regressions from the training crops; writes `<run>.npz`."""
 
     def report(stage, distance):
         say(f"sdm stage {stage + 1}: mean distance {100 * distance:.2f} % of the image")
 
-    images, landmarks = mirrored(*crops(study, study.split("train")))
-    sdm.save(sdm.train(images, landmarks, study.descent, report), study.file("sdm.npz"))
+    config = trained_models.named(study, run)
+    images, landmarks = training_crops(study, config)
+    settings = dataclasses.replace(study.descent, seed=config.train.seed)
+    sdm.save(sdm.train(images, landmarks, settings, report), study.file(f"{run}.npz"))
+
+
+def load_sdm(study: Study, run: str) -> sdm.Model:
+    """The trained cascade of regressions."""
+    return sdm.load(study.file(f"{run}.npz"))
 
 
 def _make_cascade(study: Study, statistics: tuple[np.ndarray, np.ndarray]) -> threeddfa.Cascade:
@@ -52,44 +71,79 @@ def _make_cascade(study: Study, statistics: tuple[np.ndarray, np.ndarray]) -> th
     )
 
 
-def train_threeddfa(study: Study, say: Callable[[str], None] = print) -> bool:
+def train_threeddfa(study: Study, run: str, say: Callable[[str], None] = print) -> bool:
     """Trains 3DDFA, network after network, or resumes it; whether it is finished.
 
-    Each network takes as many steps as the nonlinear model.
+    Each network takes as many images as the nonlinear model.
     """
-    config, folder = study.config, study.folder / "threeddfa"
+    config, folder = trained_models.named(study, run), study.run(run)
     batches, statistics = data.open_training(config, study.face())
+    batches = batches.select(
+        "image", "projection", "vertices", batch_size=budget.batch_size(config)
+    )
     keras.utils.set_random_seed(config.train.seed)
     cascade = _make_cascade(study, statistics)
     store = checkpoints.Checkpoints(folder, keep=2)
     trainer = _Trainer(cascade, config)
-    steps_each = stages(config)[-1][-1]
+    steps_each = budget.steps(config)
     total = steps_each * len(cascade.networks)
     checkpoint, step = store.load_latest(), 0
     if checkpoint:
         step = checkpoint[1]["step"]
         checkpoints.restore(trainer.state(), checkpoint[0], "3DDFA checkpoint")
-    with Stopper() as stopper:
+    with Stopper() as stopper, contextlib.closing(log.Files(folder, step)) as files:
         for batch in batches.dataset(step, total):
             number = step // steps_each
             cost = trainer.step(number, batch)
             if not np.isfinite(cost):
                 raise FloatingPointError(f"3DDFA, step {step}: the cost is not finite")
             step += 1
+            if step % config.train.validate_every == 0 or step % steps_each == 0:
+                errors = _validate(study, cascade, number + 1)
+                files.line(step, _network(number + 1), errors, "validation")
             if step % _SAVE_EVERY == 0 or step == total or stopper.requested:
-                say(f"3ddfa step {step}/{total}, network {number + 1}: cost {cost:.3f}")
+                say(f"3ddfa step {step}/{total}, {_network(number + 1)}: cost {cost:.3f}")
+                files.sync()
                 store.save(step, checkpoints.arrays_of(trainer.state()), {"step": step})
             if stopper.requested:
                 break
     return step == total
 
 
-def load_threeddfa(study: Study) -> threeddfa.Cascade:
+def _network(number):
+    return f"network {number}"
+
+
+def _validate(study, cascade, networks):
+    """The validation errors of the first `networks`, named as those of the other models."""
+    split, face, errors = study.split("validation"), study.face(), {"nme": [], "vertices": []}
+    exists = (face.landmarks >= 0).astype(np.float32)
+    call = tf.function(lambda images: cascade(images, iterations=networks), reduce_retracing=True)
+    for batch in data.in_order(split, cascade.config.image_size, BATCH, ["vertices"]):
+        fit = call(batch["image"])
+        errors["nme"].append(metrics.nme(fit.landmarks, batch["landmarks"], exists).numpy())
+        vertices = fit.vertices.numpy(), batch["vertices"].numpy()
+        errors["vertices"].append(metrics.skin_error(face, *vertices)[0])
+    return {name: float(np.mean(np.concatenate(values))) for name, values in errors.items()}
+
+
+def threeddfa_curves(study: Study, run: str) -> dict[str, budget.Curve]:
+    """Network -> its validation errors by images, of those that have been validated."""
+    config = trained_models.named(study, run)
+    lines, steps = log.read(study.run(run) / "metrics.jsonl"), budget.steps(config)
+    curves: dict[str, budget.Curve] = {}
+    for i in range(study.cascade):
+        size, errors = budget.batch_size(config), budget.validations(lines, _network(i + 1))
+        curves[_network(i + 1)] = [((step - i * steps) * size, error) for step, error in errors]
+    return curves
+
+
+def load_threeddfa(study: Study, run: str) -> threeddfa.Cascade:
     """The trained cascade."""
     cascade = _make_cascade(study, (np.zeros(8), np.ones(8)))
-    checkpoint = checkpoints.Checkpoints(study.folder / "threeddfa", keep=2).load_latest()
+    checkpoint = checkpoints.Checkpoints(study.run(run), keep=2).load_latest()
     if checkpoint is None:
-        raise FileNotFoundError(f"{study.folder / 'threeddfa'}: 3DDFA is not trained yet")
+        raise FileNotFoundError(f"{study.run(run)}: 3DDFA is not trained yet")
     state = _Trainer(cascade, study.config).state()
     checkpoints.restore(state, checkpoint[0], "3DDFA checkpoint")
     return cascade
@@ -101,8 +155,9 @@ class _Trainer:
     def __init__(self, cascade, config):
         self.cascade = cascade
         self.optimizers, self.functions = [], {}
-        steps = stages(config)[-1][-1]
-        rate = keras.optimizers.schedules.CosineDecay(config.pretrain.learning_rate, steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            config.pretrain.learning_rate, budget.steps(config)
+        )
         for network in cascade.networks:
             optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
             optimizer.build(network.trainable_variables)

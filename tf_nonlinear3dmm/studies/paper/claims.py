@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tf_nonlinear3dmm.evaluation import errors
-from tf_nonlinear3dmm.evaluation.statistics import alignment_table, mean
+from tf_nonlinear3dmm.evaluation.statistics import alignment_table, bootstrap, mean
 
 ALIGNMENT, RECONSTRUCTION = "alignment", "reconstruction"
 SHAPE, ALBEDO, PHOTO = "shape", "texture (albedo)", "texture (photo)"
+
+TEACHER = "labels of the teacher"  # what the models that have learned from them imitate
 
 # (table, better, worse): the paper says that the first has the smaller error.
 CLAIMS = (
@@ -30,6 +32,7 @@ QUESTIONS = (
     (ALIGNMENT, "Nonlinear, ground truth", "Linear oracle, ground truth"),
     (ALIGNMENT, "Nonlinear, ground truth", "mean face, predicted pose"),
     (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
+    (RECONSTRUCTION, "Nonlinear, teacher, finetuned", TEACHER),
     (RECONSTRUCTION, "Nonlinear, ground truth", "Linear scan-200, ground truth"),
     (RECONSTRUCTION, "Nonlinear, ground truth", "Linear oracle, ground truth"),
     (RECONSTRUCTION, "Nonlinear, ground truth", "3DDFA"),
@@ -54,6 +57,7 @@ def judge(
     tables: Mapping[str, Table],
     pairs: Sequence[tuple[str, str, str]],
     words: Mapping[int, str],
+    where: str = "",
 ) -> list[list[str]]:
     """Rows (question, what is measured here, verdict), of those that the numbers can answer.
 
@@ -62,6 +66,7 @@ def judge(
         tables: `SHAPE`, `ALBEDO`, `PHOTO` -> model -> code size -> errors `[N]`.
         pairs: `CLAIMS` or `QUESTIONS`.
         words: `AGREES` or `ANSWERS`.
+        where: the set of faces, where it is not the generated test people.
     """
     rows = []
     for kind, better, worse in pairs:
@@ -72,7 +77,7 @@ def judge(
         if answer:
             text, signs = answer
             verdict = words[signs[0]] if len({*signs}) == 1 else "differs by code size"
-            rows.append([f"{kind}: `{better}` is better than `{worse}`", text, verdict])
+            rows.append([f"{kind}{where}: `{better}` is better than `{worse}`", text, verdict])
     return rows
 
 
@@ -87,9 +92,10 @@ def _faces(faces, kind, better, worse):
     if not {(measure, better), (measure, worse)} <= {*faces}:
         return None
     ours, theirs = faces[measure, better], faces[measure, worse]
-    rows = [ours, theirs, theirs - ours]
+    good = np.isfinite(ours) & np.isfinite(theirs) & np.isfinite(faces[errors.YAW])
+    rows = [r[good] for r in (ours, theirs, theirs - ours)]
     if kind == ALIGNMENT:
-        rows = [alignment_table(r, faces[errors.YAW])["balanced mean"] for r in rows]
+        rows = [alignment_table(r, faces[errors.YAW][good])["balanced mean"] for r in rows]
         name, unit = "balanced NME ", " %"
     else:
         rows, name, unit = [mean(r) for r in rows], "", " mm"
@@ -97,6 +103,14 @@ def _faces(faces, kind, better, worse):
     interval = "{:+.2f} ({:+.2f} to {:+.2f})".format(*gain)
     text = f"{name}{ours[0]:.2f}{unit} against {theirs[0]:.2f}{unit}, gain {interval}"
     return text, [_sign(*gain[1:])]
+
+
+def _ratio(ours, theirs):
+    """(ratio of the means, low, high) with a 95 % bootstrap interval over faces."""
+    ends = bootstrap(
+        lambda a, b: a.mean(-1, keepdims=True) / b.mean(-1, keepdims=True), ours, theirs
+    )
+    return ours.mean() / theirs.mean(), *ends[0]
 
 
 def _power(table, better, worse):
@@ -109,9 +123,11 @@ def _power(table, better, worse):
         last = max(sizes, key=int)
         ours, theirs = np.asarray(ours), np.asarray(table[worse][last])
         finite = np.isfinite(ours) & np.isfinite(theirs)
-        low, high = mean((theirs - ours)[finite])[1:]
+        ours, theirs = ours[finite], theirs[finite]
+        low, high = mean(theirs - ours)[1:]
         signs.append(_sign(low, high))
         word = {1: "better", -1: "worse", 0: "undecided"}[signs[-1]]
         at = f"size {size}" if last == size else f"size {size} (the other: {last})"
-        parts.append(f"{at}: {ours[finite].mean():.3g} against {theirs[finite].mean():.3g}, {word}")
+        ratio = "{:.2f} ({:.2f} to {:.2f})".format(*_ratio(ours, theirs))
+        parts.append(f"{at}: {ours.mean():.3g} against {theirs.mean():.3g}, {ratio} of it, {word}")
     return ("; ".join(parts), signs) if parts else None

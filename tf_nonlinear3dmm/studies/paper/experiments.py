@@ -13,9 +13,15 @@ from tf_nonlinear3dmm.studies.paper import (
     shape_power,
     texture_power,
     trained_models,
+    weak_labels,
 )
 from tf_nonlinear3dmm.studies.schedule import Part
 from tf_nonlinear3dmm.studies.study import Study
+
+_TRAININGS = {  # the others are runs
+    trained_models.SDM: baseline_training.train_sdm,
+    trained_models.THREEDDFA: baseline_training.train_threeddfa,
+}
 
 
 def reproduce(
@@ -40,23 +46,22 @@ def parts(study: Study) -> list[Part]:
     return [
         Part("faces", study.make_faces),
         _part(study, "bases: scan-200", linear_models.learn_scans),
-        *methods("Nonlinear, ground truth"),
-        *_power_of_run(study, "conv", study.code_size),
+        *methods(trained_models.NONLINEAR),
         _part(study, "expressiveness", figures.express),
         *methods("Linear scan-200, ground truth"),
-        _part(study, "SDM", baseline_training.train_sdm),
-        *methods("SDM"),
-        _part(study, "3DDFA", baseline_training.train_threeddfa),
-        *methods("3DDFA"),
+        *methods(trained_models.SDM),
+        *methods(trained_models.THREEDDFA),
+        *_weak_labels(study),
         *methods("Nonlinear, teacher, pretrained"),
         *methods("Nonlinear, teacher, finetuned"),
+        *_power_of_run(study, "conv", study.code_size),
         *methods("Linear scan-200, teacher"),
         _part(study, "bases: all faces", linear_models.learn_faces),
         _part(study, "shape: linear", shape_power.measure_linear),
         _part(study, "texture: linear", texture_power.measure_linear),
         *methods("Linear oracle, ground truth"),
         *_by_code_size(study),
-        *(_aflw(study) if study.aflw else ()),
+        *(part for method in trained_models.HEADLINE for part in methods(method, first=1)),
     ]
 
 
@@ -64,15 +69,28 @@ def _part(study, name, work, *arguments):
     return Part(name, functools.partial(work, study, *arguments))
 
 
+def _weak_labels(study):
+    if weak_labels.needed(study.config):
+        yield _part(study, "albedo of the teacher", weak_labels.ensure_albedo)
+
+
 def _training(study, run):
-    return _part(study, run, trained_models.train, run)
+    work = _TRAININGS.get(run.split(trained_models.SEED)[0], trained_models.train)
+    return _part(study, run, work, run)
 
 
-def _method(study, title):
-    """A method of the tables: its training, where it is a run, and what it predicts."""
-    run = trained_models.methods(study)[title]
-    prediction = _part(study, f"predict {title}", alignment.predict, title, run)
-    return [_training(study, run), prediction] if run else [prediction]
+def _method(study, title, first=0):
+    """A method of the tables: its trainings and what they predict.
+
+    The first seed alone, or the others where `first` is 1.
+    """
+    runs = trained_models.runs_of(study)[title]
+    for run in runs[1:] if first else runs[:1]:
+        yield _training(study, run)
+        yield _part(study, f"predict {run}", alignment.predict, run)
+        if study.source:
+            name = study.source_name
+            yield _part(study, f"predict {run} on {name}", alignment.predict, run, name)
 
 
 def _power_of_run(study, kind, size):
@@ -88,23 +106,16 @@ def _by_code_size(study):
     """The largest share of the representation tables; the code size of the other tables first."""
     sizes = {*study.shape_codes, *study.texture_codes, *study.image_codes}
     for size in sorted(sizes, key=lambda k: (k != study.code_size, k)):
-        for kind in ("conv", "mlp") if size in study.shape_codes else ():
+        in_3d = size in study.decoder_codes
+        for kind in ("conv", "mlp") if in_3d and size in study.shape_codes else ():
             name = f"shape: {kind} {size}, trained in 3D"
             yield _part(study, name, shape_power.measure_decoder, kind, size)
-        if size in study.texture_codes:
+        if in_3d and size in study.texture_codes:
             name = f"texture: {size}, trained in 3D"
             yield _part(study, name, texture_power.measure_decoder, size)
         if size in study.image_codes and size != study.code_size:
-            yield _training(study, f"nonlinear-ground_truth-{size}")
+            yield _training(study, f"nonlinear-{study.image_labels}-{size}")
             yield from _power_of_run(study, "conv", size)
     for size in study.mlp_codes:
-        yield _training(study, f"mlp-ground_truth-{size}")
+        yield _training(study, f"mlp-{study.image_labels}-{size}")
         yield from _power_of_run(study, "mlp", size)
-
-
-def _aflw(study):
-    """Alignment of AFLW2000-3D, where the user has it."""
-    split = report.aflw_split(study)
-    for title, run in trained_models.methods(study).items():
-        name = f"predict {title} on AFLW2000-3D"
-        yield _part(study, name, alignment.predict, title, run, split, "aflw2000_3d")

@@ -35,6 +35,7 @@ _STYLES = {
     "Nonlinear, by gradient": ("#b2182b", "-"),
     "Nonlinear, by the encoder": ("#e8601c", "-"),
     "Nonlinear, trained in 3D": ("#f4a582", "-"),
+    "labels of the teacher": ("0.4", "-."),
     "mean face, best pose": ("0.4", ":"),
     "mean face": ("0.65", ":"),
 }
@@ -77,8 +78,14 @@ def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def reconstructions(study: Study, methods: Sequence[str], count: int = 5) -> np.ndarray:
-    """Input, ground truth and each method's shape in the true pose, of evenly spaced faces."""
+def reconstructions(study: Study, runs: Mapping[str, str], count: int = 5) -> np.ndarray:
+    """Input, ground truth and each method's shape in the true pose, of evenly spaced faces.
+
+    Args:
+        study: `Study`.
+        runs: title -> run that has predicted the test faces.
+        count: faces.
+    """
     split, face = study.split("test"), study.face()
     size = study.config.model.image_size
     chosen = np.linspace(0, len(split.rows) - 1, count).astype(int)
@@ -88,13 +95,13 @@ def reconstructions(study: Study, methods: Sequence[str], count: int = 5) -> np.
     ground_truth = batch["vertices"].numpy()
     columns = [visualize.to_uint8(visualize.enlarge(batch["image"], TILE))]
     columns.append(visualize.mesh(tf.constant(ground_truth), projection, face, TILE))
-    for method in methods:
-        vertices = alignment.read(study, method)["vertices"][chosen]
+    for run in runs.values():
+        vertices = alignment.read(study, run)["vertices"][chosen]
         rotation, translation = metrics.kabsch(vertices, ground_truth, face.regions["skin"])
         vertices = vertices @ rotation.transpose(0, 2, 1) + translation[:, np.newaxis]
         columns.append(visualize.mesh(tf.constant(vertices, tf.float32), projection, face, TILE))
     faces = visualize.grid(np.stack(columns, axis=1), [])
-    titles = [plots.caption(title, TILE, 56) for title in ("input", "ground truth", *methods)]
+    titles = [plots.caption(title, TILE, 56) for title in ("input", "ground truth", *runs)]
     head = visualize.grid(np.stack(titles)[np.newaxis], [])
     return np.concatenate([head, faces])
 

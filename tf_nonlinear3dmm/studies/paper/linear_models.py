@@ -1,6 +1,8 @@
 """The linear models of the study, learned once and saved as arrays.
 
-`scan-200`: 200 scans of similar people, as the usual linear model was made. `oracle`: all training
+Principal components hardly change beyond `Study.basis_faces` faces, and no more are read.
+
+`scan-200`: 200 scans of similar people, as the usual linear model was made. `oracle`: the training
 faces in 3D, which nobody has of real people. `mixture`: the oracle's faces as a mixture of
 subpopulations. `wild`: textures as photos show them, with what is out of sight missing.
 """
@@ -28,7 +30,7 @@ def learn_scans(study: Study) -> None:
 def learn_faces(study: Study) -> None:
     """Learns from the training faces and writes the other bases/*.npz."""
     split = study.split("train")
-    rows = split.rows
+    rows = split.rows[: study.basis_faces]
     _learn(study, "shape", split["vertices"][rows], max(study.shape_codes))
     _learn(study, "albedo", as_float(split["albedo"][rows]), max(study.texture_codes))
     textures, masks = as_float(split["texture"][rows]), split["texture_mask"][rows] > 127

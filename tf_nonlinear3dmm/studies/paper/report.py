@@ -1,4 +1,8 @@
-"""All measurements so far -> report.md, report.html (one file), report.json and figures."""
+"""All measurements so far -> the page, the report and figures.
+
+summary.md is one page; report.md, and report.html (one file), hold all; both are made of
+report.json and the figures alone.
+"""
 
 import json
 import os
@@ -7,38 +11,33 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import configs, data
-from tf_nonlinear3dmm.evaluation import document, errors, measures, plots, statistics
+from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.evaluation import document, errors, plots, statistics
 from tf_nonlinear3dmm.studies import pictures
 from tf_nonlinear3dmm.studies.paper import (
     alignment,
     claims,
     figures,
+    networks,
     report_text,
     results,
     sections,
     shape_power,
+    summary,
     texture_power,
     trained_models,
 )
-from tf_nonlinear3dmm.studies.study import Study, change
+from tf_nonlinear3dmm.studies.study import Study
 
 TABLES = {  # question's table -> kind of `results`, its rows
     claims.SHAPE: ("shape", shape_power.MODELS),
     claims.ALBEDO: ("albedo", texture_power.MODELS),
     claims.PHOTO: ("photo", texture_power.MODELS),
 }
-_POSE_OF = "Nonlinear, ground truth"  # whose pose the first control takes
-
-
-def aflw_split(study: Study) -> data.Split:
-    """The test split of AFLW2000-3D in the user's folder."""
-    config = change(study.config, "data", sources=f"aflw2000_3d:{study.aflw}", mix="1")
-    return data.open_first(config, "test")
 
 
 def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
-    """Makes every table and figure that has its numbers, and writes the report in three formats.
+    """Makes every table and figure that has its numbers, and writes page and report.
 
     Args:
         study: `Study`.
@@ -48,53 +47,81 @@ def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
         Whether there was anything to report.
     """
     measured = _errors(study)
-    faces = measured.per_face()
+    faces = alignment.by_method(study, measured.per_face())
+    photos = _errors(study, study.source_name).per_face() if study.source_name else {}
+    photos = alignment.by_method(study, photos)
     power = {name: results.table(study, *kind) for name, kind in TABLES.items()}
     if not faces and not any(power.values()):
         return False
     numbers = {
         "command": study.command,
+        "setting": _setting(study),
         "missing": [name for name, record in parts.items() if not record.get("done")],
         "failed": {name: record["error"] for name, record in parts.items() if "error" in record},
-        "claims": claims.judge(faces, power, claims.CLAIMS, claims.AGREES),
+        "claims": _judge_claims(study, faces, photos, power),
         "questions": claims.judge(faces, power, claims.QUESTIONS, claims.ANSWERS),
-        **_tables(study, faces),
+        **_tables(study, faces, photos),
+        "seeds": _seeds(study, measured.per_face()),
+        "networks": networks.judge_all(study),
+        "images": networks.images_of_methods(study),
         "power": {name: _means(table) for name, table in power.items() if table},
         "seconds": {name: record["seconds"] for name, record in parts.items() if record},
         "config": configs.to_dict(study.config),
         "machine": f"{os.cpu_count()} CPU cores, TensorFlow {tf.__version__}",
     }
-    _figures(study, faces, measured.per_vertex(), numbers["power"])
-    blocks = sections.blocks(study, numbers)
+    vertices = alignment.by_method(study, measured.per_vertex())
+    _figures(study, faces, vertices, numbers["power"])
     study.write_text("report.json", json.dumps(statistics.finite(numbers), indent=1) + "\n")
+    blocks = sections.blocks(numbers, study.folder)
     study.write_text("report.md", document.to_markdown(blocks))
     study.write_text("report.html", document.to_html(blocks, study.folder))
+    study.write_text("summary.md", document.to_markdown(summary.blocks(numbers, study.folder)))
     return True
 
 
-def _errors(study, split=None, name="test"):
-    """`alignment.errors` of the methods that have predicted the faces of a split."""
-    methods = [m for m in trained_models.methods(study) if alignment.path(study, m, name).exists()]
-    if not methods:
-        return measures.Measures()
-    return alignment.errors(study, methods, _POSE_OF, split, name)
+def _setting(study):
+    """What the text of the report says of a study, beside its `Config`."""
+    names = ("code_size", "seeds", "cascade", "fit_faces", "fit_steps", "basis_faces")
+    setting = {name: getattr(study, name) for name in (*names, "image_labels")}
+    return setting | {"regressions": len(study.descent.patches), "photos": study.source_name}
 
 
-def _tables(study, faces):
+def _errors(study, name=alignment.TEST):
+    pose_of = trained_models.runs_of(study)[trained_models.NONLINEAR][0]
+    return alignment.errors(study, pose_of, name)
+
+
+def _judge_claims(study, faces, photos, power):
+    """The paper's claims, and those of alignment again on the second set of faces."""
+    rows = claims.judge(faces, power, claims.CLAIMS, claims.AGREES)
+    aligned = [claim for claim in claims.CLAIMS if claim[0] == claims.ALIGNMENT]
+    where = f" on `{study.source_name}`"
+    return rows + claims.judge(photos, {}, aligned, claims.AGREES, where)
+
+
+def _tables(study, faces, photos):
     """The tables of alignment and reconstruction, and how long a face takes."""
     if not faces:
         return {}
-    seed, methods = study.config.train.seed, [*trained_models.methods(study)]
-    summary = statistics.summarise(faces, seed)
-    measured = [m for m in methods if m in summary["alignment"]]
-    speed = {m: 1000 * float(alignment.read(study, m)["seconds"]) for m in measured}
-    numbers = {"alignment": summary["alignment"], "reconstruction": summary["measures"]}
+    seed, runs = study.config.train.seed, trained_models.runs_of(study)
+    tables = statistics.summarise(faces, seed)
+    done = {m: run for m, (run, *_) in runs.items() if alignment.path(study, run).exists()}
+    speed = {m: 1000 * float(alignment.read(study, run)["seconds"]) for m, run in done.items()}
+    numbers = {"alignment": tables["alignment"], "reconstruction": tables["measures"]}
     numbers |= {"speed_ms": speed}
-    if study.aflw:
-        photos = _errors(study, aflw_split(study), "aflw2000_3d").per_face()
-        if photos:
-            numbers["aflw2000_3d"] = statistics.summarise(photos, seed)["alignment"]
+    if photos:
+        numbers["photos"] = statistics.summarise(photos, seed)["alignment"]
     return numbers
+
+
+def _seeds(study, faces):
+    """Method -> balanced mean NME of each of its trainings, where there are several."""
+    tables = statistics.summarise(faces)["alignment"] if faces else {}
+    means = {
+        method: [tables[run]["balanced mean"][0] for run in runs if run in tables]
+        for method, runs in trained_models.runs_of(study).items()
+    }
+    return {method: values for method, values in means.items() if len(values) > 1}
 
 
 def _means(table):
@@ -107,12 +134,15 @@ def _means(table):
 
 def _figures(study, faces, per_vertex, power):
     nme = {name[1]: values for name, values in faces.items() if name[0] == errors.NME}
-    reconstructed = {m: per_vertex[m] for m in trained_models.methods(study) if m in per_vertex}
+    runs = trained_models.runs_of(study)
+    reconstructed = {m: per_vertex[m] for m in (*runs, claims.TEACHER) if m in per_vertex}
     styles = {method: figures.style(method) for method in nme}
     for name, picture in plots.error_figures(nme, reconstructed, study.face(), styles).items():
         pictures.save(study, name, picture)
-    if reconstructed:
-        pictures.save(study, "reconstructions", figures.reconstructions(study, [*reconstructed]))
+    shown = {m: run for m, (run, *_) in runs.items() if m in per_vertex}
+    shown = {m: run for m, run in shown.items() if alignment.path(study, run).exists()}
+    if shown:
+        pictures.save(study, "reconstructions", figures.reconstructions(study, shown))
     for name, table in power.items():
         label = report_text.POWER[name].label
         pictures.save(study, report_text.POWER[name].figure, figures.power(table, label))

@@ -29,7 +29,8 @@ POWER = {
         "Mean vertex error, percent of the eye distance, on the true shapes of {faces} test faces. "
         "Codes by weighted least squares for linear models and by {steps} steps of Adam on the "
         "same squared distances for nonlinear ones. `trained in 3D`: the decoder alone has learned "
-        "from the true shapes that `Linear oracle` has seen; `trained on images`: the whole model. "
+        "from true shapes; `trained on images`: the whole model, with the labels of the {labels}. "
+        "`Linear oracle` knows {basis} true shapes. "
         "`Linear scan-200` is the paper's Linear: at k codes the k modes of largest variance of "
         "200 similar people and of 20 of them with 20 expressions each.",
     ),
@@ -41,7 +42,8 @@ POWER = {
         "in sight and not occluded. Mean absolute colour difference of {faces} test faces, colours "
         "in [0, 1], times 100. Light is fitted along with the code, for linear models too; `Linear "
         "in the wild` has learned it. By gradient: {steps} steps of Adam. `Linear scan-200` has 40 "
-        "modes in all, as the paper's.",
+        "modes in all, as the paper's. `by gradient` and `by the encoder`: the whole model, with "
+        "the labels of the {labels}.",
     ),
     claims.ALBEDO: Power(
         "texture_power_albedo",
@@ -62,9 +64,16 @@ PAPER = (
     "The last column is the paper's own number, measured on AFLW2000-3D and not on these faces: "
     "compare the order of the methods, not the values."
 )
+NETWORKS = (
+    "A network's error is flat where the best validation error, NME in percent plus vertex error "
+    "in mm, fell by less than {gain:g} % over the last third of its images. The learning rate "
+    "falls to the end, and the error with it: `no` says that more images would have helped, and "
+    "the gain by about how much. SDM solves for its weights at once."
+)
 RECONSTRUCTION = (
     "Skin vertices after rigid alignment without scale: distance to the true vertex, the same over "
-    "the distance of the eyes, and the angle between the normals."
+    "the distance of the eyes, and the angle between the normals. `labels of the teacher` are what "
+    "pretraining imitates: only images can teach more."
 )
 PAPER_NAMES = {
     "Linear scan-200, teacher": "Linear 3DMM, same framework",

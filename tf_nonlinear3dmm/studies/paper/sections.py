@@ -1,12 +1,13 @@
 """The report's sections: numbers -> blocks, for whatever there is."""
 
 import json
+import pathlib
 from typing import Any
 
+from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.evaluation import expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
-from tf_nonlinear3dmm.studies.paper import claims, report_text, trained_models
-from tf_nonlinear3dmm.studies.study import Study
+from tf_nonlinear3dmm.studies.paper import budget, claims, report_text, trained_models
 
 POWER = "Error against code size, with 95 % intervals."
 CAPTIONS = {
@@ -17,21 +18,25 @@ CAPTIONS = {
 }
 
 
-def blocks(study: Study, numbers: dict[str, Any]) -> list[Block]:
-    """All sections of the report that `numbers` (of `report.write`) can fill: list of `Block`."""
+def blocks(numbers: dict[str, Any], folder: pathlib.Path) -> list[Block]:
+    """All sections of the report that the numbers can fill: list of `Block`.
+
+    Args:
+        numbers: of `report.write`, as in report.json.
+        folder: the figures that are shown lie in its `figures`.
+    """
     section = [Block("heading", "The paper's experiments on generated faces")]
-    section += [Block("text", text) for text in _setting(study, numbers)]
+    section += [Block("text", text) for text in _setting(numbers)]
     section += _verdicts(numbers)
     if "alignment" in numbers:
         section += [Block("heading", "Face alignment"), Block("text", report_text.ALIGNMENT)]
-        section += [Block("text", report_text.PAPER), _alignment(numbers["alignment"])]
-        section += _figures(study, "cumulative")
-    if "aflw2000_3d" in numbers:
-        section += [
-            Block("heading", "Face alignment on AFLW2000-3D"),
-            Block("text", report_text.ALIGNMENT),
-        ]
-        section += [_alignment(numbers["aflw2000_3d"])]
+        section += [Block("text", report_text.PAPER)]
+        section += [_alignment(numbers["alignment"], numbers.get("seeds", {}))]
+        section += figures(folder, "cumulative")
+    if "photos" in numbers:
+        name = numbers["setting"]["photos"]
+        section += [Block("heading", f"Face alignment on `{name}`")]
+        section += [Block("text", report_text.ALIGNMENT), _alignment(numbers["photos"], {})]
     if numbers.get("reconstruction"):
         section += [
             Block("heading", "3D reconstruction"),
@@ -39,25 +44,24 @@ def blocks(study: Study, numbers: dict[str, Any]) -> list[Block]:
         ]
         rows = tables.measures(numbers["reconstruction"])
         section += [Block("table", [*zip(*rows, strict=True)])]  # one row per method
-        section += _figures(study, "error_maps", "reconstructions")
-    section += _power(study, numbers["power"])
-    drawn = _figures(study, *expressiveness.CAPTIONS)
+        section += figures(folder, "error_maps", "reconstructions")
+    section += _power(numbers, folder)
+    drawn = figures(folder, *expressiveness.CAPTIONS)
     section += [Block("heading", "Expressiveness"), *drawn] if drawn else []
-    return section + _cost(study, numbers)
+    return section + _networks(numbers) + _cost(numbers)
 
 
-def _setting(study, numbers):
-    config = study.config
-    steps = f"{config.pretrain.steps} + {config.finetune.steps}"
+def _setting(numbers):
+    config, setting = configs.from_dict(numbers["config"]), numbers["setting"]
     yield (
         f"Command: `{numbers['command']}`; {numbers['machine']}; seed {config.train.seed}; the "
         "whole configuration is at the end."
     )
     yield (
         f"Every model is trained here on the same {config.data.train_examples} generated faces "
-        f"(`{config.data.sources}`, {config.model.image_size} px), with {steps} steps of batch "
-        f"{config.train.batch_size} (3DDFA: each of its {study.cascade} networks; SDM: "
-        f"{len(study.descent.patches)} regressions), code size {study.code_size} unless a table "
+        f"(`{config.data.sources}`, {config.model.image_size} px), with {sections.stages(config)} "
+        f"(3DDFA: each of its {setting['cascade']} networks on as many images; SDM: "
+        f"{setting['regressions']} regressions), code size {setting['code_size']} unless a table "
         f"says otherwise, and tested on {config.data.test_examples} faces of other people. The "
         "weights of the losses are those of the nonlinear model's preset, chosen with that model; "
         "the other methods take them, or the settings of their papers, as they are."
@@ -79,31 +83,42 @@ def _verdicts(numbers):
     return section
 
 
-def _figures(study, *names):
+def figures(folder: pathlib.Path, *names: str) -> list[Block]:
     """Those of the figures that are drawn."""
-    drawn = [name for name in names if (study.folder / f"figures/{name}.png").exists()]
+    drawn = [name for name in names if (folder / f"figures/{name}.png").exists()]
     return sections.figures(drawn, captions=CAPTIONS)
 
 
-def _alignment(table):
-    """The alignment table, and the paper's own balanced mean."""
+def _alignment(table, seeds):
+    """The alignment table, the balanced mean of each seed, and the paper's own."""
     titles, *rows = tables.alignment(table)
-    published = {name: row[3] for name, row in tables.PUBLISHED.items()}
-    theirs = [published.get(report_text.PAPER_NAMES.get(method), "") for method in table]
-    rows = [[*row, number] for row, number in zip(rows, theirs, strict=True)]
-    return Block("table", [[*titles, "paper, balanced mean on AFLW2000-3D"], *rows])
+    columns = {"paper, balanced mean on AFLW2000-3D": [published(method) for method in table]}
+    if seeds:
+        words = {method: ", ".join(f"{x:.2f}" for x in values) for method, values in seeds.items()}
+        own = {"balanced mean of each seed": [words.get(method, "") for method in table]}
+        columns = own | columns
+    rows = [[*row, *more] for row, *more in zip(rows, *columns.values(), strict=True)]
+    return Block("table", [[*titles, *columns], *rows])
 
 
-def _power(study, power):
-    section = []
+def published(method: str) -> str:
+    """The paper's own balanced mean NME of a method on AFLW2000-3D, or nothing."""
+    name = report_text.PAPER_NAMES.get(method)
+    return tables.PUBLISHED[name][3] if name else ""
+
+
+def _power(numbers, folder):
+    section, power, setting = [], numbers["power"], numbers["setting"]
+    words = dict(faces=setting["fit_faces"], steps=setting["fit_steps"])
+    words |= dict(labels=setting["image_labels"].replace("_", " "), basis=setting["basis_faces"])
     for name, (figure, _, factor, note) in report_text.POWER.items():
         if name in power:
             section += [Block("heading", f"Representation power: {name}")]
-            section += [Block("text", note.format(faces=study.fit_faces, steps=study.fit_steps))]
+            section += [Block("text", note.format(**words))]
             section += [Block("table", _by_size(power[name], factor))]
-            section += _figures(study, figure)
+            section += figures(folder, figure)
         if name == claims.PHOTO:
-            section += _figures(study, "textures")
+            section += figures(folder, "textures")
     return section
 
 
@@ -119,23 +134,40 @@ def _by_size(table, factor):
     return rows
 
 
-def _cost(study, numbers):
+def _networks(numbers):
+    """Whether each network was trained until its error was flat."""
+    judged = numbers.get("networks")
+    if not judged:
+        return []
+    rows = [["network", "images", "error before the last third", "at the end", "gain", "flat"]]
+    for name, own in judged.items():
+        errors = (f"{own[k]:.2f}" for k in ("before", "after"))
+        cells = [f"{own['images']:,}", *errors, f"{100 * own['gain']:.1f} %"]
+        rows.append([name, *cells, "yes" if own["flat"] else "no"])
+    note = report_text.NETWORKS.format(gain=100 * budget.GAIN)
+    heading = Block("heading", "Was it trained long enough?")
+    return [heading, Block("text", note), Block("table", rows)]
+
+
+def _cost(numbers):
     seconds, total = numbers["seconds"], sum(numbers["seconds"].values())
     parts = [["part", "minutes"], *([name, f"{s / 60:.1f}"] for name, s in seconds.items())]
     section = [Block("heading", "What it cost")]
     if "speed_ms" in numbers:
-        section += [Block("table", _methods(study, numbers))]
+        section += [Block("table", _methods(numbers))]
     section += [Block("table", [*parts, ["all", f"{total / 60:.1f}"]])]
     return section + [Block("json", json.dumps(numbers["config"], indent=1))]
 
 
-def _methods(study, numbers):
-    """What each method was trained on, for how long, and how fast it answers."""
-    rows = [["method", "labels", "minutes of training", "ms per test face"]]
-    for method, run in trained_models.methods(study).items():
+def _methods(numbers):
+    """What each method was trained on, once, for how long, and how fast it answers."""
+    rows = [["method", "labels", "images", "minutes of training", "ms per test face"]]
+    images = numbers.get("images", {})
+    for method, run in trained_models.methods(numbers["setting"]["code_size"]).items():
         if method in numbers["speed_ms"]:
-            names = [run or method, f"{run}{trained_models.PRETRAIN}"]
+            names = [run, f"{run}{trained_models.PRETRAIN}"]
             minutes = sum(numbers["seconds"].get(name, 0) for name in names) / 60
             labels = "teacher" if "teacher" in method else "ground truth"
-            rows.append([method, labels, f"{minutes:.1f}", f"{numbers['speed_ms'][method]:.1f}"])
+            cells = [images.get(method, ""), f"{minutes:.1f}"]
+            rows.append([method, labels, *cells, f"{numbers['speed_ms'][method]:.1f}"])
     return rows

@@ -12,8 +12,7 @@ from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
-from tf_nonlinear3dmm.studies.paper.alignment import BATCH
-from tf_nonlinear3dmm.studies.study import Study, change
+from tf_nonlinear3dmm.studies.study import BATCH, Study, change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
@@ -84,7 +83,7 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
 
 def measure_run(study: Study, kind: str, size: int) -> None:
     """Fits a model trained on images, from the mean code of the first training faces."""
-    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-ground_truth-{size}"
+    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-{study.image_labels}-{size}"
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
@@ -98,8 +97,13 @@ def statistics(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation `[K]` of one of `encoder.Codes` over the first training faces.
 
-    Entries that the encoder hardly uses get a tenth of the usual deviation: a fit may move them.
+    A linear part gives its faces codes of mean 0 and variance 1, and what an encoder reads varies
+    less, since it is not sure: a fit must reach all faces. Without it, entries that the encoder
+    hardly uses get a tenth of the usual deviation.
     """
+    if model.config.linear_part:
+        count = getattr(model.config, f"{name}_size")
+        return np.zeros(count, np.float32), np.ones(count, np.float32)
     split = study.split("train")
     size = study.config.model.image_size
     batches = [

@@ -20,8 +20,7 @@ from tf_nonlinear3dmm.studies.paper import (
     shape_power,
     texture_targets,
 )
-from tf_nonlinear3dmm.studies.paper.alignment import BATCH
-from tf_nonlinear3dmm.studies.study import Study, change
+from tf_nonlinear3dmm.studies.study import BATCH, Study, change
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 _LIGHT_STD = 0.5  # of light coefficients
@@ -117,7 +116,8 @@ def measure_decoder(study: Study, size: int) -> None:
 
 def measure_run(study: Study, size: int) -> None:
     """A model trained on images: by gradient on its code, and by its encoder."""
-    model, config = training.load(study.run(f"nonlinear-ground_truth-{size}"))
+    run = f"nonlinear-{study.image_labels}-{size}"
+    model, config = training.load(study.run(run))
     targets = texture_targets.Targets(study)
     tables = ErrorTables(study, targets)
     mean, std = shape_power.statistics(study, model, "albedo_code")
@@ -134,7 +134,7 @@ def measure_run(study: Study, size: int) -> None:
     )
     gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
     tables.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
-    tables.save(f"nonlinear-ground_truth-{size}")
+    tables.save(run)
 
 
 def _fit_by_gradient(study, targets, decode, mean, std):

@@ -4,17 +4,32 @@ Two targets. *Albedo*: the true unlit colours of all texels. *Photo*: what the p
 with the true geometry, on the texels in sight.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import metrics
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.rendering import camera, lighting, uv_layout
+from tf_nonlinear3dmm.rendering.uv_layout import UVLayout
 from tf_nonlinear3dmm.studies.paper import autoencoder
-from tf_nonlinear3dmm.studies.paper.alignment import BATCH
-from tf_nonlinear3dmm.studies.study import Study
+from tf_nonlinear3dmm.studies.study import BATCH, Study
 
 _ROUNDS = 6  # of light and code in turn
+
+
+class Unwrapped(NamedTuple):
+    """Photos as maps of any leading sizes.
+
+    Attributes:
+        photo, visible: `[N, ..., 3]` in [0, 1], and `[N, ..., 1]`, not 0 where a texel is in sight.
+        harmonics: `[N, ..., 9]` of the normals.
+    """
+
+    photo: np.ndarray
+    visible: np.ndarray
+    harmonics: np.ndarray
 
 
 class Targets:
@@ -38,19 +53,23 @@ class Targets:
         self.photo = autoencoder.as_float(split["texture"][rows])
         self.visible = (split["texture_mask"][rows] > 127).astype(np.float32) * self.layout
         parts = np.array_split(rows, -(-len(rows) // BATCH))
-        self.harmonics = np.concatenate([_harmonics(split, part, layout) for part in parts])
+        labels = [(split["vertices"][part], split["projection"][part]) for part in parts]
+        self.harmonics = np.concatenate([harmonics(*label, layout) for label in labels])
 
 
-def _harmonics(split, rows, layout):
-    vertices, projection = split["vertices"][rows], split["projection"][rows]
+def harmonics(vertices: np.ndarray, projection: np.ndarray, layout: UVLayout) -> np.ndarray:
+    """Harmonics `[N, Hu, Wu, 9]` of shapes `[N, V, 3]` under projections `[N, 2, 4]`."""
     normals = lighting.vertex_normals(vertices, layout.normal_triangles)
     turn = camera.rotation(tf.constant(projection))
     normals = tf.matmul(normals, turn, transpose_b=True)
     return lighting.sh_basis(uv_layout.to_texels(normals, layout)).numpy()
 
 
-def best_light(targets: Targets, albedo: np.ndarray) -> np.ndarray:
-    """The lights `[N, 9, 3]` under which albedos come nearest to the photos, by least squares."""
+def best_light(targets: Targets | Unwrapped, albedo: np.ndarray) -> np.ndarray:
+    """The lights `[N, 9, 3]` under which albedos come nearest to the photos, by least squares.
+
+    `albedo` is `[N, ..., 3]`, as the photos are.
+    """
     lights = []
     for photo, visible, harmonics, colour in zip(
         targets.photo, targets.visible, targets.harmonics, albedo, strict=True
