@@ -560,7 +560,7 @@ def small_paper() -> Config:
 
     Command: `nonlinear3dmm train --preset small_paper`, 22 minutes on 2 cores with data and
     evaluation. A step takes 0.3 s when pretraining and 0.36 s when finetuning. The paper's
-    experiments (`nonlinear3dmm reproduce`) are made with it.
+    experiments (`nonlinear3dmm reproduce`) are made with it at quick and full scale.
 
     It differs from the paper's code in this: gradients are clipped; the labels are weighed more, in
     finetuning too, since the generated ones are true and not the fits of a linear model (with the
