@@ -495,10 +495,29 @@ def test_the_albedo_of_the_teacher_is_what_explains_the_photo():
     visible[:, :4] = 0
     photo = np.where(visible > 0, photo, 9)
     fit = weak_labels.at_texels(basis, np.arange(40))
-    found = weak_labels.fit_codes(fit, texture_targets.Unwrapped(photo, visible, harmonics))
+    found, _ = weak_labels.fit_codes(fit, texture_targets.Unwrapped(photo, visible, harmonics))
     gain = (found * codes).sum() / (codes**2).sum()
     assert 0.5 < gain < 1.05  # a ridge makes it smaller, and light takes its part
     assert np.corrcoef(found.ravel(), codes.ravel())[0, 1] > 0.9
+
+
+def test_the_albedo_of_the_teacher_has_what_the_photo_shows_on_either_side():
+    rng = np.random.default_rng(4)
+    model = np.full((1, 6, 8, 3), 0.5)
+    true = model + 0.3 * rng.uniform(-1, 1, model.shape)
+    true[:, :, 4:] = true[:, :, 3::-1]  # a symmetric face
+    harmonics = np.concatenate([np.ones((1, 6, 8, 1)), 0.1 * rng.random((1, 6, 8, 8))], axis=-1)
+    light = np.full((1, 9, 3), 0.6)
+    visible = np.ones((1, 6, 8, 1))
+    visible[:, :, :3] = 0  # a side is hidden
+    visible[:, 0] = 0  # and a row on both
+    photo = true * np.einsum("nhwk,nkc->nhwc", harmonics, light)
+    photos = texture_targets.Unwrapped(np.where(visible > 0, photo, 9), visible, harmonics)
+    shown = weak_labels.with_details(model, light, photos)
+    np.testing.assert_allclose(shown[:, 1:], true[:, 1:], atol=1e-6)
+    np.testing.assert_allclose(shown[:, 0], model[:, 0])
+    dark = weak_labels.with_details(model, 0.1 * light, photos)
+    np.testing.assert_allclose(dark, model)
 
 
 def test_the_committed_pages_say_what_the_committed_numbers_say():

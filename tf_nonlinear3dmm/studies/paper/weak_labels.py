@@ -1,8 +1,10 @@
-"""The teacher's albedo: what a linear model of 200 scans sees in a photo.
+"""The teacher's albedo: what a photo shows of it, seen through a linear model of 200 scans.
 
-A training face has the shape and camera of the teacher's fit; weak supervision of the albedo is the
-same model's, fitted to the photo as that shape unwraps it. Light is fitted along with the code, so
-that a dark face and dim light are told apart no better than the photo tells them.
+A training face has the shape and camera of the teacher's fit, and the paper's label of texture is
+the photo as that shape unwraps it. Here the light is taken out of it: the model's albedo and light
+are fitted to the photo, in turn; where the photo shows a texel, or the one across the face, it is
+the photo over that light, and elsewhere it is the model's. A dark face and dim light are told apart
+no better than the photo tells them.
 """
 
 from typing import NamedTuple
@@ -21,6 +23,8 @@ _ROUNDS = 4  # of light and code in turn
 _STRIDE = 4  # every fourth texel is enough for 40 modes
 _RIDGE = 0.25  # squared colours: the residual is 0.05, alike over a hundred texels
 _CHUNK = 50  # faces
+_DIM, _BRIGHT = 0.2, 0.4  # shading at which a texel begins to count, and counts in full
+_FARTHEST = 0.4  # from the model's colour: beyond, it is no skin, or no light that was fitted
 _FEATURES = ("vertices", "projection", "texture", "texture_mask")
 
 
@@ -40,9 +44,34 @@ def ensure_albedo(study: Study) -> None:
     texels = np.flatnonzero(metrics.covered(layout))[::_STRIDE]
     fit = at_texels(basis, texels)
     chunks = np.array_split(np.arange(split.size), -(-split.size // _CHUNK))
-    photos = (_unwrapped(split, rows, layout, texels) for rows in chunks)
-    codes = (fit_codes(fit, photo) for photo in photos)
-    split.derive(ALBEDO, (_to_bytes(linear.decode(basis, some)) for some in codes))
+    photos = (_unwrapped(split, rows, layout) for rows in chunks)
+    split.derive(ALBEDO, (_to_bytes(_albedo(photo, basis, fit, texels)) for photo in photos))
+
+
+def _albedo(photo, basis, fit, texels):
+    """`[N, Hu, Wu, 3]` of `Unwrapped` photos."""
+    flat = (values.reshape(len(values), -1, values.shape[-1])[:, texels] for values in photo)
+    codes, light = fit_codes(fit, texture_targets.Unwrapped(*flat))
+    return with_details(linear.decode(basis, codes), light, photo)
+
+
+def with_details(
+    albedo: np.ndarray, light: np.ndarray, photos: texture_targets.Unwrapped
+) -> np.ndarray:
+    """The albedo that photos show, and that of a model where neither side of the face is seen.
+
+    Args:
+        albedo: `[N, Hu, Wu, 3]` of the model.
+        light: `[N, 9, 3]`.
+        photos: `Unwrapped` maps, symmetric about the middle column.
+    """
+    shading = np.einsum("nhwk,nkc->nhwc", photos.harmonics, light)
+    lit = np.clip((shading.min(axis=-1, keepdims=True) - _DIM) / (_BRIGHT - _DIM), 0, 1)
+    weight = photos.visible * lit
+    details = photos.photo / np.maximum(shading, _DIM) - albedo
+    details = np.clip(details, -_FARTHEST, _FARTHEST) * weight
+    across = details[:, :, ::-1] * (1 - weight)
+    return albedo + details + across
 
 
 class Fit(NamedTuple):
@@ -67,8 +96,8 @@ def at_texels(basis: linear.Basis, texels: np.ndarray) -> Fit:
     return Fit(basis.mean.reshape(-1, 3)[texels].reshape(-1), some, products)
 
 
-def fit_codes(fit: Fit, photos: texture_targets.Unwrapped) -> np.ndarray:
-    """Codes `[N, K]` of albedo that make `photos` of T texels under the best light.
+def fit_codes(fit: Fit, photos: texture_targets.Unwrapped) -> tuple[np.ndarray, np.ndarray]:
+    """Codes `[N, K]` of albedo that make `photos` of T texels, and the light `[N, 9, 3]`.
 
     Args:
         fit: `Fit` at those texels.
@@ -86,15 +115,14 @@ def fit_codes(fit: Fit, photos: texture_targets.Unwrapped) -> np.ndarray:
         ridged = normal.astype(np.float64) + _RIDGE * np.eye(modes)
         codes = np.linalg.solve(ridged, right[..., np.newaxis].astype(np.float64))[..., 0]
         codes = codes.astype(np.float32)
-    return codes
+    return codes, light
 
 
-def _unwrapped(split, rows, layout, texels):
+def _unwrapped(split, rows, layout):
     vertices, projection, texture, mask = (split[f"teacher_{n}"][rows] for n in _FEATURES)
     harmonics = texture_targets.harmonics(vertices, projection, layout)
-    maps = autoencoder.as_float(texture), (mask > 127).astype(np.float32), harmonics
-    flat = (values.reshape(len(rows), -1, values.shape[-1])[:, texels] for values in maps)
-    return texture_targets.Unwrapped(*flat)
+    visible = (mask > 127).astype(np.float32)
+    return texture_targets.Unwrapped(autoencoder.as_float(texture), visible, harmonics)
 
 
 def _to_bytes(albedo):
