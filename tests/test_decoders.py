@@ -119,6 +119,15 @@ def test_an_orthogonal_linear_decoder_encodes_what_it_decodes():
     np.testing.assert_allclose(squares, expected, rtol=1e-4)
 
 
+def test_a_linear_shape_moves_its_vertices_by_the_codes_alone():
+    config = dataclasses.replace(TINY, shape_decoder="linear")
+    decoder = shape_decoder(config, "linear", **arrays((16, V, 3)))
+    ids = np.array([2, 0])
+    moved = decoder(CODE)[1] - decoder(0 * CODE)[1]
+    offsets = decoder.linear_offsets(CODE, ids)
+    np.testing.assert_allclose(offsets, tf.gather(moved, ids, axis=1), atol=1e-5)
+
+
 def test_linear_decoder_without_a_basis_is_nan_until_loaded():
     decoder = shape_decoder(TINY, "linear")
     assert all(np.isnan(part).all() for part in decoder(CODE))

@@ -222,6 +222,11 @@ class LinearShapeDecoder(LinearDecoder):
         offsets = uv_layout.to_vertices(maps, self.layout)
         return super().encode(offsets / self.face.shape_scale)
 
+    def linear_offsets(self, code: tf.Tensor, ids: npt.ArrayLike) -> tf.Tensor:
+        """As `ShapeDecoder.linear_offsets`, of which there is nothing else here."""
+        modes = tf.gather(self.basis.value, ids, axis=1)
+        return self.face.shape_scale * tf.tensordot(code * self.std.value, modes, 1)
+
     def code_weights(self) -> tf.Tensor:
         """`[Ks]`: what each squared code adds to the mean squared offset."""
         return self.face.shape_scale**2 * super().code_weights()
