@@ -152,6 +152,7 @@ def tiny(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes:
     config = dataclasses.replace(config, preset="tiny", data=least.data, train=least.train)
     config = change(change(config, "model", **small), "data", folder=data_folder)
     config = with_steps(config, decoders=1, encoder=2, finetune=1)
+    config = change(config, "train", validate_every=2)
     for stage in ("decoders", "encoder"):
         config = change(config, stage, batch_size=0)
     sizes: dict[str, Any] = dict(code_size=6, shape_codes=(4, 6), texture_codes=(6,))

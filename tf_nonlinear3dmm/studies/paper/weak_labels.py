@@ -24,7 +24,7 @@ _STRIDE = 4  # every fourth texel is enough for 40 modes
 _RIDGE = 0.25  # squared colours: the residual is 0.05, alike over a hundred texels
 _CHUNK = 50  # faces
 _DIM, _BRIGHT = 0.2, 0.4  # shading at which a texel begins to count, and counts in full
-_FARTHEST = 0.4  # from the model's colour: beyond, it is no skin, or no light that was fitted
+_DARKER, _BRIGHTER = -0.4, 0.15  # than the model: beyond, it is no skin, or light not fitted
 _FEATURES = ("vertices", "projection", "texture", "texture_mask")
 
 
@@ -69,7 +69,7 @@ def with_details(
     lit = np.clip((shading.min(axis=-1, keepdims=True) - _DIM) / (_BRIGHT - _DIM), 0, 1)
     weight = photos.visible * lit
     details = photos.photo / np.maximum(shading, _DIM) - albedo
-    details = np.clip(details, -_FARTHEST, _FARTHEST) * weight
+    details = np.clip(details, _DARKER, _BRIGHTER) * weight
     across = details[:, :, ::-1] * (1 - weight)
     return albedo + details + across
 
