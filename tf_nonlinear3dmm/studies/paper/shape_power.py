@@ -6,6 +6,7 @@ the distance of the eyes.
 """
 
 import numpy as np
+import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
@@ -82,11 +83,18 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
 
 
 def measure_run(study: Study, kind: str, size: int) -> None:
-    """Fits a model trained on images, from the mean code of the first training faces."""
+    """Fits a model trained on images.
+
+    A fit starts at the mean code of the first training faces, or where the linear part of the
+    decoder is nearest.
+    """
     name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-{study.image_labels}-{size}"
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
+    if model.config.linear_part:  # where it is nearest, the whole decoder is not far
+        offsets = model.offset_maps(tf.constant(targets(study)[0]))
+        start = model.shape_decoder.encode(offsets).numpy()
     errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
     rows = {f"Nonlinear {kind}, trained on images": {size: errors}}
     results.save(study, f"shape/{name}", rows)
