@@ -15,7 +15,7 @@ _POSTER = {  # row -> the nonlinear model that had the same labels
     "Linear scan-200, teacher": _WEAK,
     _WEAK: _WEAK,
 }
-# (table, model): the error of the paper's nonlinear model over that of its linear one.
+# (table, model): about the error of the paper's nonlinear model over that of its linear one.
 _GOALS = {
     (claims.SHAPE, "Nonlinear conv, trained on images"): 0.61,
     (claims.PHOTO, "Nonlinear, by gradient"): 0.64,
@@ -48,8 +48,8 @@ _ALIGNMENT = (
     "of the paper's own numbers, which were measured on AFLW2000-3D."
 )
 _POWER = (
-    "The least error with which a model can represent faces of other people. The goals are the "
-    "ratios that the paper found on its faces."
+    "The least error with which a model can represent faces of other people, and its ratio to that "
+    "of 200 scans. The goals are about the ratios of the paper, on other faces."
 )
 
 
