@@ -118,7 +118,9 @@ def _validate(study, cascade, networks):
     """The validation errors of the first `networks`, named as those of the other models."""
     split, face, errors = study.split("validation"), study.face(), {"nme": [], "vertices": []}
     exists = (face.landmarks >= 0).astype(np.float32)
-    call = tf.function(lambda images: cascade(images, iterations=networks), reduce_retracing=True)
+    call = graphs.function(
+        lambda images: cascade(images, iterations=networks), reduce_retracing=True
+    )
     for batch in data.in_order(split, cascade.config.image_size, BATCH, ["vertices"]):
         fit = call(batch["image"])
         errors["nme"].append(metrics.nme(fit.landmarks, batch["landmarks"], exists).numpy())
