@@ -444,7 +444,8 @@ def quick_fit(monkeypatch):
     """`fitting.fit` without steps on the pixels; the images and landmarks that it was given."""
     given, fit = [], fitting.fit
 
-    def quick(model, image, landmarks):
+    def quick(model, image, landmarks, residual):
+        assert residual  # people are known by what the codes leave
         given.append((image, landmarks))
         return fit(model, image, landmarks, steps=0)
 
@@ -480,7 +481,7 @@ def test_a_fit_goes_to_one_s_own_points(model, quick_fit, tmp_path):
 def test_a_fit_that_fails_says_so_and_gives_the_encoder_s_face(
     model, detected, tmp_path, monkeypatch
 ):
-    def broken(model, image, landmarks):
+    def broken(model, image, landmarks, residual):
         raise ValueError("no fit today")
 
     path = save(tmp_path / "a.png", photo())

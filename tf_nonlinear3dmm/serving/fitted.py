@@ -18,7 +18,7 @@ OWN, NONE = "own", "none"  # or `fitting.DETECTED`: whose landmarks a fit takes
 def fit(
     model: Nonlinear3DMM, photo: np.ndarray, portrait: portraits.Portrait
 ) -> portraits.Portrait:
-    """The `Portrait` of the most probable face.
+    """The `Portrait` of the most probable face, and of what its codes leave of the photo.
 
     Args:
         model: `Nonlinear3DMM`.
@@ -35,7 +35,7 @@ def fit(
     image = portraits.cropped(photo, portrait.face, portrait.square, FINER * size)
     kind, points = _landmarks(model, photo, portrait.face)
     try:
-        found = fitting.fit(model, image, points)
+        found = fitting.fit(model, image, points, residual=True)
     except (ValueError, tf.errors.OpError) as error:
         status = f"encoder: {str(error).splitlines()[0]}"
         return portrait._replace(fit={"landmarks": kind, "status": status})
