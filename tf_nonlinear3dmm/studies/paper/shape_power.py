@@ -5,6 +5,8 @@ look at the skin's vertices, in the face's frame, with no alignment; errors are 
 the distance of the eyes.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -67,7 +69,8 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
     split, oracle = study.split("train"), linear_models.read(study, "oracle-shape")
     vertices = split["vertices"][split.rows]
     skin = study.face().regions["skin"][:, np.newaxis]
-    config = change(study.config, "model", shape_decoder=kind, shape_code_size=size).model
+    alone: dict[str, Any] = dict(shape_decoder=kind, shape_code_size=size, linear_part=False)
+    config = change(study.config, "model", **alone).model
     trained = autoencoder.train(
         lambda: autoencoder.shape_decoder(config, study.face()),
         size,
