@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.data import augment, crop, degrade, schema
 from tf_nonlinear3dmm.data.random_stream import RandomStream
 from tf_nonlinear3dmm.data.splits import Source
@@ -155,7 +156,8 @@ class Batches:
             return self.augment(batch, step, start + tf.range(part, dtype=tf.int64))
 
         elements = tf.data.Dataset.range(first_step * local_replicas, last_step * local_replicas)
-        return elements.map(load).map(prepare, num_parallel_calls=2).prefetch(2)
+        batches = elements.map(graphs.as_is(load))
+        return batches.map(graphs.as_is(prepare), num_parallel_calls=2).prefetch(2)
 
 
 def as_floats(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
