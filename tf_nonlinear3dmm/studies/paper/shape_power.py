@@ -5,6 +5,7 @@ look at the skin's vertices, in the face's frame, with no alignment; errors are 
 the distance of the eyes.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
-from tf_nonlinear3dmm.studies.study import BATCH, Study, change
+from tf_nonlinear3dmm.studies.study import BATCH, Study
 
 RATE = 0.05  # of Adam, in standard deviations of the code
 LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
@@ -70,7 +71,7 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
     vertices = split["vertices"][split.rows]
     skin = study.face().regions["skin"][:, np.newaxis]
     alone: dict[str, Any] = dict(shape_decoder=kind, shape_code_size=size, linear_part=False)
-    config = change(study.config, "model", **alone).model
+    config = dataclasses.replace(study.config.model, **alone)
     trained = autoencoder.train(
         lambda: autoencoder.shape_decoder(config, study.face()),
         size,
