@@ -187,9 +187,8 @@ def landmarks(
         mask: `[B, K]`, 1 where a point exists in label and face.
         image_size: side of the image.
     """
-    shapes.check(predicted=(predicted, "B K 2"), label=(label, "B K 2"), mask=(mask, "B K"))
-    scaled = (predicted - label) * (224 / image_size)
-    return replicas.masked_mean(tf.reduce_sum(tf.square(scaled), axis=-1), mask) / 100
+    squares = _squared_distances(predicted, label, mask, image_size)
+    return replicas.masked_mean(squares, mask) / 100
 
 
 def landmark_distance(
@@ -200,9 +199,14 @@ def landmark_distance(
     Like the NME it counts distances and not their squares: one face that is far off does not
     outweigh the lids and lips of all others.
     """
-    shapes.check(predicted=(predicted, "B K 2"), label=(label, "B K 2"), mask=(mask, "B K"))
-    squares = tf.reduce_sum(tf.square((predicted - label) * (224 / image_size)), axis=-1)
+    squares = _squared_distances(predicted, label, mask, image_size)
     return replicas.masked_mean(tf.sqrt(squares + 1e-4), mask) / 10
+
+
+def _squared_distances(predicted, label, mask, image_size):
+    """`[B, K]` squared pixels of a 224-px image."""
+    shapes.check(predicted=(predicted, "B K 2"), label=(label, "B K 2"), mask=(mask, "B K"))
+    return tf.reduce_sum(tf.square((predicted - label) * (224 / image_size)), axis=-1)
 
 
 def symmetry(albedo_map: tf.Tensor) -> tf.Tensor:
