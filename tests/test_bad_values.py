@@ -98,6 +98,9 @@ def refused(model):
     yield "jawOpen", lambda weight: model.express(CODE, {"jawOpen": weight}), NO_WEIGHT
     yield "source", lambda code: model.transfer(code, CODE), NO_CODES
     yield "target", lambda code: model.transfer(CODE, code), [*NO_CODES, CODE[:1], CODE[[0, 0, 0]]]
+    for kind in (int, bool, complex):
+        yield "shape_code", model.decode_shape, [CODE.astype(kind)]
+        yield "albedo_code", model.decode_albedo, [CODE.astype(kind)]
     yield "shape_code", model.decode_shape, NO_CODES[:5]
     yield "albedo_code", model.decode_albedo, NO_CODES[:5]
     yield "images", model.encode, [None, "a", IMAGES[0], IMAGES[:, 1:]]

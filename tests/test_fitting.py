@@ -313,6 +313,21 @@ def test_an_answer_that_fits_what_is_not_believed_is_kept(model, drawn, monkeypa
         assert (fit.status == status).all()
 
 
+def test_without_a_landmark_and_steps_the_encoders_answer_stays(model, drawn):
+    points = drawn[2].landmarks.numpy().copy()
+    points[0] = np.nan
+    fit = fitting.fit(model, drawn[3], points, contour=True, steps=0)
+    assert [*fit.status] == [choice.NOTHING_KNOWN, choice.FITTED]
+    assert (fitting.fit(model, drawn[3], None, steps=0).status == choice.NOTHING_KNOWN).all()
+    assert fitting.fit(model, drawn[3], None, steps=1).succeeded.all()
+
+
+def test_too_many_images_of_one_person_are_refused(model, drawn):
+    images = np.zeros([65, *drawn[3].shape[1:]], np.float32)
+    with pytest.raises(ValueError, match="at most 64 images of one person .* got 65"):
+        fitting.fit(model, images, None, same_person=True, steps=0)
+
+
 def test_hidden_points_do_not_count(model, drawn):
     points = drawn[2].landmarks.numpy()
     hidden, moved = points.copy(), points.copy()

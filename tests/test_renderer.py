@@ -178,3 +178,7 @@ def test_refusals():
         renderer.render(vertices, albedo[:, :-1], projection, illumination, LAYOUT, SIZE)
     with pytest.raises(ValueError, match=r"`projection` must have shape \[B, 2, 4\].* got"):
         renderer.render(vertices, albedo, projection[:, :, :3], illumination, LAYOUT, SIZE)
+    with pytest.raises(ValueError, match=r"one floating-point type .* `vertices` float32, `alb"):
+        renderer.render(np.float32(vertices), albedo, projection, illumination, LAYOUT, SIZE)
+    with pytest.raises(ValueError, match=r"`illumination` must be floating-point .* int64"):
+        renderer.render(vertices, albedo, projection, np.ones([B, 9, 3], int), LAYOUT, SIZE)

@@ -184,11 +184,13 @@ class Nonlinear3DMM(keras.Model):
             the face's frame and units.
         """
         shapes.check(shape_code=(shape_code, f"B {self.config.shape_code_size}"))
+        shapes.check_floats(shape_code=shape_code)
         return self.shape_decoder(shape_code, training=training)
 
     def decode_albedo(self, albedo_code: tf.Tensor, training: bool = False) -> tf.Tensor:
         """The albedo map `[B, Hu, Wu, 3]` of `albedo_code` `[B, Ka]`, RGB in [0, 1]."""
         shapes.check(albedo_code=(albedo_code, f"B {self.config.albedo_code_size}"))
+        shapes.check_floats(albedo_code=albedo_code)
         return self.albedo_decoder(albedo_code, training=training)
 
     def neutral(self, shape_code: npt.ArrayLike) -> tf.Tensor:

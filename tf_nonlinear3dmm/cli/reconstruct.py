@@ -46,7 +46,9 @@ def main() -> None:
         help="the .glb carry 51 of ARKit's expressions, at the photo's weights",
     )
     parser.add_argument(
-        "--fit", action="store_true", help="fit each face to its photo: closer, seconds for each"
+        "--fit",
+        action="store_true",
+        help="fit each face to its photo: closer, seconds for each; --same-person and --video do",
     )
     flags = parser.parse_args()
     if bool(flags.photos) == bool(flags.video):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 LARGEST = 1e6  # of what people give as numbers: squares of float32 stay finite
 
@@ -43,6 +44,17 @@ def check(**arguments: tuple[Any, str]) -> dict[str, Any]:
             if not word.isdigit() and sizes.get(word) is None:
                 sizes[word] = size
     return sizes
+
+
+def check_floats(**arguments: Any) -> None:
+    """Raises `ValueError` unless all tensors or arrays given have one floating-point type."""
+    kinds = {name: tf.as_dtype(value.dtype) for name, value in arguments.items()}
+    for name, kind in kinds.items():
+        if not kind.is_floating:
+            raise ValueError(f"`{name}` must be floating-point numbers, got {kind.name}")
+    if len({*kinds.values()}) > 1:
+        listed = ", ".join(f"`{name}` {kind.name}" for name, kind in kinds.items())
+        raise ValueError(f"one floating-point type is needed, got {listed}")
 
 
 def numbers(

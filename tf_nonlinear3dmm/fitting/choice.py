@@ -15,6 +15,7 @@ FITTED = "fitted"
 ALIGNED = "fitted to landmarks: pixels lead away from them"
 NOT_FINITE = "encoder: the fit is not finite"
 WORSE = "encoder: the fit is farther from the landmarks"
+NOTHING_KNOWN = "encoder: no landmark is known"
 NEARLY = 1.0  # of the landmarks' energy: points that are not believed hardly change it
 
 
@@ -62,6 +63,8 @@ def best(
         last = np.where(better, errors, last)
         least = np.where(better, np.minimum(energy, least), least)
         status[better] = name
+    if len(candidates) == 1:  # without steps on the pixels
+        status[~_any_known(known, len(status))] = NOTHING_KNOWN
     return codes, status.astype(str), np.stack([first, last], axis=1)
 
 
@@ -88,6 +91,11 @@ def _errors(vertices, projection, known, marked, visible):
         measure(points, known, visible).numpy()
         for measure in (landmarks.distance, landmarks.energy)
     )
+
+
+def _any_known(known, count):
+    """`[B]`: whether an image has a landmark."""
+    return np.zeros(count, bool) if known is None else known.precision.numpy().any(axis=1)
 
 
 def _finite(*tensors):

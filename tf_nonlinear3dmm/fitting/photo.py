@@ -17,6 +17,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM, as_tensor
 
 STEPS = 60
 BATCH = 16  # images that are fitted together
+MOST_OF_A_PERSON = 64  # images that show one person
 DETECTED = "detected"
 
 
@@ -44,7 +45,7 @@ def fit(
         contour: whether points 0 to 16 of 68 lie on the jaw in space; else they do not count,
             since on photos they follow the outline.
         same_person: whether all images show one person: one albedo, shape codes that differ by
-            expression. They are fitted together, whatever their number.
+            expression. They are fitted together: at most `MOST_OF_A_PERSON`.
         steps: on the pixels; 0: on landmarks alone, in a fraction of the time.
         residual: whether shape and albedo get what the codes leave of each image's pixels: maps,
             vertices and image are closer to the photo than those of the codes.
@@ -55,7 +56,8 @@ def fit(
         `solver.Fit`.
 
     Raises:
-        ValueError: images, points, confidence or steps of another shape, type or range.
+        ValueError: images, points, confidence or steps of another shape, type or range, or too
+            many images of one person.
     """
     images = as_tensor(images)
     images = images[tf.newaxis] if len(images.shape) == 3 else images
@@ -63,6 +65,8 @@ def fit(
     count = len(images)
     if not count:
         raise ValueError("`images` must hold an image, got none")
+    if same_person:
+        check_one_person(count)
     points = _points(landmarks, count)
     confidence = _confidence(confidence, count, points)
     configs.check_whole("steps", steps, 0)
@@ -77,6 +81,15 @@ def fit(
         if progress is not None:
             progress(min(first + size, count), count)
     return tf.nest.map_structure(_join, *parts)
+
+
+def check_one_person(count: int) -> None:
+    """Raises `ValueError` where `count` images are too many to be fitted together."""
+    if count > MOST_OF_A_PERSON:
+        raise ValueError(
+            f"at most {MOST_OF_A_PERSON} images of one person are fitted together, got {count}: "
+            "give the sharpest ones"
+        )
 
 
 def _report(progress, first, size, count):

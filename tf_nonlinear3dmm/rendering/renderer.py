@@ -76,7 +76,7 @@ def render(
         `Rendering`; its `image`, `mask` and `fragments` are None without `image_size`.
 
     Raises:
-        ValueError: if a static shape differs from the above.
+        ValueError: if a static shape differs from the above, or types of numbers differ.
 
     Gradients:
         Reach `vertices` and `projection` through the texture coordinates of the pixels and through
@@ -89,6 +89,8 @@ def render(
         albedo_map=(albedo_map, f"B {height} {width} 3"),
         projection=(projection, "B 2 4"),
     )
+    light = {} if illumination is None else {"illumination": illumination}
+    shapes.check_floats(vertices=vertices, albedo_map=albedo_map, projection=projection, **light)
     if illumination is None:
         shading = tf.ones_like(albedo_map)
     else:

@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photo_sets import reading
 from tf_nonlinear3dmm.face import FaceModel, mesh_files
-from tf_nonlinear3dmm.fitting.photo import STEPS
+from tf_nonlinear3dmm.fitting.photo import STEPS, check_one_person
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera
 from tf_nonlinear3dmm.serving import background, batch, names, portraits, textures
@@ -43,10 +43,13 @@ def reconstruct(
         (photos that show the person, photos that failed).
 
     Raises:
-        ValueError: an argument is out of range, or a model whose face the points do not know.
+        ValueError: an argument is out of range, too many photos, or a model whose face the points
+            do not know.
         array_files.SaveError: `out` cannot be written.
     """
     out = batch.check(model, out, texture, confidence, morph_targets)
+    paths = [*batch.expand(paths)]
+    check_one_person(len(paths))
     shown, failed = _find(paths, model, out, confidence, say, crops)
     if not shown:
         return 0, failed
@@ -100,7 +103,7 @@ def write(
 def _find(paths, model, out, confidence, say, crops):
     """[(path, `PhotoFace`, sharp crop)] of the photos that show a face, and how many do not."""
     shown, failed = [], 0
-    for path in batch.expand(paths):
+    for path in paths:
         try:
             faces, photo = batch.read_faces(path, model, out, confidence, crops)
         except (ValueError, OSError) as error:
