@@ -399,7 +399,7 @@ def test_tells_how_far_a_refinement_is_and_can_be_ended(model, drawn):
 
 def numbers(model, seed):
     random = np.random.default_rng(seed)
-    shapes = [part.shape for part in residual._none(model, 2)]
+    shapes = [part.shape for part in residual.none(model, 2)]
     return [tf.constant(random.normal(size=shape), tf.float32) for shape in shapes]
 
 
@@ -411,11 +411,13 @@ def test_what_differs_between_the_sides_is_held_more(model):
     parts, signs = numbers(model, 0), (residual.MIRROR, [1.0, 1, 1])
     flipped = [mirrored(part, sign) for part, sign in zip(parts, signs, strict=True)]
     for sign, factor in ((1, 1.0), (-1, residual.ONE_SIDED)):
-        both = [tf.constant(p + sign * f) for p, f in zip(parts, flipped, strict=True)]
+        both = residual.Residual(
+            *(tf.constant(p + sign * f) for p, f in zip(parts, flipped, strict=True))
+        )
         maps = residual.maps(both, model)
         for some, own in zip(maps, signs, strict=True):
             np.testing.assert_allclose(mirrored(some, own), sign * some, atol=1e-5)
-        size = np.std(maps[1]) / np.std(tf.image.resize(both[1], maps[1].shape[1:3], "bicubic"))
+        size = np.std(maps[1]) / np.std(tf.image.resize(both.albedo, maps[1].shape[1:3], "bicubic"))
         np.testing.assert_allclose(size, factor * residual.ALBEDO, rtol=1e-4)
 
 
@@ -425,13 +427,16 @@ def test_it_brings_the_image_closer_and_only_where_it_is_wanted(model, drawn):
     plain = model.decode(codes)
     patch = np.ones([1, 1, 1, 3]) * (0.15 * plain.mask)
     painted = np.clip(images + patch, 0, 1).astype(np.float32)
-    found = residual.add(model, codes, tf.constant(painted), tf.constant([True, False]))
+    found, left = residual.add(model, codes, tf.constant(painted), tf.constant([True, False]))
     before, after = (np.abs(r.image - painted).mean(axis=(1, 2, 3)) for r in (plain, found))
     assert after[0] < 0.8 * before[0]
     np.testing.assert_allclose(found.vertices[1], plain.vertices[1], atol=1e-6)
     np.testing.assert_allclose(found.albedo_map[1], plain.albedo_map[1], atol=1e-6)
     for name in Codes._fields:
         np.testing.assert_array_equal(getattr(found, name), getattr(codes, name))
+    _, vertices, albedo = residual.applied(left, plain.vertices, plain.albedo_map, model)
+    np.testing.assert_allclose(vertices, found.vertices, atol=1e-6)
+    np.testing.assert_allclose(albedo, found.albedo_map, atol=1e-6)
     moved = np.linalg.norm(found.vertices - plain.vertices, axis=-1) * model.face.units
     assert moved.max() < 5 * residual.SHAPE
 
@@ -447,3 +452,5 @@ def test_a_fit_with_a_residual_keeps_its_codes(model, drawn):
     codes = [fit.reconstruction.shape_code for fit in fits]
     np.testing.assert_allclose(*codes, atol=1e-5)
     assert (fits[1].image_errors[:, 1] < fits[0].image_errors[:, 1]).all()
+    left = [np.abs(fit.residual.albedo).mean(axis=(1, 2, 3)) for fit in fits]
+    assert (left[0] == 0).all() and (left[1] > 0.01).all()

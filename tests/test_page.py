@@ -19,7 +19,7 @@ from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.data.photos import litert
 from tf_nonlinear3dmm.evaluation.directions import Direction
 from tf_nonlinear3dmm.face import morph_targets
-from tf_nonlinear3dmm.fitting import solver
+from tf_nonlinear3dmm.fitting import residual, solver
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 pytest.importorskip("fastapi", reason="the page needs fastapi, uvicorn and python-multipart")
@@ -73,8 +73,12 @@ def decoded(client, face, **more):
     return client.post("/api/decode", json={"face": face, **more}).json()
 
 
+def numbers_of(text):
+    return np.frombuffer(base64.b64decode(text), np.float32)
+
+
 def vertices_of(answer):
-    return np.frombuffer(base64.b64decode(answer["vertices"]), np.float32).reshape(-1, 3)
+    return numbers_of(answer["vertices"]).reshape(-1, 3)
 
 
 def picture_of(url):
@@ -88,7 +92,7 @@ def face(client):
 
 def test_a_slider_moves_the_mesh_as_the_direction_says(client, explorer, face):
     here, there = (decoded(client, face, sliders={"shape_age": s}) for s in (0.0, 2.0))
-    code = np.array(face["shape_code"], np.float32) + 2.0 * explorer.directions[0].step
+    code = numbers_of(face["shape_code"])[np.newaxis] + 2.0 * explorer.directions[0].step
     _, vertices = explorer.model.decode_shape(code)
     np.testing.assert_allclose(vertices_of(there), vertices[0], atol=1e-5)
     assert np.abs(vertices_of(there) - vertices_of(here)).max() > 1e-4
@@ -112,7 +116,7 @@ def test_the_directional_light_lights_the_side_it_stands_on(client):
 def test_the_mean_face_is_the_mean_face(client, explorer):
     answer = client.post("/api/sample", json={"name": "mean"}).json()
     drawn = decoded(client, answer["face"])
-    _, vertices = explorer.model.decode_shape(np.zeros_like(answer["face"]["shape_code"]))
+    _, vertices = explorer.model.decode_shape(np.zeros([1, 16], np.float32))
     np.testing.assert_allclose(vertices_of(drawn), vertices[0], atol=1e-5)
     assert picture_of(drawn["overlay"])[..., 3].mean() > 40  # a good part of the picture is face
 
@@ -148,9 +152,10 @@ def test_a_wrong_request_is_refused_by_name(client, face, change, said):
 @pytest.mark.parametrize(
     "code, said",
     [
-        ([[1.0, 2.0]], "`shape_code` must be finite, of shape [1, 16], got shape [1, 2]"),
-        ([[1.0], [1.0, 2.0]], "`shape_code` must be lists of equal lengths"),
-        ([[1e39] * 16], "`shape_code` must be finite"),
+        (messages.array(np.ones(2, np.float32)), "`shape_code` must be 16 float32 numbers, got 8"),
+        ("AAA", "`shape_code` must be float32 numbers in base 64"),
+        ("é", "`shape_code` must be float32 numbers in base 64"),
+        (messages.array(np.full(16, np.inf, np.float32)), "`shape_code` must be finite"),
     ],
 )
 def test_other_codes_are_refused(client, face, code, said):
@@ -208,15 +213,18 @@ def test_a_fit_tells_how_far_it_is_and_draws_the_photo_better(client, explorer, 
         drawn = picture_of(decoded(client, face)["overlay"]).astype(float)
         return np.abs(drawn[..., :3] - 90)[drawn[..., 3] > 200].mean()
 
-    codes = {name: part.tolist() for name, part in before._asdict().items()}
+    codes = messages.face_answer(explorer, before)["face"]
     assert distance(result["face"]) < 0.95 * distance(codes)
+    without = {name: codes[name] for name in ("shape_residual", "albedo_residual")}  # all 0
+    assert distance(result["face"]) < distance(result["face"] | without)
 
 
 def test_a_fit_to_landmarks_alone_is_no_failure(client, explorer, monkeypatch):
     def aligned(model, pictures, *_, **__):
         errors = np.array([[4.0, 2.0]])
         result = model.reconstruct(pictures)
-        return solver.Fit(result, np.array([fitting.ALIGNED]), errors, errors / 100)
+        left = residual.none(model, 1)
+        return solver.Fit(result, np.array([fitting.ALIGNED]), errors, errors / 100, left)
 
     monkeypatch.setattr(fits.fitting, "fit", aligned)
     grey = np.full([explorer.picture_size] * 2 + [3], 90, np.uint8)

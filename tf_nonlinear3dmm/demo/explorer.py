@@ -12,6 +12,7 @@ from tf_nonlinear3dmm.data import crop, photos
 from tf_nonlinear3dmm.demo import faces, fits, sliders
 from tf_nonlinear3dmm.demo.faces import Face
 from tf_nonlinear3dmm.evaluation.directions import Direction
+from tf_nonlinear3dmm.fitting import residual
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, rasterizer, upsampling, visualize
 
@@ -88,7 +89,8 @@ class Explorer:
         light = _plain_light() if config.lighting else None
         mean = tf.constant(self.model.face.mean_vertices[np.newaxis], tf.float32)
         projection = visualize.frontal(mean, config.image_size).numpy()
-        return Face(shape_code, albedo_code, light, projection)
+        left = (part.numpy() for part in residual.none(self.model, 1))
+        return Face(shape_code, albedo_code, light, projection, *left)
 
     def reconstruct(self, contents: bytes) -> tuple[Face, np.ndarray, int]:
         """The largest face of a photo.
@@ -144,17 +146,19 @@ class Explorer:
         vertices = self.shapes.vertices(face.shape_code, values)
         parts = vertices, face.albedo_code, face.illumination, face.projection
         arrays = (None if part is None else tf.constant(part, tf.float32) for part in parts)
-        texture, drawn = self._decode(*arrays, surface)
-        return vertices[0], _as_uint8(texture[0]), _as_uint8(drawn[0])
+        moved, texture, drawn = self._decode(*arrays, face.residual, surface)
+        return moved[0].numpy(), _as_uint8(texture[0]), _as_uint8(drawn[0])
 
     def _reconstruct(self, image, square):
         size = self.model.config.image_size
         cropped = tf.clip_by_value(crop.image(image, square, size) / 255, 0, 1)
-        face = faces.of_reconstruction(self._encode(cropped[tf.newaxis]))
+        reconstruction = self._encode(cropped[tf.newaxis])
+        face = faces.of_reconstruction(reconstruction, residual.none(self.model, 1))
         return face, _as_uint8(crop.image(image, square, self.picture_size) / 255)
 
-    def _draw(self, vertices, albedo_code, illumination, projection, surface):
+    def _draw(self, vertices, albedo_code, illumination, projection, left, surface):
         albedo = self.model.decode_albedo(albedo_code)
+        _, vertices, albedo = residual.applied(left, vertices, albedo, self.model)
         if surface == "clay":  # as light as the skin, which says how strong the light is
             albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination
@@ -164,7 +168,7 @@ class Explorer:
         fragments = rasterizer.rasterize(points, self.uv_layout.triangles, (size, size))
         parts = albedo, vertices, projection, light, fragments
         texture, image, mask = upsampling.draw(self.model, *parts)
-        return texture, tf.concat([image, mask], axis=-1)
+        return vertices, texture, tf.concat([image, mask], axis=-1)
 
     def _moved(self, face, values):
         codes = {"shape": face.shape_code.copy(), "albedo": face.albedo_code.copy()}

@@ -1,4 +1,4 @@
-"""The face that the page shows: its codes, and its vertices with the expressions of sliders."""
+"""The face that the page shows: its numbers, and its vertices with the expressions of sliders."""
 
 import functools
 from collections.abc import Mapping
@@ -11,24 +11,34 @@ from tf_nonlinear3dmm.core import graphs
 from tf_nonlinear3dmm.face import muscles, separation
 from tf_nonlinear3dmm.face.morph_targets import MorphTargets
 from tf_nonlinear3dmm.face.population import EMBEDDED
+from tf_nonlinear3dmm.fitting import Residual
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 
 REMEMBERED = 8  # faces that are taken apart
 
 
 class Face(NamedTuple):
-    """The codes of one face, batch of 1: as in `model.Reconstruction`."""
+    """One face, batch of 1: the codes of a `model.Reconstruction`, and a `fitting.Residual`."""
 
     shape_code: np.ndarray
     albedo_code: np.ndarray
     illumination: np.ndarray | None
     projection: np.ndarray
+    shape_residual: np.ndarray
+    albedo_residual: np.ndarray
+
+    @property
+    def residual(self) -> Residual:
+        """What is added to the decoders' maps."""
+        return Residual(tf.constant(self.shape_residual), tf.constant(self.albedo_residual))
 
 
-def of_reconstruction(reconstruction: Reconstruction, number: int = 0) -> Face:
+def of_reconstruction(reconstruction: Reconstruction, residual: Residual, number: int = 0) -> Face:
     """The `Face` of one of the images of a `Reconstruction`."""
-    tensors = (getattr(reconstruction, name) for name in Face._fields)
-    parts: list[Any] = [None if t is None else t[number : number + 1].numpy() for t in tensors]
+    codes = [getattr(reconstruction, name) for name in Face._fields[:-2]]
+    parts: list[Any] = [
+        None if t is None else t[number : number + 1].numpy() for t in (*codes, *residual)
+    ]
     return Face(*parts)
 
 

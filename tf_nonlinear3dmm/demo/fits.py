@@ -42,10 +42,12 @@ def fit(
 ) -> list[FittedFace]:
     """The `FittedFace` of each of `[B, N, N, 3]` crops; arguments as those of `fitting.fit`."""
     landmarks = "detected" if model.face.name in EMBEDDED else None
-    result = fitting.fit(model, pictures, landmarks, same_person=same_person, progress=progress)
+    result = fitting.fit(
+        model, pictures, landmarks, same_person=same_person, residual=True, progress=progress
+    )
     return [
         FittedFace(
-            faces.of_reconstruction(result.reconstruction, i),
+            faces.of_reconstruction(result.reconstruction, result.residual, i),
             bool(succeeded),
             _message(succeeded, status, result.landmark_errors[i], result.image_errors[i]),
         )

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,14 @@ MOST_FITTED = 24  # photos of one person
 
 
 class FaceCodes(pydantic.BaseModel):
-    """`faces.Face` as nested lists."""
+    """`faces.Face`: each part as `array` writes it."""
 
-    shape_code: list[list[float]]
-    albedo_code: list[list[float]]
-    illumination: list[list[list[float]]] | None
-    projection: list[list[list[float]]]
+    shape_code: str
+    albedo_code: str
+    illumination: str | None
+    projection: str
+    shape_residual: str
+    albedo_residual: str
 
 
 class DecodeRequest(pydantic.BaseModel):
@@ -82,9 +85,10 @@ def answer(
 
 
 def face_answer(explorer: explorers.Explorer, face: faces.Face) -> dict[str, Any]:
-    """A face as nested lists, and the weights of the expressions that it shows."""
-    lists = {n: None if part is None else part.tolist() for n, part in face._asdict().items()}
-    return {"face": lists, "expression": explorer.shapes.weights(face.shape_code)}
+    """A face as `FaceCodes`, and the weights of the expressions that it shows."""
+    parts = face._asdict().items()
+    texts = {n: None if part is None else array(part.astype("<f4")) for n, part in parts}
+    return {"face": texts, "expression": explorer.shapes.weights(face.shape_code)}
 
 
 def array(values: np.ndarray) -> str:
@@ -109,10 +113,7 @@ def _file(image, kind, **options):
 
 
 def _picture(url):
-    try:
-        contents = base64.b64decode(url.removeprefix(PNG_URL), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("`photos` must be PNG files in base 64") from None
+    contents = _contents("photos", url.removeprefix(PNG_URL), "PNG files")
     return photos.read(contents, "the picture")
 
 
@@ -120,18 +121,27 @@ def _face(codes, explorer):
     """`FaceCodes` as a `faces.Face` for this model; others raise `ValueError`."""
     parts = {}
     for name, like in explorer.mean_face()._asdict().items():
-        lists = getattr(codes, name)
-        part = None if lists is None else _array(name, lists)
-        if np.shape(part) != np.shape(like) or (part is not None and not np.isfinite(part).all()):
-            expected = "null" if like is None else f"finite, of shape {list(like.shape)}"
-            raise ValueError(f"`{name}` must be {expected}, got shape {list(np.shape(part))}")
-        parts[name] = part
+        text = getattr(codes, name)
+        if (text is None) != (like is None):
+            raise ValueError(f"`{name}` must be {'null' if like is None else 'given'}")
+        parts[name] = None if like is None else _array(name, text, like.shape)
     return faces.Face(**parts)
 
 
-def _array(name, lists):
+def _array(name, text, shape):
+    """What `array` wrote: finite numbers of a shape."""
+    contents, count = _contents(name, text, "float32 numbers"), math.prod(shape)
+    if len(contents) != 4 * count:
+        raise ValueError(f"`{name}` must be {count} float32 numbers, got {len(contents)} bytes")
+    numbers = np.frombuffer(contents, "<f4").reshape(shape)
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"`{name}` must be finite numbers")
+    return numbers
+
+
+def _contents(name, text, what):
+    """The bytes of base 64."""
     try:
-        with np.errstate(over="ignore"):  # infinity is refused with the rest
-            return np.array(lists, np.float32)
-    except ValueError:
-        raise ValueError(f"`{name}` must be lists of equal lengths") from None
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(f"`{name}` must be {what} in base 64") from None

@@ -3,6 +3,7 @@
 from tf_nonlinear3dmm.fitting.choice import ALIGNED, FITTED
 from tf_nonlinear3dmm.fitting.mesh import MeshFit, fit_mesh
 from tf_nonlinear3dmm.fitting.photo import DETECTED, fit
+from tf_nonlinear3dmm.fitting.residual import Residual
 from tf_nonlinear3dmm.fitting.scan import ScanFit, fit_scan
 from tf_nonlinear3dmm.fitting.solver import Fit
 from tf_nonlinear3dmm.fitting.tracking import Track, TrackedFace, track
@@ -13,6 +14,7 @@ __all__ = [
     "FITTED",
     "Fit",
     "MeshFit",
+    "Residual",
     "ScanFit",
     "Track",
     "TrackedFace",

@@ -5,6 +5,7 @@ N(0, 1) like those of `parameters`; what differs between the sides of a face is 
 """
 
 import functools
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -21,8 +22,29 @@ ONE_SIDED = 0.5  # deviation of what differs between the sides, of that of what 
 MIRROR = (-1.0, 1.0, 1.0)  # offsets on the other side
 
 
-def add(model: Nonlinear3DMM, codes: Codes, images: tf.Tensor, wanted: tf.Tensor) -> Reconstruction:
-    """The `Reconstruction` of codes with the most probable residual.
+class Residual(NamedTuple):
+    """The numbers that `maps` spreads; 0 adds nothing.
+
+    Attributes:
+        shape: `[B, Hu / SHAPE_GRID, Wu / SHAPE_GRID, 3]`.
+        albedo: `[B, Hu / ALBEDO_GRID, Wu / ALBEDO_GRID, 3]`.
+    """
+
+    shape: tf.Tensor
+    albedo: tf.Tensor
+
+
+def none(model: Nonlinear3DMM, batch: int | tf.Tensor) -> Residual:
+    """The `Residual` of `batch` faces that adds nothing."""
+    height, width = model.config.uv_size
+    grids = SHAPE_GRID, ALBEDO_GRID
+    return Residual(*(tf.zeros([batch, height // grid, width // grid, 3]) for grid in grids))
+
+
+def add(
+    model: Nonlinear3DMM, codes: Codes, images: tf.Tensor, wanted: tf.Tensor
+) -> tuple[Reconstruction, Residual]:
+    """The `Reconstruction` of codes with the most probable `Residual`, and that one.
 
     Args:
         model: `Nonlinear3DMM`.
@@ -40,28 +62,37 @@ def _graph(model):
         shape_map, vertices = model.decode_shape(codes.shape_code)
         albedo_map = model.decode_albedo(codes.albedo_code)
 
-        def face(parts):
-            offsets, colours = maps(parts, model)
-            moved = vertices + uv_layout.to_vertices(offsets, model.uv_layout)
-            return (shape_map + offsets, moved), tf.clip_by_value(albedo_map + colours, 0, 1)
-
         def draw(parts):
-            (_, moved), albedo = face(parts)
+            _, moved, albedo = applied(Residual(*parts), vertices, albedo_map, model)
             return model.render(moved, albedo, codes.projection, codes.illumination)
 
-        start = _none(model, tf.shape(images)[0])
+        start = none(model, tf.shape(images)[0])
         pixels = _pixels(model, draw(start), images, wanted)
-        parts = descent.descend(lambda p: pixels(draw(p)) + _unlikely(p), start, STEPS)
-        return model.assemble(codes, *face([_finite(part) for part in parts]))
+        parts = descent.descend(lambda p: pixels(draw(p)) + _unlikely(p), [*start], STEPS)
+        found = Residual(*map(_finite, parts))
+        offsets, moved, albedo = applied(found, vertices, albedo_map, model)
+        return model.assemble(codes, (shape_map + offsets, moved), albedo), found
 
     return run
 
 
-def _none(model, batch):
-    """The numbers of shape and albedo that add nothing."""
-    height, width = model.config.uv_size
-    grids = SHAPE_GRID, ALBEDO_GRID
-    return [tf.zeros([batch, height // grid, width // grid, 3]) for grid in grids]
+def applied(
+    residual: Residual, vertices: tf.Tensor, albedo_map: tf.Tensor, model: Nonlinear3DMM
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """A decoded face with a residual.
+
+    Args:
+        residual: `Residual`.
+        vertices: `[B, V, 3]`.
+        albedo_map: `[B, Hu, Wu, 3]`.
+        model: `Nonlinear3DMM`.
+
+    Returns:
+        offsets `[B, Hu, Wu, 3]` to add to the shape map; vertices; albedo map in [0, 1].
+    """
+    offsets, colours = maps(residual, model)
+    moved = vertices + uv_layout.to_vertices(offsets, model.uv_layout)
+    return offsets, moved, tf.clip_by_value(albedo_map + colours, 0, 1)
 
 
 def _unlikely(parts):
@@ -82,16 +113,10 @@ def _finite(numbers):
     return tf.where(tf.math.is_finite(numbers), numbers, 0)
 
 
-def maps(parts: list[tf.Tensor], model: Nonlinear3DMM) -> list[tf.Tensor]:
-    """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each, of numbers N(0, 1).
-
-    Args:
-        parts: of shape and albedo, `[B, Hu / grid, Wu / grid, 3]`.
-        model: `Nonlinear3DMM`.
-    """
-    shape, albedo = parts
-    offsets = SHAPE / model.face.units * _even(shape, MIRROR)
-    colours = ALBEDO * _even(albedo, [1.0, 1.0, 1.0])
+def maps(residual: Residual, model: Nonlinear3DMM) -> list[tf.Tensor]:
+    """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each, of a `Residual`."""
+    offsets = SHAPE / model.face.units * _even(residual.shape, MIRROR)
+    colours = ALBEDO * _even(residual.albedo, [1.0, 1.0, 1.0])
     return [tf.image.resize(some, model.config.uv_size, "bicubic") for some in (offsets, colours)]
 
 

@@ -20,6 +20,7 @@ from tf_nonlinear3dmm.fitting import (
     residual,
     spread,
 )
+from tf_nonlinear3dmm.fitting.residual import Residual
 from tf_nonlinear3dmm.metrics import masked_l1
 from tf_nonlinear3dmm.model import Nonlinear3DMM, Reconstruction
 
@@ -35,12 +36,14 @@ class Fit(NamedTuple):
         landmark_errors: `[B, 2]` mean distance to the landmarks, before and after, weighted as
             they count, in percent of the face's size; 0 without landmarks. They are of the codes.
         image_errors: `[B, 2]` mean L1 colour distance where the face is seen, before and after.
+        residual: `Residual` that is in the reconstruction; 0 where not asked for.
     """
 
     reconstruction: Reconstruction
     status: np.ndarray
     landmark_errors: np.ndarray
     image_errors: np.ndarray
+    residual: Residual
 
     @property
     def succeeded(self) -> np.ndarray:
@@ -102,10 +105,10 @@ def fit(
     sight = _sight(model, settings.kind)
     codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
     if settings.residual:
-        after = residual.add(model, codes, crops, choice.succeeded(status))
+        after, left = residual.add(model, codes, crops, choice.succeeded(status))
     else:
-        after = _decoder(model)(codes)
-    return Fit(after, status, errors, _image_errors(crops, before, after))
+        after, left = _decoder(model)(codes), residual.none(model, len(status))
+    return Fit(after, status, errors, _image_errors(crops, before, after), left)
 
 
 def _one_person(face):
