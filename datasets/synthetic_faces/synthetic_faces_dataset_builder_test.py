@@ -61,13 +61,13 @@ def test_an_interrupted_run_leaves_nothing_that_looks_whole_or_stays(tmp_path, m
         with pytest.raises(KeyboardInterrupt):
             sources.builder(*request(tmp_path, **FEW))
     folder = tmp_path / "synthetic_faces" / "s32-train6-validation2-test3"
-    assert not (folder / "2.1.0").exists()
-    killed = folder / "incomplete.X_2.1.0"  # nobody is left to clean up
+    assert not (folder / "2.2.0").exists()
+    killed = folder / "incomplete.X_2.2.0"  # nobody is left to clean up
     killed.mkdir(parents=True)
     (killed / "half").touch()
     builder = sources.builder(*request(tmp_path, **FEW), lambda line: None)
     assert builder.info.splits["train"].num_examples == 6
-    assert [path.name for path in folder.iterdir()] == ["2.1.0"]
+    assert [path.name for path in folder.iterdir()] == ["2.2.0"]
 
 
 def test_counts_that_change_nothing_are_the_config_that_tfds_knows(tmp_path):

@@ -10,7 +10,7 @@ def main():
     parser = command_line.Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", help="folder of a run, or file of weights [the package's]")
     parser.add_argument(
-        "--records", help="folder of a prepared data set, such as .../s112/2.1.0 [the run's]"
+        "--records", help="folder of a prepared data set, such as .../s112/2.2.0 [the run's]"
     )
     parser.add_count("--faces", "how many", 32)
     flags = parser.parse_args()

@@ -1,6 +1,6 @@
 """Finds the places of the face mesh's 468 points on the embedded face, or draws those in use.
 
-python scripts/maintenance/build_correspondence.py --records data/synthetic_faces/s112/2.1.0
+python scripts/maintenance/build_correspondence.py --records data/synthetic_faces/s112/2.2.0
 python scripts/maintenance/build_correspondence.py --picture points.png  # draws the asset
 """
 

@@ -9,8 +9,8 @@ from tf_nonlinear3dmm.face.muscles import GAZE_DEGREES
 SIDES = ("Left", "Right")
 ASKEW = 0.12  # of the faces
 SMIRK = 0.15  # of the smiles
-CLOSED, WINK = 0.05, 0.012  # of the faces: both eyes, and one
-HALF_CLOSED, LOWERED = 0.12, 0.25
+CLOSED, WINK = 0.04, 0.012  # of the faces: both eyes, and one
+HALF_CLOSED, LOWERED = 0.07, 0.20
 GAZE_SD_DEG, UPWARDS_SD_DEG = 12.0, 6.0
 SIDE_LOOK = 0.08  # of the faces look far to one side
 
@@ -42,11 +42,11 @@ def _smile(random, units, weight):
     extra = random.uniform(size=4)
     _both(random, units, "mouthSmile", 0.15 + 0.75 * weight)
     _both(random, units, "cheekSquint", 0.7 * weight * extra[0])
-    _both(random, units, "eyeSquint", 0.6 * weight * extra[1])
+    _both(random, units, "eyeSquint", 0.45 * weight * extra[1])
     if random.uniform() < 0.65:
         _both(random, units, "mouthUpperUp", (0.25 + 0.5 * weight) * extra[2])
         _both(random, units, "mouthLowerDown", (0.15 + 0.6 * weight) * extra[3])
-        units["jawOpen"] = 0.05 + 0.30 * random.beta(1, 2.5)
+        units["jawOpen"] = 0.25 * random.beta(1, 2.5)
     if random.uniform() < SMIRK:
         units["mouthSmile" + random.choice(SIDES)] *= random.uniform(0, 0.35)
 
@@ -55,11 +55,11 @@ def _laugh(random, units, weight):
     """Teeth, cheeks up, eyes nearly shut."""
     _both(random, units, "mouthSmile", 0.6 + 0.3 * weight)
     _both(random, units, "cheekSquint", 0.5 + 0.5 * weight)
-    _both(random, units, "eyeSquint", random.uniform(0.3, 1))
-    _both(random, units, "eyeBlink", random.uniform(0, 0.75))
+    _both(random, units, "eyeSquint", random.uniform(0.2, 0.8))
+    _both(random, units, "eyeBlink", random.uniform(0, 0.5))
     _both(random, units, "mouthUpperUp", random.uniform(0.3, 0.8))
     _both(random, units, "mouthLowerDown", random.uniform(0.1, 0.6))
-    units["jawOpen"] = random.uniform(0.15, 0.6)
+    units["jawOpen"] = random.uniform(0.1, 0.5)
 
 
 def _none(random, units, weight):
@@ -184,17 +184,17 @@ def _lids(random, units):
 
 
 THEMES = {  # what the mouth does, and its chance
-    "smile": (_smile, 0.32),
-    "laugh": (_laugh, 0.09),
-    "none": (_none, 0.15),
-    "talk": (_talk, 0.08),
-    "scream": (_scream, 0.06),
-    "pucker": (_pucker, 0.05),
-    "funnel": (_funnel, 0.04),
+    "smile": (_smile, 0.42),
+    "laugh": (_laugh, 0.08),
+    "none": (_none, 0.16),
+    "talk": (_talk, 0.07),
+    "scream": (_scream, 0.03),
+    "pucker": (_pucker, 0.04),
+    "funnel": (_funnel, 0.03),
     "frown": (_frown, 0.04),
     "press": (_press, 0.04),
-    "stretch": (_stretch, 0.04),
-    "surprise": (_surprise, 0.04),
-    "sneer": (_sneer, 0.03),
-    "puff": (_puff, 0.02),
+    "stretch": (_stretch, 0.03),
+    "surprise": (_surprise, 0.03),
+    "sneer": (_sneer, 0.02),
+    "puff": (_puff, 0.01),
 }

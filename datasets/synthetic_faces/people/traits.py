@@ -1,4 +1,4 @@
-"""How sex and age show in a face beyond MakeHuman's own targets: means of its sliders."""
+"""How people differ from MakeHuman's average, and by sex and age: means of its sliders."""
 
 import functools
 from collections.abc import Iterable
@@ -41,6 +41,12 @@ _TENDENCY = {  # mean of a slider in a man (in a woman its opposite), what a chi
     "nose/nose-volume": (0.15, 0.0, 0.10),
 }
 
+_ALL = {  # mean in everybody: photographed mouths are wider and their lips thinner
+    "mouth/mouth-lowerlip-height": -0.15,
+    "mouth/mouth-scale-horiz": 0.30,
+    "mouth/mouth-upperlip-height": -0.15,
+}
+
 
 def slider_means(names: Iterable[str], male: float, age: float) -> np.ndarray:
     """Means `[S]` of the sliders `names`.
@@ -53,10 +59,10 @@ def slider_means(names: Iterable[str], male: float, age: float) -> np.ndarray:
     child = np.interp(age, [0.1875, 0.4], [1, 0])
     old = np.interp(age, [0.6, 1.0], [0, 1])
     table = _table(tuple(map(str, names)))
-    return table @ [(2 * male - 1) * (1 - 0.7 * child), child, old]
+    return table @ [(2 * male - 1) * (1 - 0.7 * child), child, old, 1]
 
 
 @functools.lru_cache(maxsize=2)
 def _table(names):
     keys = [name.replace("/l-", "/").replace("/r-", "/") for name in names]
-    return np.array([_TENDENCY.get(key, (0.0, 0.0, 0.0)) for key in keys])
+    return np.array([(*_TENDENCY.get(key, (0.0, 0.0, 0.0)), _ALL.get(key, 0.0)) for key in keys])
