@@ -89,8 +89,8 @@ class Explorer:
         light = _plain_light() if config.lighting else None
         mean = tf.constant(self.model.face.mean_vertices[np.newaxis], tf.float32)
         projection = visualize.frontal(mean, config.image_size).numpy()
-        left = (part.numpy() for part in residual.none(self.model, 1))
-        return Face(shape_code, albedo_code, light, projection, *left)
+        nothing = (part.numpy() for part in residual.none(self.model, 1))
+        return Face(shape_code, albedo_code, light, projection, *nothing)
 
     def reconstruct(self, contents: bytes) -> tuple[Face, np.ndarray, int]:
         """The largest face of a photo.
@@ -156,9 +156,9 @@ class Explorer:
         face = faces.of_reconstruction(reconstruction, residual.none(self.model, 1))
         return face, _as_uint8(crop.image(image, square, self.picture_size) / 255)
 
-    def _draw(self, vertices, albedo_code, illumination, projection, left, surface):
+    def _draw(self, vertices, albedo_code, illumination, projection, added, surface):
         albedo = self.model.decode_albedo(albedo_code)
-        _, vertices, albedo = residual.applied(left, vertices, albedo, self.model)
+        _, vertices, albedo = residual.applied(added, vertices, albedo, self.model)
         if surface == "clay":  # as light as the skin, which says how strong the light is
             albedo = tf.ones_like(albedo) * tf.reduce_mean(albedo)
         light = None if surface == "albedo" else illumination

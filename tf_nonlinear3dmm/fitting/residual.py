@@ -69,9 +69,9 @@ def _graph(model):
         start = none(model, tf.shape(images)[0])
         pixels = _pixels(model, draw(start), images, wanted)
         parts = descent.descend(lambda p: pixels(draw(p)) + _unlikely(p), [*start], STEPS)
-        found = Residual(*map(_finite, parts))
-        offsets, moved, albedo = applied(found, vertices, albedo_map, model)
-        return model.assemble(codes, (shape_map + offsets, moved), albedo), found
+        best = Residual(*map(_finite, parts))
+        offsets, moved, albedo = applied(best, vertices, albedo_map, model)
+        return model.assemble(codes, (shape_map + offsets, moved), albedo), best
 
     return run
 

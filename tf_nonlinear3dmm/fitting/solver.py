@@ -105,10 +105,10 @@ def fit(
     sight = _sight(model, settings.kind)
     codes, status, errors = choice.best(model, before, candidates, known, marked, sight)
     if settings.residual:
-        after, left = residual.add(model, codes, crops, choice.succeeded(status))
+        after, added = residual.add(model, codes, crops, choice.succeeded(status))
     else:
-        after, left = _decoder(model)(codes), residual.none(model, len(status))
-    return Fit(after, status, errors, _image_errors(crops, before, after), left)
+        after, added = _decoder(model)(codes), residual.none(model, len(status))
+    return Fit(after, status, errors, _image_errors(crops, before, after), added)
 
 
 def _one_person(face):
