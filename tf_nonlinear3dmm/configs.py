@@ -374,7 +374,7 @@ _ENCODER_LOSS = only(
     landmark_distance=16.0,
     shape_code=60.0,
     albedo_code=50.0,
-    texture=2.0,
+    texture=8.0,
 )
 
 
