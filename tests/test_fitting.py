@@ -408,7 +408,7 @@ def mirrored(values, signs):
 
 
 def test_what_differs_between_the_sides_is_held_more(model):
-    parts, signs = numbers(model, 0), (residual.MIRROR, [1.0, 1, 1])
+    parts, signs = numbers(model, 0), (uv_layout.OFFSETS, uv_layout.COLOURS)
     flipped = [mirrored(part, sign) for part, sign in zip(parts, signs, strict=True)]
     for sign, factor in ((1, 1.0), (-1, residual.ONE_SIDED)):
         both = residual.Residual(

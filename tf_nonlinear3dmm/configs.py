@@ -88,6 +88,8 @@ class ModelConfig:
         residual: the light plan's second convolution of each scale adds to what it reads.
         linear_part: the decoders add their convolutions to a linear model: the principal
             components of the training labels, set before the first step and then at rest.
+        mirrored: outside training the encoder also sees the mirror image, and the codes are the
+            mean of both answers (`networks.mirror`).
     """
 
     face_model: str = "makehuman"
@@ -105,6 +107,7 @@ class ModelConfig:
     camera: str = "matrix"
     residual: bool = False
     linear_part: bool = False
+    mirrored: bool = False
 
     def __post_init__(self):
         sizes = ("image_size", "width", "shape_code_size", "albedo_code_size")
@@ -123,6 +126,8 @@ class ModelConfig:
                 )
         if self.residual and self.plan != "light":
             raise ValueError("`residual` is for the plan `light`.")
+        if self.mirrored and not (self.linear_part and self.camera == "rotation"):
+            raise ValueError("`mirrored` is for a `linear_part` and the camera `rotation`.")
 
     @property
     def encodes_labels(self) -> bool:
@@ -506,7 +511,7 @@ def small() -> Config:
     )
     return Config(
         preset="small",
-        model=ModelConfig(camera="rotation", residual=True, linear_part=True),
+        model=ModelConfig(camera="rotation", residual=True, linear_part=True, mirrored=True),
         decoders=StageConfig(
             steps=300, trains="decoders", batch_size=32, final_rate=0.1, loss=_DECODERS_LOSS
         ),

@@ -21,7 +21,7 @@ from tf_nonlinear3dmm import configs, expressions
 from tf_nonlinear3dmm.core import graphs, keras_state, shapes
 from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel, separation
-from tf_nonlinear3dmm.networks import decoders
+from tf_nonlinear3dmm.networks import decoders, mirror
 from tf_nonlinear3dmm.networks.encoder import Codes, Encoder
 from tf_nonlinear3dmm.rendering import rasterizer, renderer, uv_layout
 
@@ -172,7 +172,12 @@ class Nonlinear3DMM(keras.Model):
         """`encoder.Codes` of `images` `[B, S, S, 3]` in [0, 1]."""
         size = self.config.image_size
         shapes.check(images=(images, f"B {size} {size} 3"))
-        return self.encoder(images, training=training)
+        if training or not self.config.mirrored:
+            return self.encoder(images, training=training)
+        codes = self.encoder(tf.concat([images, tf.reverse(images, [2])], axis=0), training=False)
+        codes, mirrored = mirror.halves(codes)
+        mirrored = mirror.mirror(mirrored, size, self.shape_decoder, self.albedo_decoder)
+        return mirror.mean(codes, mirrored, self.face.centre)
 
     def decode_shape(
         self, shape_code: tf.Tensor, training: bool = False

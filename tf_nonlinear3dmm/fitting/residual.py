@@ -19,7 +19,6 @@ STEPS = 30
 SHAPE, ALBEDO = 1.0, 0.1  # deviations: mm, and of colours
 SHAPE_GRID, ALBEDO_GRID = 8, 2  # texels from number to number
 ONE_SIDED = 0.5  # deviation of what differs between the sides, of that of what they share
-MIRROR = (-1.0, 1.0, 1.0)  # offsets on the other side
 
 
 class Residual(NamedTuple):
@@ -115,12 +114,12 @@ def _finite(numbers):
 
 def maps(residual: Residual, model: Nonlinear3DMM) -> list[tf.Tensor]:
     """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each, of a `Residual`."""
-    offsets = SHAPE / model.face.units * _even(residual.shape, MIRROR)
-    colours = ALBEDO * _even(residual.albedo, [1.0, 1.0, 1.0])
+    offsets = SHAPE / model.face.units * _even(residual.shape, uv_layout.OFFSETS)
+    colours = ALBEDO * _even(residual.albedo, uv_layout.COLOURS)
     return [tf.image.resize(some, model.config.uv_size, "bicubic") for some in (offsets, colours)]
 
 
 def _even(numbers, signs):
     """Numbers on a grid, what differs between its sides made smaller."""
-    mirrored = signs * tf.reverse(numbers, [2])
-    return ((1 + ONE_SIDED) * numbers + (1 - ONE_SIDED) * mirrored) / 2
+    other = uv_layout.mirror(numbers, signs)
+    return ((1 + ONE_SIDED) * numbers + (1 - ONE_SIDED) * other) / 2

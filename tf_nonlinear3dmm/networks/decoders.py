@@ -59,6 +59,8 @@ class ShapeDecoder(UVDecoder):
         config, face, layout: see `shape_decoder`.
     """
 
+    signs = uv_layout.OFFSETS
+
     def __init__(
         self, config: ModelConfig, face: FaceModel, layout: UVLayout, name: str = "shape_decoder"
     ) -> None:

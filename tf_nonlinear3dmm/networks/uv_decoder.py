@@ -13,6 +13,7 @@ from tf_nonlinear3dmm.core import keras_state
 from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.networks import linear, parts
 from tf_nonlinear3dmm.networks.deconvolutions import Deconvolutions, Plan
+from tf_nonlinear3dmm.rendering import uv_layout
 
 _Scales = tuple[tuple[int, ...], ...]
 _BOUND = 0.99  # of tanh, so that its inverse stays small
@@ -105,10 +106,12 @@ class UVDecoder(Deconvolutions):
 
     Attributes:
         shift, scale: maps lie in (shift - scale, shift + scale).
+        signs: of the channels in mirrored maps.
         local: `Deconvolutions`, one for each part.
     """
 
     shift, scale = 0.0, 1.0
+    signs = uv_layout.COLOURS
 
     @keras_state.inside_ours
     def __init__(
@@ -156,7 +159,7 @@ class UVDecoder(Deconvolutions):
         if self.mean is not None:
             first += self.mean.value
         if self.linear_modes is not None:
-            first += self.linear_mean.value + tf.tensordot(code, self.linear_modes.value, 1)
+            first += self._linear(code)
         sums = itertools.accumulate([first, *residual])
         return [self.shift + self.scale * tf.tanh(outputs) for outputs in sums]
 
@@ -174,8 +177,20 @@ class UVDecoder(Deconvolutions):
 
     def encode(self, maps: tf.Tensor) -> tf.Tensor:
         """Codes `[B, K]` whose linear parts are nearest to `maps` `[B, Hu, Wu, 3]`."""
+        return self._nearest(self._before_tanh(maps))
+
+    def mirror(self, code: tf.Tensor) -> tf.Tensor:
+        """Codes `[B, K]` whose linear parts are nearest to mirrored ones, those of `code`."""
+        return self._nearest(uv_layout.mirror(self._linear(code), self.signs))
+
+    def _linear(self, code):
+        """The linear part, before tanh."""
+        return self.linear_mean.value + tf.tensordot(code, self.linear_modes.value, 1)
+
+    def _nearest(self, maps):
+        """The codes of maps before tanh."""
         modes = tf.reshape(self.linear_modes.value, [self.code_size, -1])  # orthogonal
-        offsets = tf.reshape(self._before_tanh(maps) - self.linear_mean.value, [-1, modes.shape[1]])
+        offsets = tf.reshape(maps - self.linear_mean.value, [-1, modes.shape[1]])
         # The smaller of the two is copied for its transpose.
         products = tf.transpose(tf.matmul(modes, offsets, transpose_b=True))
         return tf.math.divide_no_nan(products, tf.reduce_sum(tf.square(modes), axis=1))

@@ -105,6 +105,12 @@ def from_six(
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
+def mirror(projection: tf.Tensor, width: int) -> tf.Tensor:
+    """The projections `[B, 2, 4]` of mirrored faces in mirrored images, `width` pixels wide."""
+    signs = tf.constant([[1.0, -1, -1, -1], [-1, 1, 1, 1]], projection.dtype)
+    return signs * projection + tf.constant([[0, 0, 0, width - 1.0], [0] * 4], projection.dtype)
+
+
 def decompose(
     projection: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:

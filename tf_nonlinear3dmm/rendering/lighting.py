@@ -97,6 +97,12 @@ def shading(normals: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(tf.transpose(light, [0, 2, 1]), shape), normals.shape)
 
 
+def mirror(illumination: tf.Tensor) -> tf.Tensor:
+    """The light `[B, 9, 3]` in mirrored images: harmonics that are odd in n_x change their sign."""
+    signs = tf.constant([1.0, 1, 1, -1, 1, 1, -1, -1, 1], illumination.dtype)
+    return signs[:, tf.newaxis] * illumination
+
+
 def shade(albedo: tf.Tensor, normals: tf.Tensor, illumination: tf.Tensor) -> tf.Tensor:
     """Albedo times light.
 

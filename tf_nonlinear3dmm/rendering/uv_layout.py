@@ -11,6 +11,8 @@ from tf_nonlinear3dmm.core.types import Size
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.rendering import antialiasing, rasterizer, sampling, sparse
 
+OFFSETS, COLOURS = (-1.0, 1.0, 1.0), (1.0, 1.0, 1.0)  # signs of channels in mirrored maps
+
 
 class UVLayout(NamedTuple):
     """How the triangles of a `FaceModel` lie in UV maps of one size; made by `build`.
@@ -68,6 +70,11 @@ def build(face: FaceModel, uv_size: Size) -> UVLayout:
         vertex_texels=vertex_texels,
         vertex_weights=vertex_weights,
     )
+
+
+def mirror(maps: tf.Tensor, signs: tuple[float, float, float]) -> tf.Tensor:
+    """Maps `[B, Hu, Wu, 3]` of mirrored faces; `signs` of the channels: `OFFSETS` or `COLOURS`."""
+    return tf.reverse(maps, [2]) * tf.constant(signs, maps.dtype)
 
 
 def to_texels(attributes: tf.Tensor, layout: UVLayout) -> tf.Tensor:
