@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import camera
 
-TURN, LOG_SCALE, PLACE = 0.12, 0.08, 0.025  # radians, log, of the image's side
+TURN, LOG_SCALE, PLACE = 0.08, 0.06, 0.016  # radians, log, of the image's side
 LIGHT, ALBEDO = 0.6, 0.5  # spherical harmonics, code
 
 
