@@ -51,7 +51,7 @@ def close(one, other, atol=1e-4):
 def test_a_mirrored_camera_sees_a_mirrored_face_in_a_mirrored_image():
     points, projection = random(0, 3, 7, 3), random(1, 3, 2, 4)
     seen = camera.project(points, projection).numpy()
-    mirrored = camera.project(points * SIGNS, camera.mirror(tf.constant(projection), 29)).numpy()
+    mirrored = camera.project(points * SIGNS, camera.mirror(projection, 29)).numpy()
     np.testing.assert_allclose(mirrored[..., 0], 28 - seen[..., 0], atol=1e-5)
     np.testing.assert_allclose(mirrored[..., 1:], seen[..., 1:], atol=1e-5)
 
@@ -114,5 +114,5 @@ def test_the_mean_camera_is_a_scaled_rotation_that_sees_the_middle_between():
 
 def test_a_model_that_cannot_mirror_codes_is_refused():
     for changes in ({"linear_part": False}, {"camera": "matrix"}):
-        with pytest.raises(ValueError, match="`mirrored` is for a `linear_part`"):
+        with pytest.raises(ValueError, match="`mirrored` must be False without a `linear_part`"):
             model_of(**changes)

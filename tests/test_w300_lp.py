@@ -13,6 +13,7 @@ from tf_nonlinear3dmm import configs, data, metrics
 from tf_nonlinear3dmm.data import archive, augment, crop, mat_labels, photo_sets
 from tf_nonlinear3dmm.data.builders.w300_lp import w300_lp_dataset_builder as w300_lp
 from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 
 def prepare(tmp_path, source, config="s32", **changes):
@@ -111,7 +112,7 @@ def test_mirrored_copies_are_mirror_images(prepared):
         np.testing.assert_allclose(mirrored["landmarks"], points, atol=1e-3)
         difference = mirrored["image"][:, ::-1].astype(int) - example["image"]
         assert np.abs(difference).mean() < 5  # two JPEGs of differently placed grain
-        flipped = augment.mirror_projection(example["projection"][np.newaxis], 44)[0]
+        flipped = camera.mirror(example["projection"][np.newaxis], 44)[0]
         np.testing.assert_allclose(mirrored["projection"], flipped, atol=0.2)  # the face has sides
 
 

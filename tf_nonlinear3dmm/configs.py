@@ -127,7 +127,9 @@ class ModelConfig:
         if self.residual and self.plan != "light":
             raise ValueError("`residual` is for the plan `light`.")
         if self.mirrored and not (self.linear_part and self.camera == "rotation"):
-            raise ValueError("`mirrored` is for a `linear_part` and the camera `rotation`.")
+            raise ValueError(
+                "`mirrored` must be False without a `linear_part` and the camera `rotation`."
+            )
 
     @property
     def encodes_labels(self) -> bool:

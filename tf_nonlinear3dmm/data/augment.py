@@ -16,6 +16,7 @@ from tf_nonlinear3dmm.configs import DataConfig
 from tf_nonlinear3dmm.core import graphs, shapes
 from tf_nonlinear3dmm.data.random_stream import RandomStream
 from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 # The landmark that becomes landmark i in a mirror. 300-W order: jaw 0-16, brows 17-26, nose 27-35,
 # eyes 36-47, outer lips 48-59, inner lips 60-67.
@@ -171,7 +172,7 @@ def mirror(
     """
     moves = {
         "landmarks": lambda points: _mirror_points(points, size),
-        "projection": lambda projection: mirror_projection(projection, size),
+        "projection": lambda projection: camera.mirror(projection, size),
         "vertices": lambda vertices: tf.gather(vertices, face.mirror, axis=1) * [-1.0, 1.0, 1.0],
     }
     mirrored = {name: move(batch[name]) for name, move in moves.items() if name in batch}
@@ -188,13 +189,6 @@ def _mirror_images(images, flip):
 def _mirror_points(points, size):
     x, y = tf.split(tf.gather(points, LANDMARK_MIRROR, axis=1), 2, axis=-1)
     return tf.concat([size - 1.0 - x, y], axis=-1)
-
-
-def mirror_projection(projection: tf.Tensor, size: int) -> tf.Tensor:
-    """`[B, 2, 4]` that takes mirrored vertices to the mirrored image of `size` pixels."""
-    across = projection[:, 0] * [1.0, -1.0, -1.0, -1.0] + [0.0, 0.0, 0.0, size - 1.0]
-    down = projection[:, 1] * [-1.0, 1.0, 1.0, 1.0]
-    return tf.stack([across, down], axis=1)
 
 
 def _where_flipped(flip, mirrored, value):

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_nonlinear3dmm.data import augment, crop
+from tf_nonlinear3dmm.data import crop
 from tf_nonlinear3dmm.data.splits import Source
 from tf_nonlinear3dmm.face import FaceModel
+from tf_nonlinear3dmm.rendering import camera
 
 
 def of_projections(
@@ -29,7 +30,7 @@ def of_projections(
     if not len(rows):
         rows = crop.typical_projections(face, image_size).numpy().astype(np.float64)
     if mirror:
-        flipped = augment.mirror_projection(rows.astype(np.float32), image_size).numpy()
+        flipped = camera.mirror(rows.astype(np.float32), image_size).numpy()
         rows = np.concatenate([rows, flipped])
     if rotation_deg:
         rows = np.concatenate([_turned(rows, a, image_size) for a in _angles(rotation_deg)])

@@ -107,6 +107,7 @@ def from_six(
 
 def mirror(projection: tf.Tensor, width: int) -> tf.Tensor:
     """The projections `[B, 2, 4]` of mirrored faces in mirrored images, `width` pixels wide."""
+    projection = tf.convert_to_tensor(projection)
     signs = tf.constant([[1.0, -1, -1, -1], [-1, 1, 1, 1]], projection.dtype)
     return signs * projection + tf.constant([[0, 0, 0, width - 1.0], [0] * 4], projection.dtype)
 

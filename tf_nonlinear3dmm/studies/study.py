@@ -118,6 +118,7 @@ def middle(folder: pathlib.Path, scans: Scans | None, data_folder: str, **change
     """
     config = with_steps(configs.small(), decoders=500, encoder=3000, finetune=1000)
     config = change(config, "data", folder=data_folder, train_examples=20_000)
+    config = change(config, "model", mirrored=False)  # all methods see a photo once
     config = change(config, "train", validate_every=250)
     sizes: dict[str, Any] = dict.fromkeys(
         ("shape_codes", "texture_codes", "image_codes"), (16, 40, 64, 160)
@@ -150,7 +151,8 @@ def tiny(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes:
     least, config = configs.tiny(), configs.small()
     small = {f: getattr(least.model, f) for f in ("image_size", "uv_size", "width")}
     config = dataclasses.replace(config, preset="tiny", data=least.data, train=least.train)
-    config = change(change(config, "model", **small), "data", folder=data_folder)
+    config = change(config, "model", **small, mirrored=False)
+    config = change(config, "data", folder=data_folder)
     config = with_steps(config, decoders=1, encoder=2, finetune=1)
     config = change(config, "train", validate_every=2)
     for stage in ("decoders", "encoder"):
