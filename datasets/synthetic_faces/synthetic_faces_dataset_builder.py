@@ -96,8 +96,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "1.0.0": "First version.",
         "2.0.0": "Everybody from children to the old, with the poses, expressions, light and "
         "cameras of photographs on the web.",
-        "2.2.0": "Mouths as wide and lips as thin, smiles and open eyes as frequent as in photos.",
         "2.1.0": "Landmarks 65 and 67 lie on the lower lip, also where the mouth is open.",
+        "2.2.0": "Mouths as wide and lips as thin, smiles and open eyes as frequent as in photos.",
     }
     BUILDER_CONFIGS = [*_READY.values()]
 

@@ -52,7 +52,7 @@ class Change(NamedTuple):
 def start(codes: Codes) -> Codes:
     """`codes` whose camera is the nearest scaled rotation."""
     turn, scale = camera.rotation(codes.projection), camera.scale(codes.projection)
-    projection = _projection(turn, scale, codes.projection[..., 3])
+    projection = camera.from_rotation(turn, scale, codes.projection[..., 3])
     return codes._replace(projection=projection)
 
 
@@ -80,9 +80,8 @@ def moved(projection: tf.Tensor, change: tf.Tensor, units: Units) -> tf.Tensor:
     vector, log_scale, place = tf.split(change, [3, 1, 2], axis=-1)
     turn = tf.matmul(_turn(TURN * vector), camera.rotation(projection))
     scale = camera.scale(projection) * tf.exp(LOG_SCALE * log_scale[:, 0])
-    middle = _middle(projection, units) + PLACE * units.image_size * place
-    still = _projection(turn, scale, tf.zeros_like(middle))
-    return _projection(turn, scale, middle - _middle(still, units))
+    middle = camera.seen(projection, units.centre) + PLACE * units.image_size * place
+    return camera.from_rotation(turn, scale, middle, units.centre)
 
 
 def between(start: tf.Tensor, projection: tf.Tensor, units: Units) -> tf.Tensor:
@@ -94,13 +93,9 @@ def between(start: tf.Tensor, projection: tf.Tensor, units: Units) -> tf.Tensor:
     angle = tf.atan2(sine, cosine[:, tf.newaxis])
     vector = tf.where(sine > 1e-6, angle * skew / tf.maximum(2 * sine, 1e-6), skew / 2)
     scale = tf.math.log(camera.scale(projection) / camera.scale(start))[:, tf.newaxis]
-    place = (_middle(projection, units) - _middle(start, units)) / (PLACE * units.image_size)
+    place = camera.seen(projection, units.centre) - camera.seen(start, units.centre)
+    place /= PLACE * units.image_size
     return tf.concat([vector / TURN, scale / LOG_SCALE, place], axis=-1)
-
-
-def _middle(projection, units):
-    """`[B, 2]` pixels: where cameras see the middle of the face."""
-    return tf.linalg.matvec(projection[..., :3], units.centre) + projection[..., 3]
 
 
 def _turn(vector):
@@ -115,9 +110,3 @@ def _turn(vector):
     half = tf.sin(angle / 2) / angle
     around = tf.sin(angle) / angle * cross + 2 * tf.square(half) * tf.matmul(cross, cross)
     return tf.eye(3, dtype=vector.dtype) + around
-
-
-def _projection(turn, scale, place):
-    """`[B, 2, 4]` of rotations `[B, 3, 3]`, scales `[B]` and places `[B, 2]`."""
-    six = tf.reshape(turn[:, :2], [-1, 6])
-    return camera.from_six(six, scale, place)

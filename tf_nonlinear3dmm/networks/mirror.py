@@ -35,11 +35,10 @@ def mean(one: Codes, other: Codes, centre: np.ndarray) -> Codes:
     """The mean of two answers, its camera the nearest scaled rotation about a `centre` `[3]`."""
     half = [None if a is None else (a + b) / 2 for a, b in zip(one, other, strict=True)]
     codes = Codes(*half)
-    place = tf.linalg.matvec(codes.projection[..., :3], tf.cast(centre, codes.projection.dtype))
-    projection = camera.from_six(
-        tf.reshape(camera.rotation(codes.projection)[:, :2], [-1, 6]),
+    projection = camera.from_rotation(
+        camera.rotation(codes.projection),
         (camera.scale(one.projection) + camera.scale(other.projection)) / 2,
-        place + codes.projection[..., 3],
+        camera.seen(codes.projection, centre),
         centre,
     )
     return codes._replace(projection=projection)

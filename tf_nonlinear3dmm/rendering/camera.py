@@ -105,6 +105,22 @@ def from_six(
     return tf.concat([rows, translation[..., tf.newaxis]], axis=-1)
 
 
+def from_rotation(
+    turn: tf.Tensor,
+    scale: tf.Tensor,
+    place: tf.Tensor,
+    point: npt.ArrayLike = (0.0, 0.0, 0.0),
+) -> tf.Tensor:
+    """The projection `[B, 2, 4]` of a `rotation` `[B, 3, 3]`; the rest as for `from_six`."""
+    return from_six(tf.reshape(turn[:, :2], [-1, 6]), scale, place, point)
+
+
+def seen(projection: tf.Tensor, point: npt.ArrayLike) -> tf.Tensor:
+    """`[B, 2]` pixels: where projections `[B, 2, 4]` see a `point` `[3]` of the face frame."""
+    linear = projection[..., :3]
+    return tf.linalg.matvec(linear, tf.cast(point, linear.dtype)) + projection[..., 3]
+
+
 def mirror(projection: tf.Tensor, width: int) -> tf.Tensor:
     """The projections `[B, 2, 4]` of mirrored faces in mirrored images, `width` pixels wide."""
     projection = tf.convert_to_tensor(projection)
