@@ -84,7 +84,10 @@ def test_the_mirror_image_has_the_mirrored_codes(lighting_):
     for name in Codes._fields if lighting_ else ("projection",):
         if name.endswith("_code"):
             continue  # the modes do not span what an untrained encoder says
-        np.testing.assert_allclose(getattr(one, name), getattr(mirrored, name), atol=1e-4)
+        # An untrained encoder's places lie hundreds of pixels away: rounding grows with them.
+        expected = np.asarray(getattr(mirrored, name))
+        atol = 1e-4 * max(1, np.abs(expected).max())
+        np.testing.assert_allclose(getattr(one, name), expected, atol=atol)
     alone = model.encoder(images)
     assert np.abs(one.projection - alone.projection).max() > 1e-3
     close(model.encode(images, training=True)[2:], model.encoder(images, training=True)[2:])
