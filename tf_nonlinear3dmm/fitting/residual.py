@@ -16,7 +16,10 @@ from tf_nonlinear3dmm.networks.encoder import Codes
 from tf_nonlinear3dmm.rendering import uv_layout
 
 STEPS = 30
-SHAPE, ALBEDO = 1.0, 0.1  # deviations: mm, and of colours
+SHAPE = 1.0  # deviation of offsets, mm
+# Deviations of colours: of their brightness, and of what differs between their channels, which is
+# little on skin, while a hat has any colour.
+BRIGHTNESS, CHROMA = 0.1, 0.03
 SHAPE_GRID, ALBEDO_GRID = 8, 2  # texels from number to number
 ONE_SIDED = 0.5  # deviation of what differs between the sides, of that of what they share
 
@@ -115,7 +118,9 @@ def _finite(numbers):
 def maps(residual: Residual, model: Nonlinear3DMM) -> list[tf.Tensor]:
     """Offsets in the face's units and colours, `[B, Hu, Wu, 3]` each, of a `Residual`."""
     offsets = SHAPE / model.face.units * _even(residual.shape, uv_layout.OFFSETS)
-    colours = ALBEDO * _even(residual.albedo, uv_layout.COLOURS)
+    grey = tf.reduce_mean(residual.albedo, axis=-1, keepdims=True)
+    colours = BRIGHTNESS * grey + CHROMA * (residual.albedo - grey)
+    colours = _even(colours, uv_layout.COLOURS)
     return [tf.image.resize(some, model.config.uv_size, "bicubic") for some in (offsets, colours)]
 
 
