@@ -48,6 +48,10 @@ def unwrapped(photo, shown):
     return textures.Unwrapped(photo * shown, shown.astype(np.float32), towards)
 
 
+def of_photo(seen, lit, model):
+    return completion.colours(textures.completed(seen, lit, model), lit)
+
+
 def left(share):
     """Which texels `[HU, WU, 1]` lie in the left `share` of the map."""
     return np.broadcast_to((np.arange(WU) < share * WU)[None, :, None], [HU, WU, 1])
@@ -61,23 +65,23 @@ def step(texture, column):
 
 def test_a_face_that_is_seen_whole_keeps_its_pixels(model):
     lit, photo = scene()
-    texture = textures.of_photo(unwrapped(photo, left(1)), lit, model)
+    texture = of_photo(unwrapped(photo, left(1)), lit, model)
     middle = np.s_[HU // 4 : -HU // 4, WU // 4 : -WU // 4]
     np.testing.assert_allclose(texture[middle], photo[middle], atol=2e-3)
 
 
 def test_the_mirrored_photo_gives_the_mirrored_texture(model):
     lit, photo = scene()
-    texture = textures.of_photo(unwrapped(photo, left(0.6)), lit, model)
+    texture = of_photo(unwrapped(photo, left(0.6)), lit, model)
     flipped = unwrapped(photo[:, ::-1], left(0.6)[:, ::-1])
-    mirrored = textures.of_photo(flipped, lit[:, ::-1], model)
+    mirrored = of_photo(flipped, lit[:, ::-1], model)
     np.testing.assert_allclose(mirrored[:, ::-1], texture, atol=2e-3)  # the face is not quite so
 
 
 def test_where_the_photo_ends_there_is_no_seam(model):
     lit, photo = scene()
     shown = left(0.6)
-    texture = textures.of_photo(unwrapped(photo, shown), lit, model)
+    texture = of_photo(unwrapped(photo, shown), lit, model)
     hard = np.where(shown, photo, lit)
     column = int(0.6 * WU)
     assert step(hard, column) > 0.03
@@ -86,7 +90,7 @@ def test_where_the_photo_ends_there_is_no_seam(model):
 
 def test_what_is_hidden_has_the_photo_s_light_and_the_other_side_s_detail(model):
     lit, photo = scene(slope=0)
-    texture = textures.of_photo(unwrapped(photo, left(0.6)), lit, model)
+    texture = of_photo(unwrapped(photo, left(0.6)), lit, model)
     right = np.s_[HU // 4 : -HU // 4, int(0.7 * WU) : int(0.85 * WU)]
     assert np.abs(texture - photo)[right].mean() < 0.6 * np.abs(lit - photo)[right].mean()
     detail = [x - scipy.ndimage.gaussian_filter(x, (2, 2, 0)) for x in (texture, photo[:, ::-1])]
@@ -99,7 +103,7 @@ def test_what_covers_a_cheek_gives_way_to_skin(model, colour):
     rows, columns = np.mgrid[:HU, :WU]
     blob = np.hypot(rows - 0.55 * HU, columns - 0.3 * WU) < 0.09 * WU
     covered = np.where(blob[..., None], colour, photo)
-    texture = textures.of_photo(unwrapped(covered, left(1)), lit, model)
+    texture = of_photo(unwrapped(covered, left(1)), lit, model)
     assert np.abs(texture - photo)[blob].mean() < 0.05 < np.abs(covered - photo)[blob].mean()
 
 
@@ -111,7 +115,7 @@ def test_brows_and_freckles_stay(model):
     painted = photo * (1 - 0.6 * (brows > 0.5))
     for row, column in ((HU // 2, WU // 3), (HU // 2, 2 * WU // 3)):
         painted[row : row + 2, column : column + 2] *= 0.5
-    texture = textures.of_photo(unwrapped(painted, left(1)), lit, model)
+    texture = of_photo(unwrapped(painted, left(1)), lit, model)
     changed = np.abs(painted - photo).max(axis=-1) > 0.1
     assert changed.sum() > 20
     assert np.median(np.abs(texture - painted)[changed]) < 0.02
@@ -120,7 +124,7 @@ def test_brows_and_freckles_stay(model):
 @pytest.mark.parametrize("share", [0.0, 0.05])
 def test_without_a_photo_the_model_s_colours_remain(model, share):
     lit, photo = scene()
-    texture = textures.of_photo(unwrapped(photo, left(share)), lit, model)
+    texture = of_photo(unwrapped(photo, left(share)), lit, model)
     assert np.isfinite(texture).all()
     np.testing.assert_allclose(
         texture[:, WU // 2 :], lit[:, WU // 2 :], atol=0.25 if share else 1e-3
@@ -131,7 +135,7 @@ def test_black_and_white_photos_give_finite_colours(model):
     lit, _ = scene()
     for level in (0.0, 1.0):
         photo = np.full([HU, WU, 3], level)
-        texture = textures.of_photo(unwrapped(photo, left(0.5)), lit, model)
+        texture = of_photo(unwrapped(photo, left(0.5)), lit, model)
         assert np.isfinite(texture).all() and 0 <= texture.min() <= texture.max() <= 1
 
 

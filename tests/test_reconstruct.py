@@ -18,7 +18,7 @@ from tf_nonlinear3dmm.face import mesh_files, morph_targets
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.rendering import camera, lighting, renderer, upsampling, uv_layout
 from tf_nonlinear3dmm.rendering import visualize as pictures
-from tf_nonlinear3dmm.serving import files, overview, portraits, textures
+from tf_nonlinear3dmm.serving import completion, files, overview, portraits, textures
 
 H, W = 150, 120
 BOX = np.array([30.0, 40.0, 60.0, 70.0])
@@ -173,11 +173,26 @@ def test_a_face_partly_outside_the_photo_has_a_whole_texture(model, detected):
     assert np.isfinite(texture).all() and 0 <= texture.min() <= texture.max() <= 1
 
 
+def test_the_photo_without_its_light_is_to_the_albedo_as_the_photo_is_to_both(model, detected):
+    portrait = found(model, photo())
+    picture = painted(model, portrait)
+    maps = textures.maps(portrait, picture, model)
+    albedo = upsampling.stretch(portrait.result.albedo_map, maps["lit"].shape[:2])[0].numpy()
+    ratios = [
+        completion.log_ratio(maps[kind], model_s)
+        for kind, model_s in (("photo", maps["lit"]), ("delit", albedo))
+    ]
+    inside = [(maps[kind] > 0) & (maps[kind] < 1) for kind in ("photo", "delit")]
+    inside = np.logical_and(*inside)
+    assert inside.mean() > 0.5 and np.abs(maps["photo"] - maps["delit"])[inside].mean() > 0.01
+    np.testing.assert_allclose(ratios[0][inside], ratios[1][inside], atol=1e-3)
+
+
 def test_albedo_is_a_choice_and_others_are_refused(model, detected):
     portrait = found(model, photo())
     albedo = textures.texture_map(portrait, photo(), model, "albedo")
     np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
-    with pytest.raises(ValueError, match="must be one of photo, albedo, lit, got 'skin'"):
+    with pytest.raises(ValueError, match="must be one of photo, delit, albedo, lit, got 'skin'"):
         textures.texture_map(portrait, photo(), model, "skin")
 
 
@@ -386,6 +401,10 @@ def test_a_confidence_out_of_range_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def row(portrait, picture, model):
+    return portrait, picture, textures.texture_map(portrait, picture, model, "delit")
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
     picture = photo()
@@ -394,8 +413,8 @@ def test_a_face_on_its_side_goes_back_on_the_photo(model, detected, turns):
     face = upright.face._replace(quarter_turns=turns)
     portrait = portraits.portrait(model, lying, face)
     np.testing.assert_array_equal(
-        overview.draw([(portrait, lying)], model),
-        overview.draw([(upright, picture)], model),
+        overview.draw([row(portrait, lying, model)], model),
+        overview.draw([row(upright, picture, model)], model),
     )
 
     def drawn(portrait, photo):
@@ -498,7 +517,7 @@ def test_a_fit_that_fails_says_so_and_gives_the_encoder_s_face(
 
 def test_the_overview_has_a_picture_per_column(model, detected):
     portrait = found(model, photo())
-    picture = overview.draw([(portrait, photo())], model)
+    picture = overview.draw([row(portrait, photo(), model)], model)
     columns = len(overview.COLUMNS)
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
 

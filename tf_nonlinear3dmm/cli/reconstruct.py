@@ -27,9 +27,10 @@ def main() -> None:
     parser.add_path("--run", "run or file of weights [the shipped ones]")
     parser.add_argument(
         "--texture",
-        choices=("photo", "albedo", "lit"),
+        choices=("photo", "delit", "albedo", "lit"),
         default="photo",
-        help="the photo's colours where it shows the face, the albedo, or albedo x light [photo]",
+        help="the photo's colours where it shows the face, the same without its light, the model's "
+        "albedo, or albedo x light [photo]",
     )
     parser.add_argument(
         "--confidence",

@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.data import photos
 from tf_nonlinear3dmm.model import Nonlinear3DMM
-from tf_nonlinear3dmm.serving import overview, portraits
+from tf_nonlinear3dmm.serving import overview, portraits, textures
 
 FILE, OVERVIEW = "samples.jpg", "overview.jpg"
 NAMES = tuple(f"sample {number}" for number in range(1, 9))
@@ -46,7 +46,8 @@ def write_overview(
 ) -> None:
     """Writes a picture of the first three crops as `model` reconstructs them."""
     faces = [(portraits.of_crop(model, crop), crop) for crop in crops[:3]]
-    picture = PIL.Image.fromarray(overview.draw(faces, model))
+    rows = [(face, crop, textures.texture_map(face, crop, model, "delit")) for face, crop in faces]
+    picture = PIL.Image.fromarray(overview.draw(rows, model))
     height = round(picture.height * width / picture.width)
     picture = picture.resize((width, height), PIL.Image.Resampling.LANCZOS)
     with array_files.replacing(pathlib.Path(folder) / OVERVIEW) as file:

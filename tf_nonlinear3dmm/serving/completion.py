@@ -21,26 +21,29 @@ BETWEEN = 8  # cells, deviation of the filter of how the sides differ
 DARK = 0.03  # added to colours, so that black has a logarithm
 
 
-def log_ratio(colours: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """The logarithm of `colours` over those of the model, both `[Hu, Wu, 3]` RGB in [0, 1]."""
-    return np.log((np.clip(colours, 0, 1) + DARK) / (lit + DARK)).astype(np.float32)
+def log_ratio(photo: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """The logarithm of a photo over the model, both `[Hu, Wu, 3]` RGB in [0, 1]."""
+    return np.log((np.clip(photo, 0, 1) + DARK) / (lit + DARK)).astype(np.float32)
 
 
-def complete(ratio: np.ndarray, weight: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """The texture of a face of which a photo shows a part.
+def complete(ratio: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The `log_ratio` of a face of which a photo shows a part.
 
     Args:
         ratio: `[Hu, Wu, 3]`, the photo's `log_ratio`.
         weight: `[Hu, Wu, 1]` in [0, 1], how reliable it is; where it is 1, the photo stays.
-        lit: `[Hu, Wu, 3]` RGB in [0, 1], the model's albedo times light.
 
     Returns:
-        `[Hu, Wu, 3]` RGB in [0, 1].
+        `[Hu, Wu, 3]`.
     """
     smooth = fine(_continued(*cells(ratio, weight)))
     detail = weight * (ratio - smooth)
-    completed = smooth + detail + (1 - weight) * detail[:, ::-1]
-    return np.clip((lit + DARK) * np.exp(completed) - DARK, 0, 1)
+    return smooth + detail + (1 - weight) * detail[:, ::-1]
+
+
+def colours(ratio: np.ndarray, model: np.ndarray) -> np.ndarray:
+    """`[Hu, Wu, 3]` RGB in [0, 1] of a `log_ratio` to the colours `model` `[Hu, Wu, 3]`."""
+    return np.clip((model + DARK) * np.exp(ratio) - DARK, 0, 1)
 
 
 def cells(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

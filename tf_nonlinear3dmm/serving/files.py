@@ -44,8 +44,7 @@ def write(
         photo: `[H, W, 3]` uint8 that shows it.
         model: `Nonlinear3DMM` that reconstructed it.
         stem: path of the files without their endings.
-        texture: "photo": the photo's colours where it shows the face, else the model's; "albedo":
-            without light; "lit": albedo times light.
+        texture: one of `textures.KINDS`, see `textures.maps`.
         about: dict to add to the .json.
         morph_targets: whether the .glb carries the face's expressions; see `separation`.
 
@@ -87,12 +86,13 @@ def prepare(
     vertices, targets = portrait.result.vertices[0].numpy(), None  # type: ignore[index]
     if morph_targets:
         targets = separation.morph_targets(vertices, separation.expressions(model.face))
+    maps = textures.maps(portrait, photo, model)
     return Contents(
         vertices=vertices,
         face=model.face,
-        colours=textures.texture_map(portrait, photo, model, texture),
+        colours=maps[texture],
         about=description(portrait, photo, model, texture) | (about or {}),
-        picture=overview.draw([(portrait, photo)], model),
+        picture=overview.draw([(portrait, photo, maps["delit"])], model),
         targets=targets,
     )
 

@@ -12,7 +12,7 @@ from tf_nonlinear3dmm.rendering import camera, lighting, unwrap, upsampling, uv_
 from tf_nonlinear3dmm.serving import completion, confidence, portraits
 from tf_nonlinear3dmm.serving.portraits import Portrait
 
-KINDS = ("photo", "albedo", "lit")
+KINDS = ("photo", "delit", "albedo", "lit")
 AROUND = 1.6  # the photo's colours come from a square so many times the crop's
 PIXELS = 1.5  # of that square's side, for each texel of the map's longer side
 
@@ -34,22 +34,38 @@ class Unwrapped(NamedTuple):
 def texture_map(
     portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM, texture: str
 ) -> np.ndarray:
-    """`[Hu, Wu, 3]` RGB in [0, 1] of a kind in `KINDS`."""
+    """`[Hu, Wu, 3]` RGB in [0, 1] of a kind in `KINDS`, see `maps`."""
     if texture not in KINDS:
         raise ValueError(f"`texture` must be one of {', '.join(KINDS)}, got {texture!r}")
-    if texture == "albedo":
-        return np.asarray(portrait.result.albedo_map)[0]
+    return maps(portrait, photo, model)[texture]
+
+
+def maps(portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM) -> dict[str, np.ndarray]:
+    """The textures of a face, from each of `KINDS` to `[Hu, Wu, 3]` RGB in [0, 1].
+
+    `photo` has the photo's colours where it shows the face, and is completed elsewhere; `delit`
+    has these without the light that the model sees in them; `albedo` and `lit` are the model's own.
+    """
     result = portrait.result
-    parts = result.albedo_map, result.vertices, result.projection, result.illumination
-    lit = upsampling.texture(model, *parts)[0].numpy()
-    return lit if texture == "lit" else of_photo(unwrapped(portrait, photo, model), lit, model)
+    parts = result.vertices, result.projection
+    lit, albedo = (
+        upsampling.texture(model, result.albedo_map, *parts, light)[0].numpy()
+        for light in (result.illumination, None)
+    )
+    ratio = completed(unwrapped(portrait, photo, model), lit, model)
+    return {
+        "photo": completion.colours(ratio, lit),
+        "delit": completion.colours(ratio, albedo),
+        "albedo": result.albedo_map[0].numpy(),  # type: ignore[index]  # the fine one has no more
+        "lit": lit,
+    }
 
 
-def of_photo(photo: Unwrapped, lit: np.ndarray, model: Nonlinear3DMM) -> np.ndarray:
-    """The photo's colours completed by those of the other side and of `lit`, `[Hu, Wu, 3]`."""
+def completed(photo: Unwrapped, lit: np.ndarray, model: Nonlinear3DMM) -> np.ndarray:
+    """The photo's `completion.log_ratio` to `lit`, completed by the other side, `[Hu, Wu, 3]`."""
     ratio = completion.log_ratio(photo.colours, lit)
     weight = confidence.reliable(ratio, photo.visible, photo.towards, _tolerance(model))
-    return completion.complete(ratio, weight, lit)
+    return completion.complete(ratio, weight)
 
 
 def unwrapped(portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM) -> Unwrapped:

@@ -61,7 +61,8 @@ def _errors(model, labels, visible):
     lit = textures.texture_map(portrait, photo, model, "lit")
     seen = textures.unwrapped(portrait, photo, model)
     pasted = np.where(seen.visible > 0, seen.colours, lit)
-    maps = dict(zip(WAYS, (lit, pasted, textures.of_photo(seen, lit, model)), strict=True))
+    whole = completion.colours(textures.completed(seen, lit, model), lit)
+    maps = dict(zip(WAYS, (lit, pasted, whole), strict=True))
     truth = np.where(
         visible[..., None], labels["texture"][0] / 255, _hidden(model, labels, visible)
     )
