@@ -522,6 +522,19 @@ def test_the_overview_has_a_picture_per_column(model, detected):
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
 
 
+@pytest.mark.parametrize("strength", [0.2, 1.5])
+def test_the_relit_picture_is_as_bright_as_the_photo_and_never_dim(model, detected, strength):
+    portrait = found(model, photo())
+    light = lighting.directional(tf.constant([[0.0, 0.0, 1.0]]), strength, 0.1)
+    parts = (tf.constant(0.3 + 0 * portrait.result.albedo_map), portrait.result.vertices)
+    fine = upsampling.stretch(parts[0], upsampling.fine_layout(model).size)
+    draw = overview._drawing(model, 32, pictures.FINE)
+    paper = np.ones([1, 32, 32, 3], np.float32)
+    columns = draw(paper, parts[0], fine, parts[1], portrait.result.projection, light)
+    overlay, relit = (np.asarray(columns[k])[columns[0] < 1].mean() for k in (0, 3))
+    assert np.isclose(relit, max(overlay, 0.3), atol=0.04)
+
+
 def test_a_crop_is_seen_as_it_is(model):
     image = np.random.default_rng(0).integers(0, 256, [32, 32, 3], np.uint8)
     seen, direct = portraits.of_crop(model, image), model.reconstruct(image[np.newaxis])

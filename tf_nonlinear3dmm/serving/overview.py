@@ -14,7 +14,7 @@ from tf_nonlinear3dmm.serving.portraits import Portrait
 
 PICTURE = 320  # pixels of one picture
 TOWARDS_LIGHT = (-0.6, 0.5, 0.6)  # of the relit picture: from the upper left
-STRENGTH, AMBIENT = 1.2, 0.3
+AMBIENT = 0.25  # of its strength falls on every surface
 COLUMNS = ("photo", "landmarks", "overlay", "mesh", "albedo", "relit")
 
 
@@ -62,19 +62,25 @@ def _drawing(model, size, fine):
         ahead = visualize.see(vertices, visualize.frontal(vertices, size), layout, size)
 
         _, *lit = upsampling.draw(model, albedo_map, vertices, projection, light, fragments)
-        relit = delit
-        if light is not None:
-            relit *= renderer.shading_map(vertices, projection, _another_light(), layout)
+        if light is None:
+            relit = renderer.draw(delit, fragments, layout)
+        else:
+            relit = _relit(delit, vertices, projection, fragments, layout, lit[0])
         return (
             visualize.over(*lit, image),
             visualize.clay(vertices, projection, layout, size, fragments=fragments),
             visualize.paint(albedo_map, ahead, model.uv_layout),
-            visualize.paint(relit, fragments, layout),
+            visualize.over(*relit),
         )
 
     return draw
 
 
-def _another_light():
-    """`[1, 9, 3]`, the same for all faces: skin that is pale stays so, and none is burnt out."""
-    return lighting.directional(tf.constant([TOWARDS_LIGHT]), STRENGTH, AMBIENT)
+def _relit(delit, vertices, projection, fragments, layout, least):
+    """Face and mask in another light: as bright as its albedo, and as `least`, an image of it."""
+    light = lighting.directional(tf.constant([TOWARDS_LIGHT]), 1.0, AMBIENT)
+    shading = renderer.shading_map(vertices, projection, light, layout)
+    unlit, _ = renderer.draw(delit, fragments, layout)
+    image, mask = renderer.draw(delit * shading, fragments, layout)
+    wanted = tf.maximum(tf.reduce_sum(unlit), tf.reduce_sum(least))
+    return image * tf.math.divide_no_nan(wanted, tf.reduce_sum(image)), mask
