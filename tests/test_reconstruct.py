@@ -522,7 +522,7 @@ def test_the_overview_has_a_picture_per_column(model, detected):
     assert picture.shape == (22 + 36, columns * 36 - 4, 3) and picture.dtype == np.uint8
 
 
-@pytest.mark.parametrize("strength", [0.2, 1.5])
+@pytest.mark.parametrize("strength", [0.2, 2.5])
 def test_the_relit_picture_is_as_bright_as_the_photo_and_never_dim(model, detected, strength):
     portrait = found(model, photo())
     light = lighting.directional(tf.constant([[0.0, 0.0, 1.0]]), strength, 0.1)
