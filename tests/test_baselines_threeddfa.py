@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
 from tf_nonlinear3dmm.baselines import threeddfa
-from tf_nonlinear3dmm.networks import linear
+from tf_nonlinear3dmm.networks import encoder, linear
 from tf_nonlinear3dmm.rendering import camera
 
 B, K, S = 3, 4, 24
@@ -45,6 +45,20 @@ def cascade():
     mean = np.array([8, 0, 0, 12, 0, -8, 0, 12], np.float32)
     std = np.array([1, 1, 2, 1.5, 1, 1, 1, 1.5], np.float32)
     return threeddfa.Cascade(config, basis, mean, std, face, iterations=2)
+
+
+def test_each_network_begins_with_what_an_encoder_sees(cascade):
+    other = encoder.Encoder(cascade.config, np.zeros(8), np.ones(8))
+    last = len(encoder.trunk(cascade.config)) - 1
+    images = np.random.default_rng(0).random([2, S, S, 6], np.float32)
+    trunk = keras.Model(other.trunk.inputs, other.trunk.layers[last].output)
+    seen = trunk([images[..., :3]])
+    before = [network.get_weights() for network in cascade.networks]
+    cascade.begin_with(other)
+    for network, weights in zip(cascade.networks, before, strict=True):
+        mine = keras.Model(network.inputs, network.layers[last].output)([images])
+        np.testing.assert_allclose(mine, seen, rtol=1e-4, atol=1e-5)
+        network.set_weights(weights)
 
 
 def draw(count, seed):

@@ -139,3 +139,28 @@ def test_a_rotation_camera_turns_the_face_about_its_centre():
         places.append(encoder(images).projection.numpy() @ [*centre, 1.0])
     assert np.abs(encoder(images).projection.numpy()[:, :, 2]).min() > 1  # it did turn
     np.testing.assert_allclose(places[0], places[1], atol=1e-4)
+
+
+def test_an_encoder_begins_with_what_another_one_sees_but_not_with_its_codes():
+    config = dataclasses.replace(TINY, camera="rotation", residual=True)
+    other = Encoder(dataclasses.replace(config, shape_code_size=5, albedo_code_size=3), MEAN, STD)
+    rng = np.random.default_rng(0)
+    for weight in other.weights:
+        if weight.name not in ("projection_mean", "projection_std"):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape) * 0.1)
+    mine, images = Encoder(config, MEAN, STD), rng.random([2, 32, 32, 3], np.float32)
+    before, theirs = mine(images), other(images)
+    mine.begin_with(other)
+    after = mine(images)
+    for name in ("projection", "illumination"):
+        assert np.abs(getattr(before, name) - getattr(theirs, name)).max() > 0.01
+        np.testing.assert_allclose(
+            getattr(after, name), getattr(theirs, name), rtol=1e-4, atol=1e-4
+        )
+    assert after.shape_code.shape == (2, 16)
+
+
+def test_an_encoder_does_not_begin_with_another_trunk():
+    with pytest.raises(ValueError, match="the other encoder has width 6, this one 4"):
+        other = Encoder(dataclasses.replace(TINY, width=6), MEAN, STD)
+        Encoder(TINY, MEAN, STD).begin_with(other)

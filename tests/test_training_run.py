@@ -270,6 +270,21 @@ def test_a_linear_part_needs_labels_from_3d(prepared, tmp_path):
         dataclasses.replace(config.encoder, loss=configs.only(landmarks=1.0))
 
 
+def test_a_run_with_other_codes_starts_from_the_trunk_of_another(run, prepared, tmp_path):
+    config = tiny(prepared, pretrain=1, trunk=str(run), learning_rate=0.0)
+    config = dataclasses.replace(
+        config, model=dataclasses.replace(config.model, albedo_code_size=5)
+    )
+    training.train(config, tmp_path / "other")
+    first, other = (training.load(path)[0].encoder for path in (run, tmp_path / "other"))
+    for layer in ("conv1", "conv4"):
+        kernels = [each.trunk.get_layer(layer).kernel for each in (first, other)]
+        np.testing.assert_allclose(*kernels, rtol=1e-6)
+    wider = dataclasses.replace(config, model=dataclasses.replace(config.model, width=5))
+    with pytest.raises(training.RunError, match="the other encoder has width 4, this one 5"):
+        training.train(wider, tmp_path / "wider")
+
+
 def test_a_run_starts_from_the_weights_of_another(run, prepared, tmp_path):
     first = training.load(run)[0]
     config = tiny(prepared, pretrain=1, init=str(run), learning_rate=0.0)

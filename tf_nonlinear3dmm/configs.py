@@ -340,7 +340,10 @@ class TrainConfig:
     Attributes:
         batch_size: examples of one step, over all replicas.
         seed: of everything random.
-        init: weights to start from: a run's folder or a file of weights; random where empty.
+        init: weights to start from: a run's folder, a file of weights, or "package", those that
+            come with it; random where empty.
+        trunk: weights, given likewise, of a model that may have other decoders: the encoder takes
+            its trunk, camera and light, and learns the codes anew.
         optimizer: "adam" (beta_1 0.5) or "sgd".
         clip_norm: global norm of gradients after the all-reduce; 0 turns clipping off.
         ema_decay: validation uses weights averaged over about 1 / (1 - ema_decay) steps; 0 turns
@@ -353,6 +356,7 @@ class TrainConfig:
     batch_size: int = 16
     seed: int = 0
     init: str = ""
+    trunk: str = ""
     optimizer: str = "adam"
     clip_norm: float = 0.0
     ema_decay: float = 0.99

@@ -26,6 +26,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 SHIPPED = pathlib.Path(__file__).parent / "assets" / "trained"
 FILE = "weights.npz"
+PACKAGE = "package"  # instead of a path: the weights that come with the package
 
 
 def load(path: Path | None = None) -> Nonlinear3DMM:
@@ -33,7 +34,7 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
 
     Args:
         path: a file of `save`, or the folder of a run or of an export that holds one; the weights
-            that come with the package where None.
+            that come with the package where None or "package".
 
     Returns:
         `model.Nonlinear3DMM`; `model.reconstruct(images)` is its door.
@@ -42,7 +43,8 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
         FileNotFoundError: there is nothing at `path`; says how to train.
         ValueError: a damaged file, or of another model; names the file and the field.
     """
-    path = SHIPPED if path is None else pathlib.Path(os.path.expanduser(path))
+    shipped = path in (None, PACKAGE)
+    path = SHIPPED if shipped else pathlib.Path(os.path.expanduser(path))  # type: ignore[arg-type]
     file = path / FILE if path.is_dir() else path
     if file.is_file():
         return _read(file)

@@ -20,7 +20,7 @@ from tf_nonlinear3dmm.configs import ModelConfig
 from tf_nonlinear3dmm.core import keras_state, shapes
 from tf_nonlinear3dmm.face import FaceModel
 from tf_nonlinear3dmm.networks import encoder, linear
-from tf_nonlinear3dmm.networks.layers import BatchNorm, block, convolution
+from tf_nonlinear3dmm.networks.layers import BatchNorm, convolution
 from tf_nonlinear3dmm.rendering import camera, rasterizer
 
 
@@ -44,8 +44,8 @@ class Cascade(keras.Model):
     """The networks and the linear model they fit.
 
     Args:
-        config: `ModelConfig`: `image_size`, `width` and `plan` matter. Each network is as large as
-            the encoder of the nonlinear model.
+        config: `ModelConfig`: `image_size`, `width`, `plan` and `residual` matter. Each network
+            has the trunk of the nonlinear model's encoder.
         basis: `linear.Basis` of vertices `[V, 3]` in face units.
         projection_mean, projection_std: `[8]` statistics of the training projections, pixels.
         face: `FaceModel`.
@@ -75,6 +75,17 @@ class Cascade(keras.Model):
             _network(config, self.parameters, f"network{i + 1}") for i in range(iterations)
         ]
         self.built = True
+
+    def begin_with(self, other: encoder.Encoder) -> None:
+        """Takes the trunk of an encoder, in each of the networks.
+
+        Raises:
+            ValueError: its trunk is another.
+        """
+        encoder.check_trunk(self.config, other.config)
+        count = len(encoder.trunk(self.config))
+        for network in self.networks:
+            encoder.copy_trunk(network.layers[:count], other.trunk.layers[:count])
 
     def _constant(self, name, values):
         values = np.asarray(values, np.float32)
@@ -168,14 +179,11 @@ def _scaled(basis):
 
 def _network(config, outputs, name):
     """Image and PNCC -> update: the encoder's trunk, one head, no update before training."""
-    trunk = [
-        layer
-        for i, (channels, kernel, stride) in enumerate(encoder.plan(config))
-        for layer in block(convolution(channels, kernel, stride, name=f"conv{i + 1}"))
-    ]
     head = convolution(2 * config.width + outputs, bias=True, name="head")
     last = keras.layers.Dense(outputs, kernel_initializer="zeros", name="update")
     pool = keras.layers.GlobalAveragePooling2D()
-    network = keras.Sequential([*trunk, head, BatchNorm(name="head_norm"), pool, last], name=name)
+    network = keras.Sequential(
+        [*encoder.trunk(config), head, BatchNorm(name="head_norm"), pool, last], name=name
+    )
     network.build([None, config.image_size, config.image_size, 6])
     return network

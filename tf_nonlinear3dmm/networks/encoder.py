@@ -1,5 +1,6 @@
 """Image -> codes: what one photo says about camera, light, shape and albedo."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -61,7 +62,7 @@ def _light_scales(size):
     return count
 
 
-def _trunk(config):
+def trunk(config: ModelConfig) -> list[keras.layers.Layer]:
     """The layers from the image to the last map."""
     layers = []
     for i, (channels, kernel, stride) in enumerate(plan(config)):
@@ -69,6 +70,23 @@ def _trunk(config):
         residual = config.residual and stride == 1
         layers += [Residual(layer, name=f"{layer.name}_sum")] if residual else block(layer)
     return layers
+
+
+def check_trunk(config: ModelConfig, other: ModelConfig) -> None:
+    """Refuses another encoder's weights where the sizes before the codes' heads differ."""
+    for name in ("image_size", "width", "plan", "residual", "camera", "lighting"):
+        mine, theirs = getattr(config, name), getattr(other, name)
+        if mine != theirs:
+            raise ValueError(f"the other encoder has {name} {theirs!r}, this one {mine!r}")
+
+
+def copy_trunk(layers: Sequence[keras.layers.Layer], known: Sequence[keras.layers.Layer]) -> None:
+    """Gives the layers of a `trunk` the weights of another; inputs beside the image count 0."""
+    for layer, other in zip(layers, known, strict=True):
+        for mine, theirs in zip(layer.weights, other.weights, strict=True):
+            value = np.zeros(mine.shape, np.float32)
+            value[tuple(slice(n) for n in theirs.shape)] = theirs.value
+            mine.assign(value)
 
 
 def _pooling(config):
@@ -118,7 +136,7 @@ class Encoder(keras.layers.Layer):
         self.splits = [pose, light, config.shape_code_size, config.albedo_code_size]
         heads = convolution(sum(self.splits), bias=True, name="heads")
         self.trunk = keras.Sequential(
-            [*_trunk(config), heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
+            [*trunk(config), heads, BatchNorm(name="heads_norm"), *_pooling(config)], name="trunk"
         )
         self.to_projection = dense(_CAMERA_NUMBERS[config.camera], name="projection")
         self.to_illumination = dense(27, name="illumination") if light else None
@@ -142,6 +160,28 @@ class Encoder(keras.layers.Layer):
             initializer=lambda shape, dtype: tf.cast(values, dtype),
             trainable=False,
         )
+
+    def begin_with(self, other: "Encoder") -> None:
+        """Takes trunk, camera and light of another encoder, but for its cameras' statistics.
+
+        The heads of both codes stay as they are: what a code means is its decoder's affair.
+
+        Raises:
+            ValueError: the other one has another trunk, camera or light.
+        """
+        check_trunk(self.config, other.config)
+        count = len(trunk(self.config))
+        copy_trunk(self.trunk.layers[:count], other.trunk.layers[:count])
+        shared = sum(self.splits[:2])  # channels of the heads, the first
+        for layer, known in zip(self.trunk.layers[count:], other.trunk.layers[count:], strict=True):
+            for mine, theirs in zip(layer.weights, known.weights, strict=True):
+                at = (..., slice(shared), *[slice(None)] * (layer.name == "pooling"))
+                value = mine.numpy()
+                value[at] = theirs.numpy()[at]
+                mine.assign(value)
+        for layer in ("to_projection", "to_illumination"):
+            if getattr(self, layer) is not None:
+                getattr(self, layer).set_weights(getattr(other, layer).get_weights())
 
     def call(self, images: tf.Tensor, training: bool = False) -> Codes:
         """Reads the codes of `images` `[B, S, S, 3]` in [0, 1], as `Codes`."""

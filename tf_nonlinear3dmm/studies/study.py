@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from tf_nonlinear3dmm import configs, data
+from tf_nonlinear3dmm import configs, data, weights
 from tf_nonlinear3dmm.baselines import sdm
 from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.core.types import Size
@@ -110,6 +110,9 @@ class Study:
 def middle(folder: pathlib.Path, scans: Scans | None, data_folder: str, **changes: Any) -> Study:
     """Under eight hours on two cores: the stages of preset `small`, three seeds, 20,000 faces.
 
+    The trunk of every network, 3DDFA's too, begins with that of the package's weights, which have
+    seen millions of generated faces of other people: what is left to learn is the method's.
+
     Args:
         folder: of the study, `pathlib.Path`.
         scans: see `Study`.
@@ -119,7 +122,7 @@ def middle(folder: pathlib.Path, scans: Scans | None, data_folder: str, **change
     config = with_steps(configs.small(), decoders=500, encoder=3000, finetune=1000)
     config = change(config, "data", folder=data_folder, train_examples=20_000)
     config = change(config, "model", mirrored=False)  # all methods see a photo once
-    config = change(config, "train", validate_every=250)
+    config = change(config, "train", validate_every=250, trunk=weights.PACKAGE)
     sizes: dict[str, Any] = dict.fromkeys(
         ("shape_codes", "texture_codes", "image_codes"), (16, 40, 64, 160)
     )

@@ -87,10 +87,10 @@ def _adversary(config, stages):
 def set_first_weights(
     config: Config, updates: step.Updates, batches: dict[str, data.Batches]
 ) -> None:
-    """Gives a new run the weights of `init`, or its decoders what the labels tell.
+    """Gives a new run the weights of `init` and `trunk`, or its decoders what the labels tell.
 
     Raises:
-        RunError: there are no such weights or labels.
+        RunError: there are no such weights or labels, or the weights are of another encoder.
     """
     try:
         if config.train.init:
@@ -98,6 +98,8 @@ def set_first_weights(
         elif config.model.linear_part:
             source = next(iter(batches.values())).sources[0]
             _set_linear_parts(updates.model, source)
+        if config.train.trunk:
+            updates.model.encoder.begin_with(weights.load(config.train.trunk).encoder)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from None
     for average, value in zip(updates.averaged, updates.tensors, strict=True):

@@ -16,7 +16,10 @@ from tf_nonlinear3dmm.training.errors import NonFiniteError, RunError
 from tf_nonlinear3dmm.training.loop import Loop, Observer, Position, Silent
 
 # What may differ when a run resumes: where things are and how often it looks, not what it learns.
-FREE = {"data.folder", "train.init", "train.checkpoint_minutes", "train.keep_checkpoints"}
+FREE = {
+    *("data.folder", "train.init", "train.trunk"),
+    *("train.checkpoint_minutes", "train.keep_checkpoints"),
+}
 
 
 class Outcome(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm import configs, weights
 from tf_nonlinear3dmm.core import array_files, config_flags
 from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.evaluation import document, expressiveness, sections, tables
@@ -60,8 +60,9 @@ def write(
     """
     folder, figures = pathlib.Path(folder), pathlib.Path(run) / "figures"
     data = dataclasses.replace(config.data, folder=configs.DataConfig().folder)
-    init = config.train.init and f"runs/{pathlib.Path(config.train.init).name}"
-    train = dataclasses.replace(config.train, init=init)
+    starts = {name: getattr(config.train, name) for name in ("init", "trunk")}
+    starts = {name: _place(path) for name, path in starts.items()}
+    train = dataclasses.replace(config.train, **starts)
     # Places on the maker's machine are left out.
     config = dataclasses.replace(config, data=data, train=train)
     express = [name for name in expressiveness.CAPTIONS if (figures / f"{name}.png").exists()]
@@ -78,6 +79,11 @@ def write(
             else:
                 picture.save(file, "JPEG", quality=88)
     return paths
+
+
+def _place(path):
+    """Of weights, without what lies before a run's folder."""
+    return path if path in ("", weights.PACKAGE) else f"runs/{pathlib.Path(path).name}"
 
 
 def _blocks(config, report, size, rounding, note, express):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tf_nonlinear3dmm import data, metrics
+from tf_nonlinear3dmm import data, metrics, weights
 from tf_nonlinear3dmm.baselines import sdm, threeddfa
 from tf_nonlinear3dmm.configs import Config
 from tf_nonlinear3dmm.core import graphs
@@ -91,6 +91,8 @@ def train_threeddfa(study: Study, run: str, say: Callable[[str], None] = print) 
     if checkpoint:
         step = checkpoint[1]["step"]
         checkpoints.restore(trainer.state(), checkpoint[0], "3DDFA checkpoint")
+    elif config.train.trunk:
+        cascade.begin_with(weights.load(config.train.trunk).encoder)
     with Stopper() as stopper, contextlib.closing(log.Files(folder, step)) as files:
         for batch in batches.dataset(step, total):
             number = step // steps_each
@@ -158,7 +160,7 @@ class _Trainer:
         self.cascade = cascade
         self.optimizers, self.functions = [], {}
         rate = keras.optimizers.schedules.CosineDecay(
-            config.pretrain.learning_rate, budget.steps(config)
+            budget.first_stage(config).learning_rate, budget.steps(config)
         )
         for network in cascade.networks:
             optimizer = keras.optimizers.Adam(rate, beta_1=0.5)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tf_nonlinear3dmm.configs import Config
+from tf_nonlinear3dmm.configs import Config, StageConfig
 from tf_nonlinear3dmm.training.loop import stages
 
 SHARE, GAIN = 1 / 3, 0.01
@@ -45,9 +45,14 @@ def images(config: Config) -> int:
     return sum(stage.steps * config.batch_size(stage) for _, stage in _with_images(config))
 
 
+def first_stage(config: Config) -> StageConfig:
+    """The first stage that sees images."""
+    return next(stage for _, stage in _with_images(config))
+
+
 def batch_size(config: Config) -> int:
     """Images per step of the first stage that sees any."""
-    return next(config.batch_size(stage) for _, stage in _with_images(config))
+    return config.batch_size(first_stage(config))
 
 
 def steps(config: Config) -> int:

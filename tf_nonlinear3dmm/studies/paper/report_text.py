@@ -70,6 +70,11 @@ NETWORKS = (
     "falls to the end, and the error with it: `no` says that more images would have helped, and "
     "the gain by about how much. SDM solves for its weights at once."
 )
+TRUNK = (
+    "Every network begins with the trunk of the weights of the package, and every encoder with "
+    "their camera and light: they have learned from millions of images of generated people, none "
+    "of whom is tested here. What remains to be learned is each method's own."
+)
 RECONSTRUCTION = (
     "Skin vertices after rigid alignment without scale: distance to the true vertex, the same over "
     "the distance of the eyes, and the angle between the normals. `labels of the teacher` are what "

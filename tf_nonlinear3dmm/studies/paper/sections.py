@@ -66,6 +66,8 @@ def _setting(numbers):
         "weights of the losses are those of the nonlinear model's preset, chosen with that model; "
         "the other methods take them, or the settings of their papers, as they are."
     )
+    if config.train.trunk:
+        yield report_text.TRUNK
     if numbers["missing"]:
         yield "Not done yet: " + ", ".join(f"`{name}`" for name in numbers["missing"]) + "."
     for name, error in numbers["failed"].items():

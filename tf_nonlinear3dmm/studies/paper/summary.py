@@ -63,6 +63,8 @@ def _setting(numbers):
         f"{config.data.test_examples} faces of other people. {trainings}Made by "
         f"`{numbers['command']}`; every table and how it was measured: [the report](report.md)."
     )
+    if config.train.trunk:
+        yield report_text.TRUNK
     judged = numbers.get("networks")
     if judged:
         flat = sum(own["flat"] for own in judged.values())
