@@ -131,34 +131,38 @@ def goals(
     """The `Table` of ratios and times that have a goal."""
     setting.say("waiting for data")
     steps = 10 if setting.quick else 60
-    waited = waiting(config, batches, updates, steps)
+    before = _stage_before(batches)
+    waited = {n: waiting(config, batches, updates, n, steps) for n in (before, "finetune")}
     setting.say("a training run from the start of its process")
     started = process.first_step(config)
-    other = f"{_stage_before(batches)} step"
+    other = f"{before} step"
     networks = times.ratio("finetune step", "networks"), times.ratio(other, "networks")
     drawing = 100 * PARTS["finetune step"] * times.ratio("renderer", "finetune step")
     measured = [
         ("finetune step / networks", networks[0], 1.35),
         (f"{other} / networks", networks[1], 1.35),
         ("renderer, % of a finetune step", drawing, 25.0),
-        ("waiting for data, % of finetuning", waited, 3.0),
+        (f"waiting for data, % of {before}", waited[before], 5.0),
+        ("waiting for data, % of finetune", waited["finetune"], 3.0),
         ("from the start of `nonlinear3dmm train` to the end of its first step, s", started, 30.0),
     ]
     rows = [[name, value, goal, value <= goal] for name, value, goal in measured]
     work = (
-        f"Ratios are medians over the rounds. Waiting is counted over {steps} steps of finetuning, "
-        "the time to the first step with data sets that are there."
+        f"Ratios are medians over the rounds. Waiting is counted over {steps} steps, the time to "
+        "the first step with data sets that are there."
     )
     columns = ["what", "measured", "goal, at most", "met"]
     return tables.Table("A training step and its goals", work, columns, rows)
 
 
-def waiting(config: Config, batches: dict[str, Batches], updates: Updates, steps: int) -> float:
-    """Percent of `steps` steps of finetuning that is spent waiting for their batches."""
-    dataset, waited = iter(batches["finetune"].dataset(0, steps + 1)), 0.0
+def waiting(
+    config: Config, batches: dict[str, Batches], updates: Updates, name: str, steps: int
+) -> float:
+    """Percent of `steps` steps of a stage that is spent waiting for their batches."""
+    dataset, waited = iter(batches[name].dataset(0, steps + 1)), 0.0
     batch, start = next(dataset), time.perf_counter()
     for step in range(steps):
-        updates.run("finetune", config.finetune, step, batch, [0, step])
+        updates.run(name, getattr(config, name), step, batch, [0, step])
         asked = time.perf_counter()
         batch = next(dataset)
         waited += time.perf_counter() - asked
