@@ -497,7 +497,7 @@ def tiny() -> Config:
 def small() -> Config:
     """The default, made for two CPU cores: 112-px images, UV 96 x 112, 8 M weights.
 
-    Command: `nonlinear3dmm train`, 21 minutes on 2 cores with data and evaluation.
+    Command: `nonlinear3dmm train`, 22 minutes on 2 cores with data and evaluation.
 
     The generated labels are true and come from 3D, so more is learned in the same time than in the
     paper's order (`small_paper`): the decoders learn from shapes and albedo what their linear part
