@@ -194,6 +194,8 @@ def test_albedo_is_a_choice_and_others_are_refused(model, detected):
     np.testing.assert_array_equal(albedo, portrait.result.albedo_map[0])
     with pytest.raises(ValueError, match="must be one of photo, delit, albedo, lit, got 'skin'"):
         textures.texture_map(portrait, photo(), model, "skin")
+    with pytest.raises(ValueError, match="must be one of photo, delit, albedo, lit, got 'skin'"):
+        files.prepare(portrait, photo(), model, "skin")
 
 
 def test_a_model_without_light_writes_the_same_files(detected, tmp_path):

@@ -295,6 +295,9 @@ def test_a_run_starts_from_the_weights_of_another(run, prepared, tmp_path):
     wider = dataclasses.replace(config, model=dataclasses.replace(config.model, width=5))
     with pytest.raises(training.RunError, match="holds another model: width 4"):
         training.train(wider, tmp_path / "wider")
+    package = dataclasses.replace(config.train, init="package")
+    with pytest.raises(training.RunError, match="holds another model: image_size 112"):
+        training.train(dataclasses.replace(config, train=package), tmp_path / "package")
     nothing = dataclasses.replace(config.train, init=str(tmp_path / "nothing"))
     with pytest.raises(training.RunError, match="nothing: no such file"):
         training.train(dataclasses.replace(config, train=nothing), tmp_path / "new")

@@ -26,7 +26,7 @@ from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 SHIPPED = pathlib.Path(__file__).parent / "assets" / "trained"
 FILE = "weights.npz"
-PACKAGE = "package"  # instead of a path: the weights that come with the package
+PACKAGE = "package"  # in a `Config`, instead of a path: the weights that come with the package
 
 
 def load(path: Path | None = None) -> Nonlinear3DMM:
@@ -34,7 +34,7 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
 
     Args:
         path: a file of `save`, or the folder of a run or of an export that holds one; the weights
-            that come with the package where None or "package".
+            that come with the package where None.
 
     Returns:
         `model.Nonlinear3DMM`; `model.reconstruct(images)` is its door.
@@ -43,8 +43,7 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
         FileNotFoundError: there is nothing at `path`; says how to train.
         ValueError: a damaged file, or of another model; names the file and the field.
     """
-    shipped = path in (None, PACKAGE)
-    path = SHIPPED if shipped else pathlib.Path(os.path.expanduser(path))  # type: ignore[arg-type]
+    path = SHIPPED if path is None else pathlib.Path(os.path.expanduser(path))
     file = path / FILE if path.is_dir() else path
     if file.is_file():
         return _read(file)
@@ -57,6 +56,11 @@ def load(path: Path | None = None) -> Nonlinear3DMM:
     raise FileNotFoundError(
         f"{path}: {what}; train with `nonlinear3dmm train`, then load the folder of the run"
     )
+
+
+def named(name: str) -> str | None:
+    """What `load` takes for the name of weights in a `Config`: a path, or `PACKAGE`."""
+    return None if name == PACKAGE else name
 
 
 def save(
@@ -81,7 +85,7 @@ def save(
     array_files.write(path, arrays, state or {}, compress=not exact)
 
 
-def copy(path: Path, model: Nonlinear3DMM) -> None:
+def copy(path: Path | None, model: Nonlinear3DMM) -> None:
     """Gives `model` the weights of `path`, see `load`, but for the statistics of its cameras.
 
     Raises:

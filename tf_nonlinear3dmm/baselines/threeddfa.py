@@ -83,9 +83,9 @@ class Cascade(keras.Model):
             ValueError: its trunk is another.
         """
         encoder.check_trunk(self.config, other.config)
-        count = len(encoder.trunk(self.config))
+        known = other.trunk_layers
         for network in self.networks:
-            encoder.copy_trunk(network.layers[:count], other.trunk.layers[:count])
+            encoder.copy_trunk(network.layers[: len(known)], known)
 
     def _constant(self, name, values):
         values = np.asarray(values, np.float32)

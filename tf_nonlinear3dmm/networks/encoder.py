@@ -161,6 +161,12 @@ class Encoder(keras.layers.Layer):
             trainable=False,
         )
 
+    @property
+    def trunk_layers(self) -> list[keras.layers.Layer]:
+        """The layers from the image to the last map, as `trunk` makes them."""
+        names = [layer.name for layer in self.trunk.layers]
+        return self.trunk.layers[: names.index("heads")]
+
     def begin_with(self, other: "Encoder") -> None:
         """Takes trunk, camera and light of another encoder, but for its cameras' statistics.
 
@@ -170,8 +176,8 @@ class Encoder(keras.layers.Layer):
             ValueError: the other one has another trunk, camera or light.
         """
         check_trunk(self.config, other.config)
-        count = len(trunk(self.config))
-        copy_trunk(self.trunk.layers[:count], other.trunk.layers[:count])
+        copy_trunk(self.trunk_layers, other.trunk_layers)
+        count = len(self.trunk_layers)
         shared = sum(self.splits[:2])  # channels of the heads, the first
         for layer, known in zip(self.trunk.layers[count:], other.trunk.layers[count:], strict=True):
             for mine, theirs in zip(layer.weights, known.weights, strict=True):

@@ -83,6 +83,7 @@ def prepare(
     morph_targets: bool = False,
 ) -> Contents:
     """The `Contents` of a face's files; arguments as of `write`."""
+    textures.check(texture)
     vertices, targets = portrait.result.vertices[0].numpy(), None  # type: ignore[index]
     if morph_targets:
         targets = separation.morph_targets(vertices, separation.expressions(model.face))

@@ -31,12 +31,17 @@ class Unwrapped(NamedTuple):
     towards: np.ndarray
 
 
+def check(texture: str) -> None:
+    """Refuses another kind than those in `KINDS`."""
+    if texture not in KINDS:
+        raise ValueError(f"`texture` must be one of {', '.join(KINDS)}, got {texture!r}")
+
+
 def texture_map(
     portrait: Portrait, photo: np.ndarray, model: Nonlinear3DMM, texture: str
 ) -> np.ndarray:
     """`[Hu, Wu, 3]` RGB in [0, 1] of a kind in `KINDS`, see `maps`."""
-    if texture not in KINDS:
-        raise ValueError(f"`texture` must be one of {', '.join(KINDS)}, got {texture!r}")
+    check(texture)
     return maps(portrait, photo, model)[texture]
 
 

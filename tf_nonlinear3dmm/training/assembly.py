@@ -94,12 +94,13 @@ def set_first_weights(
     """
     try:
         if config.train.init:
-            weights.copy(config.train.init, updates.model)
+            weights.copy(weights.named(config.train.init), updates.model)
         elif config.model.linear_part:
             source = next(iter(batches.values())).sources[0]
             _set_linear_parts(updates.model, source)
         if config.train.trunk:
-            updates.model.encoder.begin_with(weights.load(config.train.trunk).encoder)
+            other = weights.load(weights.named(config.train.trunk))
+            updates.model.encoder.begin_with(other.encoder)
     except (ValueError, FileNotFoundError) as error:
         raise RunError(str(error)) from None
     for average, value in zip(updates.averaged, updates.tensors, strict=True):

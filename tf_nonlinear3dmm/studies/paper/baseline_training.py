@@ -92,7 +92,7 @@ def train_threeddfa(study: Study, run: str, say: Callable[[str], None] = print) 
         step = checkpoint[1]["step"]
         checkpoints.restore(trainer.state(), checkpoint[0], "3DDFA checkpoint")
     elif config.train.trunk:
-        cascade.begin_with(weights.load(config.train.trunk).encoder)
+        cascade.begin_with(weights.load(weights.named(config.train.trunk)).encoder)
     with Stopper() as stopper, contextlib.closing(log.Files(folder, step)) as files:
         for batch in batches.dataset(step, total):
             number = step // steps_each
