@@ -64,6 +64,20 @@ def test_through_makes_up_for_an_encoder_that_tells_half():
         assert np.linalg.norm(weak[row] - wanted) > 0.5 * np.linalg.norm(wanted)
 
 
+def test_age_has_the_wrinkles_that_it_brings():
+    rng = np.random.default_rng(3)
+    age, smile = rng.normal(size=[2, N])
+    wrinkles = 0.8 * age + 0.3 * rng.normal(size=N)
+    attributes = np.stack([age, smile, wrinkles], axis=1)
+    truth = attributes @ np.diag([1.0, 2.0, 3.0])  # each attribute has a number of its own
+    part = directions.Part(lambda code: code, truth.astype(np.float32), truth)
+    found = directions.fit({"albedo": part}, attributes, ["age", "smile", "wrinkles"])
+    steps = {direction.name: direction.step for direction in found}
+    with_age = np.cov(wrinkles, age)[0, 1] / age.std()
+    np.testing.assert_allclose(steps["albedo_age"], [age.std(), 0, 3 * with_age], atol=0.05)
+    np.testing.assert_allclose(steps["albedo_wrinkles"], [0, 0, 3 * wrinkles.std()], atol=0.2)
+
+
 def test_fit_moves_the_code_that_its_group_says(tmp_path):
     codes, attributes, _ = labelled_codes()
     parts = {

@@ -11,7 +11,7 @@ def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--run", default="runs/small", help="folder of the run [%(default)s]")
     parser.add_argument("--out", help="folder; what is there is replaced [in the package]")
-    parser.add_count("--faces", "for the directions", 1000)
+    parser.add_count("--faces", "for the directions", 5000)
     parser.add_argument("--samples", default="s224", choices=("s32", "s112", "s224"), help="size")
     parser.add_argument("--note", default="", help="a sentence for the card: how long, on what")
     flags = parser.parse_args()

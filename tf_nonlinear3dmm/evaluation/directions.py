@@ -1,7 +1,8 @@
 """Named directions in the code spaces: what to add to a code to make a face older, or smile.
 
-Regression of labelled faces on their standardised attributes tells the effect of each attribute
-with the others held fixed; the direction is the step that the decoder turns into that effect.
+Regression of labelled faces on their standardised attributes tells the effect of each attribute,
+with the others held fixed but for those that it brings about; the direction is the step that the
+decoder turns into that effect.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ GROUPS = {
     ),
 }
 LABELS = {"male": "masculine", "make_up": "make-up"}  # where the name in words is not good enough
+CONSEQUENCES = {"age": ("wrinkles", "hair_lightness")}  # what growing old is, not held fixed
 
 
 class Direction(NamedTuple):
@@ -73,7 +75,7 @@ def through(
     decode: Callable[[np.ndarray], tf.Tensor],
     codes: np.ndarray,
     effects: np.ndarray,
-    ridge: float = 0.02,
+    ridge: float = 0.002,
 ) -> np.ndarray:
     """Steps in a code space that a decoder turns into effects, as nearly as it can.
 
@@ -184,13 +186,18 @@ def fit(
         here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
         if not here:
             continue
-        rows = [names.index(name) for _, name in here]
-        effects = regress(part.ground_truth, attributes)[rows]
-        steps = through(part.decode, part.codes, effects)
+        effects = [_effect(part.ground_truth, attributes, names, name) for _, name in here]
+        steps = through(part.decode, part.codes, np.stack(effects))
         for (group, name), step in zip(here, steps, strict=True):
             label = LABELS.get(name, name.replace("_", " "))
             directions.append(Direction(f"{group}_{name}", label, groups[group][0], kind, step))
     return directions
+
+
+def _effect(ground_truth, attributes, names, name):
+    """What one standard deviation of an attribute does `[D]`, with all that it brings about."""
+    held = [k for k, other in enumerate(names) if other not in CONSEQUENCES.get(name, ())]
+    return regress(ground_truth, attributes[:, held])[held.index(names.index(name))]
 
 
 def save(path: Path, directions: Sequence[Direction]) -> None:

@@ -23,7 +23,7 @@ def ship(
     run: Path,
     crops: Sequence[np.ndarray],
     folder: Path = serving.SHIPPED,
-    faces: int = 1000,
+    faces: int = 5000,
     note: str = "",
 ) -> list[pathlib.Path]:
     """Writes weights, directions, samples and the card of a run to a folder, over those in it.
