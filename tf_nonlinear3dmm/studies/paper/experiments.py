@@ -59,6 +59,7 @@ def parts(study: Study) -> list[Part]:
         _part(study, "bases: all faces", linear_models.learn_faces),
         _part(study, "shape: linear", shape_power.measure_linear),
         _part(study, "texture: linear", texture_power.measure_linear),
+        *_cvpr19(study),
         *methods("Linear oracle, ground truth"),
         *_by_code_size(study),
         *(part for method in trained_models.HEADLINE for part in methods(method, first=1)),
@@ -97,9 +98,16 @@ def _power_of_run(study, kind, size):
     """What a model trained on images can represent."""
     name = f"shape: {kind} {size}, trained on images"
     yield _part(study, name, shape_power.measure_run, kind, size)
-    if kind == "conv" and size in study.texture_codes:
-        name = f"texture: {size}, trained on images"
-        yield _part(study, name, texture_power.measure_run, size)
+    if kind != "mlp" and size in study.texture_codes:
+        name = f"texture: {kind} {size}, trained on images"
+        yield _part(study, name, texture_power.measure_run, kind, size)
+
+
+def _cvpr19(study):
+    """The third model of the authors, made for the teacher's labels."""
+    if study.image_labels == "teacher":
+        yield from _method(study, trained_models.CVPR19)
+        yield from _power_of_run(study, "cvpr19", study.code_size)
 
 
 def _by_code_size(study):

@@ -35,6 +35,8 @@ _STYLES = {
     "Nonlinear, by gradient": ("#b2182b", "-"),
     "Nonlinear, by the encoder": ("#e8601c", "-"),
     "Nonlinear, trained in 3D": ("#f4a582", "-"),
+    "CVPR 2019": ("#1a1a1a", "-"),
+    "CVPR 2019, by the encoder": ("#878787", "-"),
     "labels of the teacher": ("0.4", "-."),
     "mean face, best pose": ("0.4", ":"),
     "mean face": ("0.65", ":"),

@@ -28,7 +28,13 @@ MODELS = (
     "Nonlinear conv, trained in 3D",
     "Nonlinear mlp, trained on images",
     "Nonlinear conv, trained on images",
+    "CVPR 2019, trained on images",
 )
+_RUNS = {  # kind -> (what the names of its runs begin with, its row)
+    "conv": ("nonlinear", "Nonlinear conv, trained on images"),
+    "mlp": ("mlp", "Nonlinear mlp, trained on images"),
+    "cvpr19": ("cvpr19", "CVPR 2019, trained on images"),
+}
 
 
 def targets(study: Study) -> tuple[np.ndarray, np.ndarray]:
@@ -87,12 +93,13 @@ def measure_decoder(study: Study, kind: str, size: int) -> None:
 
 
 def measure_run(study: Study, kind: str, size: int) -> None:
-    """Fits a model trained on images.
+    """Fits a model trained on images, "conv", "mlp" or "cvpr19".
 
     A fit starts at the mean code of the first training faces, or where the linear part of the
     decoder is nearest.
     """
-    name = f"{'mlp' if kind == 'mlp' else 'nonlinear'}-{study.image_labels}-{size}"
+    kind, row = _RUNS[kind]
+    name = f"{kind}-{study.image_labels}-{size}"
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
@@ -100,8 +107,7 @@ def measure_run(study: Study, kind: str, size: int) -> None:
         offsets = model.offset_maps(tf.constant(targets(study)[0]))
         start = model.shape_decoder.encode(offsets).numpy()
     errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
-    rows = {f"Nonlinear {kind}, trained on images": {size: errors}}
-    results.save(study, f"shape/{name}", rows)
+    results.save(study, f"shape/{name}", {row: {size: errors}})
 
 
 def statistics(

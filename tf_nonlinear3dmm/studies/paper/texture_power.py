@@ -32,7 +32,13 @@ MODELS = (
     "Nonlinear, trained in 3D",
     "Nonlinear, by gradient",
     "Nonlinear, by the encoder",
+    "CVPR 2019, by gradient",
+    "CVPR 2019, by the encoder",
 )
+_RUNS = {  # kind -> (what the names of its runs begin with, what its rows begin with)
+    "conv": ("nonlinear", "Nonlinear"),
+    "cvpr19": ("cvpr19", "CVPR 2019"),
+}
 
 
 class ErrorTables:
@@ -114,15 +120,16 @@ def measure_decoder(study: Study, size: int) -> None:
     tables.save(f"3d-{size}")
 
 
-def measure_run(study: Study, size: int) -> None:
-    """A model trained on images: by gradient on its code, and by its encoder."""
-    run = f"nonlinear-{study.image_labels}-{size}"
+def measure_run(study: Study, kind: str, size: int) -> None:
+    """A model trained on images, "conv" or "cvpr19": by gradient and by its encoder."""
+    kind, row = _RUNS[kind]
+    run = f"{kind}-{study.image_labels}-{size}"
     model, config = training.load(study.run(run))
     targets = texture_targets.Targets(study)
     tables = ErrorTables(study, targets)
     mean, std = shape_power.statistics(study, model, "albedo_code")
     fits = _fit_by_gradient(study, targets, model.decode_albedo, mean, std)
-    tables.enter("Nonlinear, by gradient", size, *fits)
+    tables.enter(f"{row}, by gradient", size, *fits)
     image_size, split = config.model.image_size, study.split("test")
     reconstructions = [
         model(batch["image"])
@@ -133,7 +140,7 @@ def measure_run(study: Study, size: int) -> None:
         for field in ("albedo_map", "texture")
     )
     gain = metrics.best_gain(albedo, targets.albedo, targets.layout)
-    tables.enter("Nonlinear, by the encoder", size, gain * albedo, texture)
+    tables.enter(f"{row}, by the encoder", size, gain * albedo, texture)
     tables.save(run)
 
 

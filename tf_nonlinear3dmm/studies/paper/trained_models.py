@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tf_nonlinear3dmm.configs import Config, LossConfig
+from tf_nonlinear3dmm.configs import Config, LossConfig, with_proxies
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies import runs
 from tf_nonlinear3dmm.studies.paper import linear_models, weak_labels
@@ -14,6 +14,7 @@ SDM, THREEDDFA = "SDM", "3DDFA"
 # The rows of the paper's table, all trained on the same labels, `Study.seeds` times.
 NONLINEAR = "Nonlinear, ground truth"
 HEADLINE = ("Linear scan-200, ground truth", SDM, THREEDDFA, NONLINEAR)
+CVPR19 = "CVPR 2019, teacher"  # the third model of the authors
 _LABELLED = ("projection", "reprojection", "shape", "albedo")  # terms of labels from 3D
 
 
@@ -28,6 +29,7 @@ def methods(code_size: int) -> dict[str, str]:
         NONLINEAR: f"nonlinear-ground_truth-{code_size}",
         "Nonlinear, teacher, pretrained": f"nonlinear-teacher-{code_size}{PRETRAIN}",
         "Nonlinear, teacher, finetuned": f"nonlinear-teacher-{code_size}",
+        CVPR19: f"cvpr19-teacher-{code_size}",
     }
 
 
@@ -44,9 +46,9 @@ def runs_of(study: Study) -> dict[str, list[str]]:
 def configure(study: Study, name: str) -> tuple[Config, runs.Bases | None]:
     """(`Config`, bases or None) of what is trained.
 
-    Names: `nonlinear-<labels>-<code size>`, `mlp-<labels>-<code size>`, `linear-<labels>-scan-200`,
-    `linear-<labels>-oracle`, `SDM`, `3DDFA`; `PRETRAIN` at the end leaves finetuning out; `SEED`
-    and a number after it are added to the seed.
+    Names: `nonlinear-<labels>-<code size>`, `mlp-` and `cvpr19-` likewise,
+    `linear-<labels>-scan-200`, `linear-<labels>-oracle`, `SDM`, `3DDFA`; `PRETRAIN` at the end
+    leaves finetuning out; `SEED` and a number after it are added to the seed.
     """
     config, run = named(study, name), name.partition(SEED)[0].removesuffix(PRETRAIN)
     kind, _, what = run.partition("-")
@@ -70,6 +72,8 @@ def named(study: Study, name: str) -> Config:
     if kind == "linear":  # whose decoders learn nothing
         return change(config, "decoders", steps=0)
     config = change(config, "model", shape_code_size=int(what), albedo_code_size=int(what))
+    if kind == "cvpr19":
+        return with_proxies(config)
     return change(config, "model", shape_decoder="mlp") if kind == "mlp" else config
 
 
