@@ -127,7 +127,7 @@ class Part(NamedTuple):
 
 
 def labelled(
-    model: Nonlinear3DMM, split: data.Split, count: int = 1000
+    model: Nonlinear3DMM, split: data.Split, count: int = 3000
 ) -> tuple[dict[str, Part], np.ndarray, list[str]] | None:
     """What `fit` needs, of the first faces of a split.
 
