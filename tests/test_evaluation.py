@@ -117,6 +117,8 @@ def test_vertex_errors_are_in_millimetres_and_over_the_eye_distance(model):
     centre = skin @ points / skin.sum()
     expected = 0.1 * skin @ np.linalg.norm(points - centre, axis=1) / skin.sum()
     np.testing.assert_allclose(faces["vertex error (mm)", "mean face"], expected, rtol=1e-4)
+    scaled = faces["vertex error, aligned with scale (mm)", "mean face"]
+    np.testing.assert_allclose(scaled, np.zeros(N), atol=1e-4)
     eyes = [points[model.face.landmarks[part]].mean(0) for part in (slice(36, 42), slice(42, 48))]
     share = 100 * expected / (1.1 * np.linalg.norm(eyes[0] - eyes[1]))
     np.testing.assert_allclose(

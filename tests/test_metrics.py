@@ -116,6 +116,8 @@ def test_vertex_error_keeps_scale_and_takes_motion_away():
     moved = cube[None] @ turns(1)[0].T + [3, 2, 1]
     distance, _ = metrics.vertex_error(1.5 * cube, moved)
     np.testing.assert_allclose(distance, np.full([1, 8], 0.5 * np.sqrt(3)), rtol=1e-6)
+    distance, _ = metrics.vertex_error(1.5 * cube, moved, scaled=True)
+    np.testing.assert_allclose(distance, np.zeros([1, 8]), atol=1e-12)
 
 
 def test_vertex_error_aligns_on_the_weighted_vertices_alone():

@@ -79,7 +79,10 @@ def kabsch(
 
 
 def vertex_error(
-    predicted: npt.ArrayLike, vertices: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    predicted: npt.ArrayLike,
+    vertices: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    scaled: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each vertex to its ground truth after rigid alignment.
 
@@ -87,11 +90,13 @@ def vertex_error(
         predicted: `[B, V, 3]`, or `[V, 3]` for one face against all.
         vertices: `[B, V, 3]` true ones.
         weights: `[V]`: which vertices the alignment looks at, for example the skin's.
+        scaled: whether it may change the size too, which an image does not tell.
 
     Returns:
-        (`[B, V]` distances in the vertices' unit, `[B, 3, 3]` rotations that were applied).
+        (`[B, V]` distances in the vertices' unit, `[B, 3, 3]` rotations that were applied; with
+        a factor where `scaled`).
     """
-    rotation, translation = kabsch(predicted, vertices, weights)
+    rotation, translation = kabsch(predicted, vertices, weights, scaled)
     moved = np.asarray(predicted) @ rotation.transpose(0, 2, 1) + translation[:, None]
     return np.linalg.norm(moved - vertices, axis=-1), rotation
 
@@ -103,18 +108,18 @@ def skin_weights(face: FaceModel) -> np.ndarray:
 
 
 def skin_error(
-    face: FaceModel, predicted: npt.ArrayLike, vertices: npt.ArrayLike
+    face: FaceModel, predicted: npt.ArrayLike, vertices: npt.ArrayLike, scaled: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`vertex_error` in millimetres after rigid alignment of the skin, and its mean over the skin.
 
     Args:
         face: `FaceModel`.
-        predicted, vertices: see `vertex_error`.
+        predicted, vertices, scaled: see `vertex_error`.
 
     Returns:
         (`[B]` means, `[B, V]` distances, `[B, 3, 3]` rotations that were applied).
     """
-    distance, rotation = vertex_error(predicted, vertices, face.regions["skin"])
+    distance, rotation = vertex_error(predicted, vertices, face.regions["skin"], scaled)
     return distance @ skin_weights(face) * face.units, distance * face.units, rotation
 
 

@@ -22,6 +22,7 @@ _MEAN_FACE = "mean face"
 NME, NME_REANNOTATED = "nme", "nme, re-annotated"
 YAW, YAW_LABEL, YAW_KNOWN = "yaw", "yaw of the label", "yaw is known"
 VERTEX_MM, VERTEX_EYES = "vertex error (mm)", "vertex error (% of the eye distance)"
+VERTEX_SCALED = "vertex error, aligned with scale (mm)"  # an image does not tell the size
 _NORMAL = "normal angle (degrees)"
 ALBEDO, LIGHT = "albedo L1", "light error up to strength"
 IMAGE = "image L1 on the visible face"
@@ -99,6 +100,8 @@ def shape(
         angle = angle @ metrics.skin_weights(face)
         error = np.where(good, error, np.nan)
         errors[VERTEX_MM, method] = error
+        scaled, _, _ = metrics.skin_error(face, vertices, true, scaled=True)
+        errors[VERTEX_SCALED, method] = np.where(good, scaled, np.nan)
         errors[VERTEX_EYES, method] = 100 * error / face.units / eyes
         errors[_NORMAL, method] = np.where(good, angle, np.nan)
         distances[method] = distance
