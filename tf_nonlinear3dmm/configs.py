@@ -553,22 +553,20 @@ def cvpr19() -> Config:
 
 def with_proxies(config: Config) -> Config:
     """A `Config` with the model of CVPR 2019 and the regularisers of its proxies."""
-    parts: dict[str, typing.Any] = dict.fromkeys(
-        ("shape_decoder", "albedo_decoder"), "global_local"
+    changes: dict[str, typing.Any] = dict(symmetry=1.0, constancy=1.0, residual=1.0)
+    decoders_loss = dataclasses.replace(config.decoders.loss, **changes, smoothness=50_000.0)
+    finetune = dataclasses.replace(config.finetune.loss, **changes, smoothness=10_000.0)
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(
+            config.model,
+            shape_decoder="global_local",
+            albedo_decoder="global_local",
+            proxies=True,
+        ),
+        decoders=dataclasses.replace(config.decoders, loss=decoders_loss),
+        finetune=dataclasses.replace(config.finetune, loss=finetune),
     )
-    changes: dict[str, typing.Any] = dict(
-        model=dataclasses.replace(config.model, **parts, proxies=True)
-    )
-    for name, smoothness in (
-        ("decoders", 50_000.0),
-        ("pretrain", 10_000.0),
-        ("finetune", 10_000.0),
-    ):
-        stage = getattr(config, name)
-        weights: dict[str, typing.Any] = dict(symmetry=1.0, constancy=1.0, residual=1.0)
-        loss = dataclasses.replace(stage.loss, **weights, smoothness=smoothness)
-        changes[name] = dataclasses.replace(stage, loss=loss)
-    return dataclasses.replace(config, **changes)
 
 
 def small_paper() -> Config:

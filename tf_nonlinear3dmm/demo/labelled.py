@@ -46,7 +46,7 @@ def directions_of(
 
 
 def find_directions(
-    model: Nonlinear3DMM, config: Config, count: int = 3000
+    model: Nonlinear3DMM, config: Config, count: int = directions.FACES
 ) -> list[directions.Direction]:
     """The directions regressed on the labels of the first `count` training faces."""
     split = data.open_first(config, "train")

@@ -5,6 +5,7 @@ with the others held fixed but for those that it brings about; the direction is 
 decoder turns into that effect.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from tf_nonlinear3dmm.core.types import Path
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 
 BATCH = 32
+FACES = 3000  # labelled ones that directions are found in
 GROUPS = {
     "shape": ("Shape", ("male", "age", "weight", "muscle", "african", "asian", "caucasian")),
     "expression": ("Expression", ("jaw_open", "smile", "blink", "brow_raise")),
@@ -127,7 +129,7 @@ class Part(NamedTuple):
 
 
 def labelled(
-    model: Nonlinear3DMM, split: data.Split, count: int = 3000
+    model: Nonlinear3DMM, split: data.Split, count: int = FACES
 ) -> tuple[dict[str, Part], np.ndarray, list[str]] | None:
     """What `fit` needs, of the first faces of a split.
 
@@ -186,18 +188,24 @@ def fit(
         here = [(g, name) for g, name in listed if (g == "albedo") == (kind == "albedo")]
         if not here:
             continue
-        effects = [_effect(part.ground_truth, attributes, names, name) for _, name in here]
-        steps = through(part.decode, part.codes, np.stack(effects))
+        effects = _effects(part.ground_truth, attributes, names, [name for _, name in here])
+        steps = through(part.decode, part.codes, effects)
         for (group, name), step in zip(here, steps, strict=True):
             label = LABELS.get(name, name.replace("_", " "))
             directions.append(Direction(f"{group}_{name}", label, groups[group][0], kind, step))
     return directions
 
 
-def _effect(ground_truth, attributes, names, name):
-    """What one standard deviation of an attribute does `[D]`, with all that it brings about."""
-    held = [k for k, other in enumerate(names) if other not in CONSEQUENCES.get(name, ())]
-    return regress(ground_truth, attributes[:, held])[held.index(names.index(name))]
+def _effects(ground_truth, attributes, names, wanted):
+    """What one deviation of each attribute does `[W, D]`, with all that it brings about."""
+
+    @functools.cache
+    def without(consequences):
+        held = [k for k, name in enumerate(names) if name not in consequences]
+        effects = regress(ground_truth, attributes[:, held])
+        return {names[k]: effect for k, effect in zip(held, effects, strict=True)}
+
+    return np.stack([without(CONSEQUENCES.get(name, ()))[name] for name in wanted])
 
 
 def save(path: Path, directions: Sequence[Direction]) -> None:

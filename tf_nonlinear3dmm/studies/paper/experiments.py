@@ -105,7 +105,7 @@ def _power_of_run(study, kind, size):
 
 def _cvpr19(study):
     """The third model of the authors, made for the teacher's labels."""
-    if study.image_labels == "teacher":
+    if trained_models.CVPR19 in trained_models.runs_of(study):
         yield from _method(study, trained_models.CVPR19)
         yield from _power_of_run(study, "cvpr19", study.code_size)
 
@@ -122,8 +122,8 @@ def _by_code_size(study):
             name = f"texture: {size}, trained in 3D"
             yield _part(study, name, texture_power.measure_decoder, size)
         if size in study.image_codes and size != study.code_size:
-            yield _training(study, f"nonlinear-{study.image_labels}-{size}")
+            yield _training(study, trained_models.of_size(study, "conv", size))
             yield from _power_of_run(study, "conv", size)
     for size in study.mlp_codes:
-        yield _training(study, f"mlp-{study.image_labels}-{size}")
+        yield _training(study, trained_models.of_size(study, "mlp", size))
         yield from _power_of_run(study, "mlp", size)

@@ -24,8 +24,8 @@ def trained(study: Study) -> list[str]:
     """Names of the runs that have been validated, in the order of the tables."""
     listed = [run for each in trained_models.runs_of(study).values() for run in each]
     listed += [
-        f"{kind}-{study.image_labels}-{size}"
-        for kind, sizes in (("nonlinear", study.image_codes), ("mlp", study.mlp_codes))
+        trained_models.of_size(study, kind, size)
+        for kind, sizes in (("conv", study.image_codes), ("mlp", study.mlp_codes))
         for size in sizes
     ]
     whole = [run for run in dict.fromkeys(listed) if not run.endswith(trained_models.PRETRAIN)]

@@ -15,7 +15,13 @@ from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import linear
-from tf_nonlinear3dmm.studies.paper import autoencoder, code_fitting, linear_models, results
+from tf_nonlinear3dmm.studies.paper import (
+    autoencoder,
+    code_fitting,
+    linear_models,
+    results,
+    trained_models,
+)
 from tf_nonlinear3dmm.studies.study import BATCH, Study
 
 RATE = 0.05  # of Adam, in standard deviations of the code
@@ -30,11 +36,6 @@ MODELS = (
     "Nonlinear conv, trained on images",
     "CVPR 2019, trained on images",
 )
-_RUNS = {  # kind -> (what the names of its runs begin with, its row)
-    "conv": ("nonlinear", "Nonlinear conv, trained on images"),
-    "mlp": ("mlp", "Nonlinear mlp, trained on images"),
-    "cvpr19": ("cvpr19", "CVPR 2019, trained on images"),
-}
 
 
 def targets(study: Study) -> tuple[np.ndarray, np.ndarray]:
@@ -98,8 +99,7 @@ def measure_run(study: Study, kind: str, size: int) -> None:
     A fit starts at the mean code of the first training faces, or where the linear part of the
     decoder is nearest.
     """
-    kind, row = _RUNS[kind]
-    name = f"{kind}-{study.image_labels}-{size}"
+    name = trained_models.of_size(study, kind, size)
     model, _ = training.load(study.run(name))
     mean, std = statistics(study, model, "shape_code")
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
@@ -107,7 +107,8 @@ def measure_run(study: Study, kind: str, size: int) -> None:
         offsets = model.offset_maps(tf.constant(targets(study)[0]))
         start = model.shape_decoder.encode(offsets).numpy()
     errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
-    results.save(study, f"shape/{name}", {row: {size: errors}})
+    row = "CVPR 2019" if kind == "cvpr19" else f"Nonlinear {kind}"
+    results.save(study, f"shape/{name}", {f"{row}, trained on images": {size: errors}})
 
 
 def statistics(

@@ -19,6 +19,7 @@ from tf_nonlinear3dmm.studies.paper import (
     results,
     shape_power,
     texture_targets,
+    trained_models,
 )
 from tf_nonlinear3dmm.studies.study import BATCH, Study, change
 
@@ -35,10 +36,6 @@ MODELS = (
     "CVPR 2019, by gradient",
     "CVPR 2019, by the encoder",
 )
-_RUNS = {  # kind -> (what the names of its runs begin with, what its rows begin with)
-    "conv": ("nonlinear", "Nonlinear"),
-    "cvpr19": ("cvpr19", "CVPR 2019"),
-}
 
 
 class ErrorTables:
@@ -122,8 +119,8 @@ def measure_decoder(study: Study, size: int) -> None:
 
 def measure_run(study: Study, kind: str, size: int) -> None:
     """A model trained on images, "conv" or "cvpr19": by gradient and by its encoder."""
-    kind, row = _RUNS[kind]
-    run = f"{kind}-{study.image_labels}-{size}"
+    row = "CVPR 2019" if kind == "cvpr19" else "Nonlinear"
+    run = trained_models.of_size(study, kind, size)
     model, config = training.load(study.run(run))
     targets = texture_targets.Targets(study)
     tables = ErrorTables(study, targets)

@@ -34,13 +34,24 @@ def methods(code_size: int) -> dict[str, str]:
 
 
 def runs_of(study: Study) -> dict[str, list[str]]:
-    """A method -> its runs, one for each seed."""
-    names = methods(study.code_size).items()
+    """A method -> its runs, one per seed; CVPR 2019 only where `image_labels` are the teacher's."""
+    names = methods(study.code_size)
+    if study.image_labels != "teacher":
+        del names[CVPR19]
     seeds = [f"{SEED}{k}" for k in range(1, study.seeds)]
     return {
         method: [run, *(run + seed for seed in (seeds if method in HEADLINE else []))]
-        for method, run in names
+        for method, run in names.items()
     }
+
+
+def of_size(study: Study, decoders: str, size: int) -> str:
+    """The run of a code size that learned from `image_labels`, then images.
+
+    Its decoders are "conv", "mlp" or "cvpr19".
+    """
+    kind = "nonlinear" if decoders == "conv" else decoders
+    return f"{kind}-{study.image_labels}-{size}"
 
 
 def configure(study: Study, name: str) -> tuple[Config, runs.Bases | None]:
