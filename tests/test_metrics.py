@@ -91,6 +91,17 @@ def test_kabsch_finds_a_rigid_motion_and_a_similarity(scale):
     np.testing.assert_allclose(moved, shift, atol=1e-9)
 
 
+@pytest.mark.parametrize("alone", ["source", "target"])
+def test_points_are_aligned_with_those_of_others_or_of_one_face(alone):
+    rng = np.random.default_rng(0)
+    face, weights = rng.normal(size=[V, 3]), rng.random(V)
+    faces = (face @ (1.2 * turns(B)).transpose(0, 2, 1)) + rng.normal(size=[B, 1, 3])
+    source, target = (face, faces) if alone == "source" else (faces, face)
+    moved = metrics.aligned(source, target, weights, scaled=True)
+    np.testing.assert_allclose(moved, np.broadcast_to(target, [B, V, 3]), atol=1e-9)
+    assert not np.allclose(metrics.aligned(source, target, weights), moved, atol=0.01)
+
+
 def test_kabsch_never_mirrors():
     source = np.random.default_rng(0).normal(size=[B, V, 3])
     found, _ = metrics.kabsch(source, source * [-1, 1, 1])

@@ -52,8 +52,8 @@ def kabsch(
     """The rotation and translation that align points with others best (Kabsch).
 
     Args:
-        source: `[B, V, 3]` or `[V, 3]` points to move.
-        target: `[B, V, 3]` points they should reach.
+        source: `[B, V, 3]` points to move, or `[V, 3]`, the same of every target.
+        target: `[B, V, 3]` points they should reach, or `[V, 3]`, the same for every source.
         weights: `[V]` or `[B, V]` importance of each point; all alike where None.
         scaled: whether they may change size too: the rotation then includes a factor.
 
@@ -61,8 +61,9 @@ def kabsch(
         (rotation `[B, 3, 3]`, translation `[B, 3]`): target ~ source @ rotation^T + translation,
         of least weighted squared distance; never a reflection.
     """
-    target = np.asarray(target, np.float64)
-    source = np.broadcast_to(np.asarray(source, np.float64), target.shape)
+    source, target = np.broadcast_arrays(
+        np.asarray(source, np.float64), np.asarray(target, np.float64)
+    )
     weights = np.ones(target.shape[1]) if weights is None else np.asarray(weights, np.float64)
     weights = np.broadcast_to(weights, target.shape[:2])[..., None]
     weights = weights / weights.sum(axis=1, keepdims=True)
@@ -76,6 +77,17 @@ def kabsch(
         along = np.sum(rotation * covariance, axis=(1, 2))
         rotation *= (along / np.sum(weights * offsets**2, axis=(1, 2)))[:, None, None]
     return rotation, target_mean - np.einsum("bij,bj->bi", rotation, source_mean)
+
+
+def aligned(
+    source: npt.ArrayLike,
+    target: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    scaled: bool = False,
+) -> np.ndarray:
+    """`source` moved as `kabsch` of the same arguments says: `[B, V, 3]`, float64."""
+    rotation, translation = kabsch(source, target, weights, scaled)
+    return np.asarray(source) @ rotation.transpose(0, 2, 1) + translation[:, None]
 
 
 def vertex_error(

@@ -91,8 +91,7 @@ def fit(vertices: np.ndarray, model: linear.Basis, units: float, rounds: int = 2
     ridge = (_RESIDUAL_MM / units) ** 2
     fitted = np.broadcast_to(model.mean, vertices.shape)
     for _ in range(rounds):
-        rotation, translation = metrics.kabsch(vertices, fitted, scaled=True)
-        aligned = vertices @ rotation.transpose(0, 2, 1) + translation[:, np.newaxis]
+        aligned = metrics.aligned(vertices, fitted, scaled=True)
         fitted = linear.decode(model, linear.project(model, aligned, ridge=ridge))
     rotation, translation = metrics.kabsch(fitted, vertices, scaled=True)
     return Fit(fitted.astype(vertices.dtype), rotation, translation)

@@ -56,16 +56,10 @@ def fit_mesh(model: Nonlinear3DMM, vertices: npt.ArrayLike) -> MeshFit:
     codes = np.zeros([len(vertices), size], np.float32)
     for _ in range(STEPS):
         guess = decode(tf.constant(codes)).numpy()
-        target = _turned(vertices, guess, skin)
+        target = np.float32(metrics.aligned(vertices, guess, skin))
         off = (target - guess)[:, used].reshape(len(codes), -1)
         pull = np.pad(codes, [(0, 0), (0, 6)])
         step = np.linalg.solve(normal, (weight * off @ moves.T - pull).T).T
         codes = codes + step[:, :size].astype(np.float32)
     guess = decode(tf.constant(codes)).numpy()
-    return MeshFit(codes, guess, _turned(vertices, guess, skin) - guess)
-
-
-def _turned(vertices, target, weights):
-    """`vertices` turned and moved, not scaled, onto `target`."""
-    turn, move = metrics.kabsch(vertices, target, weights)
-    return np.float32(vertices @ turn.transpose(0, 2, 1) + move[:, np.newaxis])
+    return MeshFit(codes, guess, np.float32(metrics.aligned(vertices, guess, skin)) - guess)
