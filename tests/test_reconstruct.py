@@ -47,7 +47,8 @@ def detected(monkeypatch):
         height, width = image.shape[:2]
         box = BOX / [W, H, W, H] * [width, height, width, height]
         found = [
-            faces.PhotoFace(b, c, faces.box_square(b)) for b, c in ((box, 0.99), (box / 2, 0.4))
+            faces.PhotoFace(b, c, faces.box_square(b), landmark_score=faces.CROPPED)
+            for b, c in ((box, 0.99), (box / 2, 0.4))
         ]
         return found if min(height, width) > 30 else []
 
@@ -448,7 +449,18 @@ def test_one_s_own_points_or_box_are_taken_instead(model, detected, tmp_path):
     about = json.loads((tmp_path / "out" / "a.json").read_text())
     np.testing.assert_allclose(about["crop"]["side"], crop.square(points).side, rtol=1e-5)
     about = json.loads((tmp_path / "out" / "b.json").read_text())
-    np.testing.assert_allclose(about["crop"]["side"], faces.box_square(BOX).side, rtol=1e-5)
+    box = portraits.portrait(model, photo(99, 99), faces.of_box(BOX))
+    np.testing.assert_allclose(about["crop"]["side"], box.square.side, rtol=1e-5)
+
+
+def test_the_crop_of_a_box_is_cut_again_around_the_landmarks_found_in_it(model):
+    boxed = faces.of_box(BOX)
+    first = portraits.portrait(model, photo(), boxed._replace(landmark_score=faces.CROPPED))
+    assert first.square is boxed.square
+    second = portraits.portrait(model, photo(), boxed)
+    np.testing.assert_allclose(second.square, crop.square(first.landmarks), rtol=1e-6)
+    cut = portraits.cropped(photo(), boxed, second.square, model.config.image_size)
+    np.testing.assert_allclose(second.result.projection, model.reconstruct(cut).projection)
 
 
 def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):

@@ -49,7 +49,18 @@ def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE
 
 
 def portrait(model: Nonlinear3DMM, photo: np.ndarray, face: faces.PhotoFace) -> Portrait:
-    """The `Portrait` of one `faces.PhotoFace`."""
+    """The `Portrait` of one `faces.PhotoFace`.
+
+    A crop that follows a box alone is cut once more, around the landmarks that were found in it.
+    """
+    found = _seen(model, photo, face)
+    if face.boxed:
+        found = _seen(model, photo, face._replace(square=crop.square(found.landmarks)))
+    return found
+
+
+def _seen(model, photo, face):
+    """The `Portrait` in the face's own crop."""
     size = model.config.image_size
     return of_result(face, model.reconstruct(cropped(photo, face, face.square, size)), size)
 
@@ -78,4 +89,4 @@ def of_crop(model: Nonlinear3DMM, crop_image: np.ndarray) -> Portrait:
     """The `Portrait` of a crop `[S, S, 3]` uint8, which the model sees as it is."""
     side = float(len(crop_image))
     face = faces.PhotoFace(np.array([0, 0, side, side]), 1.0, crop.whole(side))
-    return portrait(model, crop_image, face)
+    return _seen(model, crop_image, face)

@@ -43,6 +43,11 @@ class PhotoFace(NamedTuple):
         """Whether the points lie on the face."""
         return self.landmark_score >= TRUSTED
 
+    @property
+    def boxed(self) -> bool:
+        """Whether the crop follows the box, since no points say more."""
+        return self.landmark_score < CROPPED
+
 
 def of_mesh(
     detection: Detection,
