@@ -94,7 +94,7 @@ def _sign(low, high):
 
 def _faces(faces, kind, better, worse):
     """The balanced mean is linear in the errors, so that of the differences is the difference."""
-    measure = errors.NME if kind == ALIGNMENT else errors.VERTEX_MM
+    measure = errors.NME if kind == ALIGNMENT else errors.VERTEX_SCALED
     if not {(measure, better), (measure, worse)} <= {*faces}:
         return None
     ours, theirs = faces[measure, better], faces[measure, worse]
@@ -102,12 +102,12 @@ def _faces(faces, kind, better, worse):
     rows = [r[good] for r in (ours, theirs, theirs - ours)]
     if kind == ALIGNMENT:
         rows = [alignment_table(r, faces[errors.YAW][good])["balanced mean"] for r in rows]
-        name, unit = "balanced NME ", " %"
+        name, unit = "NME ", "%"
     else:
-        rows, name, unit = [mean(r) for r in rows], "", " mm"
+        rows, name, unit = [mean(r) for r in rows], "", "mm"
     ours, theirs, gain = rows
     interval = "{:+.2f} ({:+.2f} to {:+.2f})".format(*gain)
-    text = f"{name}{ours[0]:.2f}{unit} against {theirs[0]:.2f}{unit}, gain {interval}"
+    text = f"{name}{ours[0]:.2f} against {theirs[0]:.2f} {unit}, gain {interval}"
     return text, [_sign(*gain[1:])]
 
 
@@ -130,10 +130,7 @@ def _power(table, better, worse):
         ours, theirs = np.asarray(ours), np.asarray(table[worse][last])
         finite = np.isfinite(ours) & np.isfinite(theirs)
         ours, theirs = ours[finite], theirs[finite]
-        low, high = mean(theirs - ours)[1:]
-        signs.append(_sign(low, high))
-        word = {1: "better", -1: "worse", 0: "undecided"}[signs[-1]]
-        at = f"size {size}" if last == size else f"size {size} (the other: {last})"
-        ratio = "{:.2f} ({:.2f} to {:.2f})".format(*_ratio(ours, theirs))
-        parts.append(f"{at}: {ours.mean():.3g} against {theirs.mean():.3g}, {ratio} of it, {word}")
-    return ("; ".join(parts), signs) if parts else None
+        signs.append(_sign(*mean(theirs - ours)[1:]))
+        at = f"size {size}" if last == size else f"size {size} against {last}"
+        parts.append(at + ": {:.2f} ({:.2f} to {:.2f})".format(*_ratio(ours, theirs)))
+    return (f"ratio of the errors at {'; '.join(parts)}", signs) if parts else None

@@ -99,7 +99,7 @@ def reconstructions(study: Study, runs: Mapping[str, str], count: int = 5) -> np
     columns.append(visualize.mesh(tf.constant(ground_truth), projection, face, TILE))
     for run in runs.values():
         vertices = alignment.read(study, run)["vertices"][chosen]
-        vertices = metrics.aligned(vertices, ground_truth, face.regions["skin"])
+        vertices = metrics.aligned(vertices, ground_truth, face.regions["skin"], scaled=True)
         columns.append(visualize.mesh(tf.constant(vertices, tf.float32), projection, face, TILE))
     faces = visualize.grid(np.stack(columns, axis=1), [])
     titles = [plots.caption(title, TILE, 56) for title in ("input", "ground truth", *runs)]

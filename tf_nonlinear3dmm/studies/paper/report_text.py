@@ -27,6 +27,8 @@ POWER = {
         "mean vertex error (% of the eye distance)",
         1,
         "Mean vertex error, percent of the eye distance, on the true shapes of {faces} test faces. "
+        "The model's face may be moved, turned and scaled, since an image tells neither the size "
+        "of a head nor where its frame lies. "
         "Codes by weighted least squares for linear models and by {steps} steps of Adam on the "
         "same squared distances for nonlinear ones. `trained in 3D`: the decoder alone has learned "
         "from true shapes; `trained on images`: the whole model, with the labels of the {labels}. "
@@ -70,15 +72,20 @@ NETWORKS = (
     "falls to the end, and the error with it: `no` says that more images would have helped, and "
     "the gain by about how much. SDM solves for its weights at once."
 )
-TRUNK = (
+BEGINNING = (
     "Every network begins with the trunk of the weights of the package, and every encoder with "
-    "their camera and light: they have learned from millions of images of generated people, none "
-    "of whom is tested here. What remains to be learned is each method's own."
+    "their camera and light."
+)
+TRUNK = (
+    f"{BEGINNING} They have learned from millions of images of generated people, none of whom is "
+    "tested here. What remains to be learned is each method's own."
 )
 RECONSTRUCTION = (
-    "Skin vertices after rigid alignment without scale: distance to the true vertex, the same over "
-    "the distance of the eyes, and the angle between the normals. `labels of the teacher` are what "
-    "pretraining imitates: only images can teach more."
+    "Skin vertices after rigid alignment: distance to the true vertex, the same over the distance "
+    "of the eyes, and the angle between the normals. An image does not tell how large a head is, "
+    "and a label that is a fit has its size by chance: the verdicts are of the distance after an "
+    "alignment with scale. `labels of the teacher` are what pretraining imitates: only images can "
+    "teach more."
 )
 PAPER_NAMES = {
     "Linear scan-200, teacher": "Linear 3DMM, same framework",

@@ -1,8 +1,9 @@
 """How well each model can represent the true shapes of held-out faces, by code size.
 
 Codes by optimisation: in closed form where the model is linear, by gradient where it is not. Fits
-look at the skin's vertices, in the face's frame, with no alignment; errors are mean distances over
-the distance of the eyes.
+look at the skin's vertices, and may move, turn and scale the model's face, since an image tells
+neither the size of a head nor where its frame lies; errors are mean distances over the distance of
+the eyes.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from tf_nonlinear3dmm import data, metrics, training
 from tf_nonlinear3dmm.baselines import gmm_prior
+from tf_nonlinear3dmm.fitting import icp
 from tf_nonlinear3dmm.model import Nonlinear3DMM
 from tf_nonlinear3dmm.networks import linear
 from tf_nonlinear3dmm.studies.paper import (
@@ -25,6 +27,8 @@ from tf_nonlinear3dmm.studies.paper import (
 from tf_nonlinear3dmm.studies.study import BATCH, Study
 
 RATE = 0.05  # of Adam, in standard deviations of the code
+_PLACE = 0.05  # of a unit, a radian and the size: how far fits move the mean face, likewise
+_FAR = 3.0  # standard deviations: farther from the labels' codes a decoder has never been
 LINEAR = {"Linear scan-200": "scan-200", "Linear oracle": "oracle"}  # model -> its basis
 MODELS = (
     "mean face",
@@ -39,10 +43,14 @@ MODELS = (
 
 
 def targets(study: Study) -> tuple[np.ndarray, np.ndarray]:
-    """(true vertices `[N, V, 3]` of the test faces, skin weights `[1, V, 1]`)."""
-    split = study.split("test")
-    skin = study.face().regions["skin"][np.newaxis, :, np.newaxis]
-    return split["vertices"][split.rows[: study.fit_faces]], skin
+    """(true vertices `[N, V, 3]` of the test faces, skin weights `[1, V, 1]`).
+
+    The faces are moved, turned and scaled to the mean face: fits need not go far from it.
+    """
+    split, face = study.split("test"), study.face()
+    vertices, skin = split["vertices"][split.rows[: study.fit_faces]], face.regions["skin"]
+    aligned = metrics.aligned(vertices, face.mean_vertices, skin, scaled=True)
+    return aligned.astype(np.float32), skin[np.newaxis, :, np.newaxis]
 
 
 def error(study: Study, decoded: np.ndarray, vertices: np.ndarray) -> np.ndarray:
@@ -60,10 +68,11 @@ def measure_linear(study: Study) -> None:
     for size in study.shape_codes:
         for model, name in LINEAR.items():
             basis = linear.truncate(linear_models.read(study, f"{name}-shape"), size)
-            decoded = linear.decode(basis, linear.project(basis, vertices, skin))
+            placed = _anywhere(study, basis)
+            decoded = linear.decode(placed, linear.project(placed, vertices, skin))
             rows.setdefault(model, {})[len(basis.modes)] = error(study, decoded, vertices)
         truncated = gmm_prior.truncate(mixture, size)
-        _, _, decoded = gmm_prior.project(truncated, vertices, skin)
+        _, _, decoded = gmm_prior.project(_anywhere(study, truncated), vertices, skin)
         errors = error(study, decoded, vertices)
         rows.setdefault("Gaussian mixture", {})[len(truncated.modes)] = errors
     results.save(study, "shape/linear", rows)
@@ -97,7 +106,7 @@ def measure_run(study: Study, kind: str, size: int) -> None:
     """Fits a model trained on images, "conv", "mlp" or "cvpr19".
 
     A fit starts at the mean code of the first training faces, or where the linear part of the
-    decoder is nearest.
+    decoder is nearest, but for codes that no label has.
     """
     name = trained_models.of_size(study, kind, size)
     model, _ = training.load(study.run(name))
@@ -105,7 +114,7 @@ def measure_run(study: Study, kind: str, size: int) -> None:
     start = np.repeat(mean[np.newaxis], study.fit_faces, axis=0)
     if model.config.linear_part:  # where it is nearest, the whole decoder is not far
         offsets = model.offset_maps(tf.constant(targets(study)[0]))
-        start = model.shape_decoder.encode(offsets).numpy()
+        start = np.clip(model.shape_decoder.encode(offsets).numpy(), -_FAR, _FAR)
     errors = _fitted(study, lambda z, rows: model.decode_shape(z)[1], start, std)
     row = "CVPR 2019" if kind == "cvpr19" else f"Nonlinear {kind}"
     results.save(study, f"shape/{name}", {f"{row}, trained on images": {size: errors}})
@@ -136,8 +145,26 @@ def statistics(
 
 def _fitted(study, decode, start, scale):
     vertices, skin = targets(study)
-    start = start[: len(vertices)]
+    size, moves = start.shape[1], tf.constant(_moves(study))
+
+    def placed(z, rows):
+        return decode(z[:, :size], rows) + tf.tensordot(z[:, size:], moves, 1)
+
+    start = np.pad(start[: len(vertices)], [(0, 0), (0, len(moves))])
+    scale = np.append(scale, np.full(len(moves), _PLACE))
     _, decoded = code_fitting.fit(
-        decode, vertices, skin, start, scale, study.fit_steps, RATE, BATCH
+        placed, vertices, skin, start, scale, study.fit_steps, RATE, BATCH
     )
     return error(study, decoded, vertices)
+
+
+def _anywhere(study, model):
+    """A `linear.Basis` or `MixtureBasis` whose faces may also move, turn and grow."""
+    moves = _moves(study)
+    modes, std = np.concatenate([model.modes, moves]), np.append(model.std, np.ones(len(moves)))
+    return model._replace(modes=modes, std=std)
+
+
+def _moves(study):
+    """`[7, V, 3]`: how the mean face moves along the axes, turns about them, and grows."""
+    return icp.similar(study.face().mean_vertices).astype(np.float32)

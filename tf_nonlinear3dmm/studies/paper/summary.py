@@ -64,7 +64,7 @@ def _setting(numbers):
         f"`{numbers['command']}`; every table and how it was measured: [the report](report.md)."
     )
     if config.train.trunk:
-        yield report_text.TRUNK
+        yield report_text.BEGINNING
     judged = numbers.get("networks")
     if judged:
         flat = sum(own["flat"] for own in judged.values())
