@@ -577,6 +577,9 @@ def test_the_page_has_both_test_sets_ratios_and_four_figures(tmp_path):
     }
     numbers["setting"]["photos"], numbers["setting"]["seeds"] = "aflw2000_3d", 3
     numbers["networks"] = {"a": dict(gain=0.001, flat=True), "b": dict(gain=0.05, flat=False)}
+    numbers["missing"] = ["SDM-seed2"]
+    assert "3 times" not in document.to_markdown(summary.blocks(numbers, DOCS))
+    numbers["missing"] = []
     text = document.to_markdown(summary.blocks(numbers, DOCS))
     row = next(line for line in text.splitlines() if line.startswith("| SDM |"))
     assert row.endswith("| 8.00 (7.00 to 9.00) | 0.50 | 0.77 |")  # 4.70 / 6.12

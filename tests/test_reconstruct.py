@@ -463,6 +463,13 @@ def test_the_crop_of_a_box_is_cut_again_around_the_landmarks_found_in_it(model):
     np.testing.assert_allclose(second.result.projection, model.reconstruct(cut).projection)
 
 
+def test_a_face_without_landmarks_is_looked_at_once(model, monkeypatch):
+    boxed = faces.of_box(BOX)
+    nowhere = np.where(np.arange(68) < 17, -1, model.face.landmarks)
+    monkeypatch.setattr(model, "face", dataclasses.replace(model.face, landmarks=nowhere))
+    assert portraits.portrait(model, photo(), boxed).square is boxed.square
+
+
 def test_ready_crops_are_taken_as_they_are(model, detected, tmp_path):
     save(tmp_path / "a.png", photo(40, 40))
     save(tmp_path / "b.png", photo(40, 41))

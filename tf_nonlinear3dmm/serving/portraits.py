@@ -51,10 +51,11 @@ def find(model: Nonlinear3DMM, photo: np.ndarray, confidence: float = CONFIDENCE
 def portrait(model: Nonlinear3DMM, photo: np.ndarray, face: faces.PhotoFace) -> Portrait:
     """The `Portrait` of one `faces.PhotoFace`.
 
-    A crop that follows a box alone is cut once more, around the landmarks that were found in it.
+    A crop that follows a box alone is cut once more, around the landmarks that were found in it
+    (where the model's face has all of them).
     """
     found = _seen(model, photo, face)
-    if face.boxed:
+    if face.boxed and (model.face.landmarks >= 0).all():
         found = _seen(model, photo, face._replace(square=crop.square(found.landmarks)))
     return found
 

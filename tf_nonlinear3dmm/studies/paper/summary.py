@@ -56,7 +56,8 @@ _POWER = (
 def _setting(numbers):
     config, setting = configs.from_dict(numbers["config"]), numbers["setting"]
     seeds = setting["seeds"]
-    trainings = f"The methods of the paper's table were trained {seeds} times. " * (seeds > 1)
+    every = seeds > 1 and not numbers["missing"]
+    trainings = f"The methods of the paper's table were trained {seeds} times. " * every
     yield (
         f"Everything is trained here, on {config.data.train_examples:,} generated faces and "
         f"{budget.images(config):,} images for each network, and tested on "
