@@ -141,3 +141,20 @@ def test_wrong_shapes_are_refused():
     images, points = faces(4, 0)
     with pytest.raises(ValueError, match=r"`landmarks` must have shape .*got \[3, 5, 2\]"):
         sdm.train(images, points[:3])
+
+
+def test_a_regression_over_many_batches_is_the_ridge_regression_of_all():
+    rng = np.random.default_rng(5)
+    features = np.concatenate(
+        [rng.standard_normal((300, 6)), np.ones((300, 1))], axis=1, dtype=np.float32
+    )
+    points = rng.standard_normal((300, 1, 2, 2)).astype(np.float32)
+    goal = rng.standard_normal((300, 2, 2)).astype(np.float32)
+    rows = [slice(0, 100), slice(100, 260), slice(260, 300)]
+    settings = sdm.Settings(starts=1)
+    found = sdm._regress(((r, features[r]) for r in rows), points, goal, settings)
+    motion = (goal[:, None] - points).reshape(300, -1)
+    square = (features**2).sum(axis=0)[:-1].mean()
+    ridge = np.diag([settings.ridge * square] * 6 + [0])
+    expected = np.linalg.solve(features.T @ features + ridge, features.T @ motion)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

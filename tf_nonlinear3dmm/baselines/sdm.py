@@ -5,6 +5,7 @@ moves all points by a learned linear function of them. Two-dimensional: no shape
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from typing import NamedTuple
@@ -125,7 +126,7 @@ def _starts(mean, count, settings):
     return ((mean - centre) * factor + centre + shift).astype(np.float32)
 
 
-def _batches(images, points, patch, settings, batch=64):
+def _batches(images, points, patch, settings, batch=256):
     """Yields (slice, features `[b * starts, F + 1]`) over all images."""
     side = images.shape[1]
     for first in range(0, len(images), batch):
@@ -148,15 +149,21 @@ def _features(pixels, points, patch, settings):
 
 def _regress(batches, points, goal, settings):
     """`[F + 1, 2 K]` of least squared distance to the goal, with a ridge on all but the last."""
-    normal = right = 0.0
+    normal, right = None, 0.0
     for rows, features in batches:
         motion = (goal[rows, None] - points[rows]).reshape(len(features), -1)
-        normal = normal + features.T @ features
+        normal = _add_products(normal, features)
         right = right + features.T @ motion
     diagonal = np.diag_indices(len(normal) - 1)
     normal[diagonal] += settings.ridge * normal[diagonal].mean()
-    factor = scipy.linalg.cho_factor(np.asarray(normal, np.float64), overwrite_a=True)
+    factor = scipy.linalg.cho_factor(np.asarray(normal, np.float64), lower=True, overwrite_a=True)
     return scipy.linalg.cho_solve(factor, np.asarray(right, np.float64)).astype(np.float32)
+
+
+def _add_products(total, features):
+    """The lower triangle of `total + features.T @ features`, added in place where there is one."""
+    update = functools.partial(scipy.linalg.blas.ssyrk, 1.0, features.T, lower=True)
+    return update() if total is None else update(beta=1.0, c=total, overwrite_c=True)
 
 
 def _descend(batches, points, weights):
