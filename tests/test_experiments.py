@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import pathlib
+import runpy
 import time
 import types
 
@@ -30,6 +31,7 @@ from tf_nonlinear3dmm.studies.paper import (
     claims,
     code_fitting,
     figures,
+    merging,
     report,
     results,
     sections,
@@ -567,6 +569,98 @@ def test_the_committed_pages_say_what_the_committed_numbers_say():
     for name, module in (("report.md", sections), ("summary.md", summary)):
         text = document.to_markdown(module.blocks(numbers, DOCS))
         assert (DOCS / name).read_text() == text, f"{name} is not of report.json"
+
+
+def report_of(made, nme):
+    """Numbers of a report whose methods have these errors: run -> `[N]`."""
+    yaw = np.linspace(0, 80, N)
+    values = {(errors.NME, run): own for run, own in nme.items()}
+    values |= {(errors.VERTEX_SCALED, run): own**2 for run, own in nme.items()}
+    tables = statistics.summarise(alignment.by_method(made, values | {errors.YAW: yaw}))
+    seeds = report._seeds(made, values | {errors.YAW: yaw})
+    own = dict(alignment=tables["alignment"], photos=tables["alignment"], seeds=seeds)
+    own |= dict(reconstruction=tables["measures"], photo_seeds=seeds)
+    return json.loads((DOCS / "report.json").read_text()) | json.loads(json.dumps(own))
+
+
+def assert_alike(actual, expected):
+    if isinstance(expected, dict):
+        assert {*actual} == {*expected}
+        for key, value in expected.items():
+            assert_alike(actual[key], value)
+    else:
+        np.testing.assert_allclose(actual, expected, rtol=1e-9)
+
+
+def test_reports_of_other_seeds_are_merged_into_that_of_all(tmp_path):
+    made, rng = study.middle(tmp_path, None, "data"), np.random.default_rng(0)
+    runs = [*trained_models.runs_of(made)["SDM"], *trained_models.runs_of(made)["3DDFA"]]
+    nme = {run: rng.random(N) for run in [*runs, "mean face, best pose", "cvpr19-teacher-64"]}
+    first = {name: own for name, own in nme.items() if "-seed" not in name}
+    second = {name: own for name, own in nme.items() if "-seed" in name or "mean face" in name}
+    whole = report_of(made, nme)
+    merged = merging.merge([report_of(made, first), report_of(made, second)])
+    assert merged["seeds"] == whole["seeds"] and [*merged["seeds"]] == ["SDM", "3DDFA"]
+    for name in ("alignment", "photos"):
+        assert {*merged[name]} == {*whole[name]}
+        for method, row in whole[name].items():
+            own = merged[name][method]
+            assert own.pop("n") == row.pop("n")
+            assert_alike({key: own[key][0] for key in own}, {key: row[key][0] for key in row})
+    (measure,) = whole["reconstruction"]
+    for method, row in whole["reconstruction"][measure].items():
+        assert_alike(merged["reconstruction"][measure][method][0], row[0])
+
+
+def test_a_report_alone_is_merged_into_itself():
+    numbers = json.loads((DOCS / "report.json").read_text())
+    assert merging.merge([numbers]) == numbers
+
+
+def test_a_part_is_missing_where_no_report_has_it():
+    first = json.loads((DOCS / "report.json").read_text())
+    first |= dict(missing=["a", "b", "c"], failed={"a": "no", "b": "no"})
+    second = first | dict(missing=["c", "b"], failed={"b": "never"})
+    second["power"] = {claims.SHAPE: {"Linear oracle": {"40": [1, 2, 3], "8": [4, 5, 6]}}}
+    merged = merging.merge([first, second])
+    assert merged["missing"] == ["b", "c"] and merged["failed"] == {"b": "never"}
+    oracle = merged["power"][claims.SHAPE]["Linear oracle"]
+    assert [*oracle] == ["8", "16", "40", "64", "160"] and oracle["40"] == [1, 2, 3]
+
+
+def test_reports_of_different_studies_are_not_merged():
+    first = json.loads((DOCS / "report.json").read_text())
+    second = json.loads((DOCS / "report.json").read_text())
+    second["config"]["data"]["folder"] = "elsewhere"
+    merging.merge([first, second])
+    second["config"]["encoder"]["steps"] += 1
+    with pytest.raises(training.RunError, match="different configurations"):
+        merging.merge([first, second])
+
+
+def test_verdicts_of_other_trainings_and_code_sizes_are_merged():
+    first = [["a", "1 against 2", "agrees"], ["b", "x", "agrees"]]
+    first += [["c", "ratio of the errors at size 64: 0.9 (0 to 1); size 8: 1.2", "agrees"]]
+    second = [["a", "3 against 4", "agrees"], ["b", "y", "undecided"]]
+    second += [["c", "ratio of the errors at size 16 against 8: 0.7", "agrees"], ["d", "z", "no"]]
+    text = "ratio of the errors at size 8: 1.2; size 16 against 8: 0.7; size 64: 0.9 (0 to 1)"
+    assert claims.merge([first, second]) == [
+        ["a", "1 against 2; again: 3 against 4", "agrees"],
+        ["b", "x; again: y", "differs by training"],
+        ["c", text, "agrees"],
+        ["d", "z", "no"],
+    ]
+    assert claims.merge([first]) == claims.merge([first, first])
+
+
+def test_the_script_writes_the_page_of_the_reports_it_is_given(tmp_path, monkeypatch):
+    reports = [str(DOCS / "report.json")] * 2
+    script = DOCS.parents[1] / "scripts" / "maintenance" / "merge_reports.py"
+    monkeypatch.setattr("sys.argv", [str(script), *reports, "--out", str(tmp_path)])
+    runpy.run_path(str(script), run_name="__main__")
+    for name in ("report.md", "summary.md", "report.json"):
+        assert (tmp_path / name).read_text() == (DOCS / name).read_text()
+    assert "data:image/png;base64," in (tmp_path / "report.html").read_text()
 
 
 def test_the_page_has_both_test_sets_ratios_and_four_figures(tmp_path):

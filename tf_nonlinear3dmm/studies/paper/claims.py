@@ -53,6 +53,7 @@ QUESTIONS = (
 )
 AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
 ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
+_RATIOS, _BY_SIZE = "ratio of the errors at ", "differs by code size"
 
 
 Table = Mapping[str, Mapping[str, np.ndarray]]  # model -> code size -> errors `[N]`
@@ -82,7 +83,7 @@ def judge(
             answer = _power(tables.get(kind, {}), better, worse)
         if answer:
             text, signs = answer
-            verdict = words[signs[0]] if len({*signs}) == 1 else "differs by code size"
+            verdict = words[signs[0]] if len({*signs}) == 1 else _BY_SIZE
             rows.append([f"{kind}{where}: `{better}` is better than `{worse}`", text, verdict])
     return rows
 
@@ -133,4 +134,30 @@ def _power(table, better, worse):
         signs.append(_sign(*mean(theirs - ours)[1:]))
         at = f"size {size}" if last == size else f"size {size} against {last}"
         parts.append(at + ": {:.2f} ({:.2f} to {:.2f})".format(*_ratio(ours, theirs)))
-    return (f"ratio of the errors at {'; '.join(parts)}", signs) if parts else None
+    return (_RATIOS + "; ".join(parts), signs) if parts else None
+
+
+def merge(reports: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
+    """Rows of `judge` of several reports of one study -> one row for each question.
+
+    Code sizes of a question are put in order; what other trainings say follows what the first do.
+    """
+    answers: dict[str, list[tuple[str, str]]] = {}
+    for question, text, verdict in (row for rows in reports for row in rows):
+        answers.setdefault(question, []).append((text, verdict))
+    rows = []
+    for question, each in answers.items():
+        texts, verdicts = zip(*each, strict=True)
+        verdict, other = verdicts[0], "differs by training"
+        if texts[0].startswith(_RATIOS):
+            sizes = {part for text in texts for part in text.removeprefix(_RATIOS).split("; ")}
+            text, other = _RATIOS + "; ".join(sorted(sizes, key=_code_size)), _BY_SIZE
+        else:
+            text = "; again: ".join(dict.fromkeys(texts))
+        rows.append([question, text, verdict if len({*verdicts}) == 1 else other])
+    return rows
+
+
+def _code_size(ratio):
+    """Of `size 64: 0.91 (0.89 to 0.93)`."""
+    return int(ratio.removeprefix("size ").partition(":")[0].split()[0])

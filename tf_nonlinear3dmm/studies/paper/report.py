@@ -6,13 +6,16 @@ report.json and the figures alone.
 
 import json
 import os
+import pathlib
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_nonlinear3dmm import configs
+from tf_nonlinear3dmm.core import array_files
 from tf_nonlinear3dmm.evaluation import document, errors, plots, statistics
+from tf_nonlinear3dmm.rendering import visualize
 from tf_nonlinear3dmm.studies import pictures
 from tf_nonlinear3dmm.studies.paper import (
     alignment,
@@ -48,8 +51,8 @@ def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
     """
     measured = _errors(study)
     faces = alignment.by_method(study, measured.per_face())
-    photos = _errors(study, study.source_name).per_face() if study.source_name else {}
-    photos = alignment.by_method(study, photos)
+    on_photos = _errors(study, study.source_name).per_face() if study.source_name else {}
+    photos = alignment.by_method(study, on_photos)
     power = {name: results.table(study, *kind) for name, kind in TABLES.items()}
     if not faces and not any(power.values()):
         return False
@@ -62,6 +65,7 @@ def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
         "questions": claims.judge(faces, power, claims.QUESTIONS, claims.ANSWERS),
         **_tables(study, faces, photos),
         "seeds": _seeds(study, measured.per_face()),
+        "photo_seeds": _seeds(study, on_photos),
         "networks": networks.judge_all(study),
         "images": networks.images_of_methods(study),
         "power": {name: _means(table) for name, table in power.items() if table},
@@ -70,13 +74,31 @@ def write(study: Study, parts: dict[str, dict[str, Any]]) -> bool:
         "machine": f"{os.cpu_count()} CPU cores, TensorFlow {tf.__version__}",
     }
     vertices = alignment.by_method(study, measured.per_vertex())
-    _figures(study, faces, vertices, numbers["power"])
-    study.write_text("report.json", json.dumps(statistics.finite(numbers), indent=1) + "\n")
-    blocks = sections.blocks(numbers, study.folder)
-    study.write_text("report.md", document.to_markdown(blocks))
-    study.write_text("report.html", document.to_html(blocks, study.folder))
-    study.write_text("summary.md", document.to_markdown(summary.blocks(numbers, study.folder)))
+    _figures(study, faces, vertices)
+    render(study.folder, numbers)
     return True
+
+
+def render(folder: pathlib.Path, numbers: dict[str, Any]) -> None:
+    """Writes the curves of representation power, the page, the report and report.json.
+
+    Args:
+        folder: of all of them; the other figures that are shown lie in its `figures`.
+        numbers: as in report.json.
+    """
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for name, table in numbers["power"].items():
+        text = report_text.POWER[name]
+        visualize.save(folder / f"figures/{text.figure}.png", figures.power(table, text.label))
+    blocks = sections.blocks(numbers, folder)
+    texts = {
+        "report.json": json.dumps(statistics.finite(numbers), indent=1) + "\n",
+        "report.md": document.to_markdown(blocks),
+        "report.html": document.to_html(blocks, folder),
+        "summary.md": document.to_markdown(summary.blocks(numbers, folder)),
+    }
+    for name, text in texts.items():
+        array_files.write_text(folder / name, text)
 
 
 def _setting(study):
@@ -132,7 +154,7 @@ def _means(table):
     }
 
 
-def _figures(study, faces, per_vertex, power):
+def _figures(study, faces, per_vertex):
     nme = {name[1]: values for name, values in faces.items() if name[0] == errors.NME}
     runs = trained_models.runs_of(study)
     reconstructed = {m: per_vertex[m] for m in (*runs, claims.TEACHER) if m in per_vertex}
@@ -143,9 +165,6 @@ def _figures(study, faces, per_vertex, power):
     shown = {m: run for m, run in shown.items() if alignment.path(study, run).exists()}
     if shown:
         pictures.save(study, "reconstructions", figures.reconstructions(study, shown))
-    for name, table in power.items():
-        label = report_text.POWER[name].label
-        pictures.save(study, report_text.POWER[name].figure, figures.power(table, label))
     maps = results.read_maps(study, ("photo", "visible", *texture_power.MODELS))
     if "visible" in maps:
         pictures.save(study, "textures", pictures.textures(study, maps))

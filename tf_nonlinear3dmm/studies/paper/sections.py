@@ -36,7 +36,10 @@ def blocks(numbers: dict[str, Any], folder: pathlib.Path) -> list[Block]:
     if "photos" in numbers:
         name = numbers["setting"]["photos"]
         section += [Block("heading", f"Face alignment on `{name}`")]
-        section += [Block("text", report_text.ALIGNMENT), _alignment(numbers["photos"], {})]
+        section += [
+            Block("text", report_text.ALIGNMENT),
+            _alignment(numbers["photos"], numbers.get("photo_seeds", {})),
+        ]
     if numbers.get("reconstruction"):
         section += [
             Block("heading", "3D reconstruction"),
