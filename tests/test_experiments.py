@@ -639,14 +639,14 @@ def test_reports_of_different_studies_are_not_merged():
 
 
 def test_verdicts_of_other_trainings_and_code_sizes_are_merged():
-    first = [["a", "1 against 2", "agrees"], ["b", "x", "agrees"]]
+    first = [["a", "1 against 2 mm, gain 1 (0 to 2)", "agrees"], ["b", "x", "agrees"]]
     first += [["c", "ratio of the errors at size 64: 0.9 (0 to 1); size 8: 1.2", "agrees"]]
-    second = [["a", "3 against 4", "agrees"], ["b", "y", "undecided"]]
+    second = [["a", "3 against 5 mm, gain 2 (1 to 3)", "agrees"], ["b", "y", "undecided"]]
     second += [["c", "ratio of the errors at size 16 against 8: 0.7", "agrees"], ["d", "z", "no"]]
     text = "ratio of the errors at size 8: 1.2; size 16 against 8: 0.7; size 64: 0.9 (0 to 1)"
     assert claims.merge([first, second]) == [
-        ["a", "1 against 2; again: 3 against 4", "agrees"],
-        ["b", "x; again: y", "differs by training"],
+        ["a", "1 against 2 mm, gain 1 (0 to 2); trained again: gain 2 (1 to 3)", "agrees"],
+        ["b", "x; trained again: y", "differs by training"],
         ["c", text, "agrees"],
         ["d", "z", "no"],
     ]
@@ -669,11 +669,11 @@ def test_the_page_has_both_test_sets_ratios_and_four_figures(tmp_path):
         method: {"balanced mean": [value, value - 1, value + 1]}
         for method, value in (("SDM", 8.0), ("Nonlinear, ground truth", 4.0))
     }
-    numbers["setting"]["photos"], numbers["setting"]["seeds"] = "aflw2000_3d", 3
+    numbers["setting"]["photos"] = "aflw2000_3d"
     numbers["networks"] = {"a": dict(gain=0.001, flat=True), "b": dict(gain=0.05, flat=False)}
-    numbers["missing"] = ["SDM-seed2"]
-    assert "3 times" not in document.to_markdown(summary.blocks(numbers, DOCS))
-    numbers["missing"] = []
+    numbers["seeds"] = dict.fromkeys(trained_models.HEADLINE[1:], [5.0, 6.0, 4.0])
+    assert "trained 1 or 3 times" in document.to_markdown(summary.blocks(numbers, DOCS))
+    numbers["seeds"] = dict.fromkeys(trained_models.HEADLINE, [5.0, 6.0, 4.0])
     text = document.to_markdown(summary.blocks(numbers, DOCS))
     row = next(line for line in text.splitlines() if line.startswith("| SDM |"))
     assert row.endswith("| 8.00 (7.00 to 9.00) | 0.50 | 0.77 |")  # 4.70 / 6.12

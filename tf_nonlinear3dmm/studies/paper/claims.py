@@ -153,7 +153,8 @@ def merge(reports: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
             sizes = {part for text in texts for part in text.removeprefix(_RATIOS).split("; ")}
             text, other = _RATIOS + "; ".join(sorted(sizes, key=_code_size)), _BY_SIZE
         else:
-            text = "; again: ".join(dict.fromkeys(texts))
+            others = [text.split(", ")[-1] for text in dict.fromkeys(texts)][1:]
+            text = "; trained again: ".join([texts[0], *others])
         rows.append([question, text, verdict if len({*verdicts}) == 1 else other])
     return rows
 

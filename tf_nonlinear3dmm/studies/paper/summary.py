@@ -54,14 +54,11 @@ _POWER = (
 
 
 def _setting(numbers):
-    config, setting = configs.from_dict(numbers["config"]), numbers["setting"]
-    seeds = setting["seeds"]
-    every = seeds > 1 and not numbers["missing"]
-    trainings = f"The methods of the paper's table were trained {seeds} times. " * every
+    config = configs.from_dict(numbers["config"])
     yield (
         f"Everything is trained here, on {config.data.train_examples:,} generated faces and "
         f"{budget.images(config):,} images for each network, and tested on "
-        f"{config.data.test_examples} faces of other people. {trainings}Made by "
+        f"{config.data.test_examples} faces of other people. {_trainings(numbers)}Made by "
         f"`{numbers['command']}`; every table and how it was measured: [the report](report.md)."
     )
     if config.train.trunk:
@@ -76,6 +73,16 @@ def _setting(numbers):
         )
     if numbers["missing"]:
         yield f"{len(numbers['missing'])} parts are not done yet."
+
+
+def _trainings(numbers):
+    """A sentence on how often the methods of the paper's table were trained; empty if once."""
+    seeds = numbers.get("seeds", {})
+    counts = {len(seeds.get(method, [None])) for method in trained_models.HEADLINE}
+    if max(counts) == 1:
+        return ""
+    times = " or ".join(str(count) for count in sorted(counts))
+    return f"The methods of the paper's table were trained {times} times; it has their means. "
 
 
 def _poster(numbers):
