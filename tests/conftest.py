@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as in scripts, whose runs some tests repeat
 
 
 @pytest.fixture(scope="session")
