@@ -600,7 +600,7 @@ def test_reports_of_other_seeds_are_merged_into_that_of_all(tmp_path):
     second = {name: own for name, own in nme.items() if "-seed" in name or "mean face" in name}
     whole = report_of(made, nme)
     merged = merging.merge([report_of(made, first), report_of(made, second)])
-    assert merged["seeds"] == whole["seeds"] and [*merged["seeds"]] == ["SDM", "3DDFA"]
+    assert merged["seeds"] == whole["seeds"] and {*merged["seeds"]} == {"SDM", "3DDFA"}
     for name in ("alignment", "photos"):
         assert {*merged[name]} == {*whole[name]}
         for method, row in whole[name].items():
@@ -615,6 +615,12 @@ def test_reports_of_other_seeds_are_merged_into_that_of_all(tmp_path):
 def test_a_report_alone_is_merged_into_itself():
     numbers = json.loads((DOCS / "report.json").read_text())
     assert merging.merge([numbers]) == numbers
+
+
+def test_a_method_without_seeds_was_trained_once(tmp_path):
+    made = study.middle(tmp_path, None, "data")
+    both = [report_of(made, {"cvpr19-teacher-64": np.arange(N) + k * 1e-6}) for k in range(2)]
+    assert merging.merge(both).get("seeds", {}) == {}
 
 
 def test_a_part_is_missing_where_no_report_has_it():
@@ -654,9 +660,9 @@ def test_verdicts_of_other_trainings_and_code_sizes_are_merged():
 
 
 def test_the_script_writes_the_page_of_the_reports_it_is_given(tmp_path, monkeypatch):
-    reports = [str(DOCS / "report.json")] * 2
     script = DOCS.parents[1] / "scripts" / "maintenance" / "merge_reports.py"
-    monkeypatch.setattr("sys.argv", [str(script), *reports, "--out", str(tmp_path)])
+    flags = [str(DOCS / "report.json"), "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", [str(script), *flags])
     runpy.run_path(str(script), run_name="__main__")
     for name in ("report.md", "summary.md", "report.json"):
         assert (tmp_path / name).read_text() == (DOCS / name).read_text()

@@ -12,7 +12,7 @@ import numpy as np
 
 from tf_nonlinear3dmm import training
 from tf_nonlinear3dmm.evaluation import statistics
-from tf_nonlinear3dmm.studies.paper import claims
+from tf_nonlinear3dmm.studies.paper import claims, trained_models
 
 Numbers = dict[str, Any]  # of `report.write`, as in report.json
 _WHOLE = ("images", "networks", "seconds", "speed_ms")  # the later report has the last word
@@ -70,12 +70,9 @@ def _trainings(report, table, seeds):
 
 
 def _several(trainings):
-    """Method -> the balanced means of all trainings, where there are several."""
-    joined = {}
-    for means in trainings:
-        for method, values in means.items():
-            joined[method] = joined.get(method, []) + values
-    return {method: values for method, values in joined.items() if len({*values}) > 1}
+    """Method -> the balanced means of all its trainings, where there are several."""
+    joined = {m: sum((each.get(m, []) for each in trainings), []) for m in trained_models.HEADLINE}
+    return {method: values for method, values in joined.items() if len(values) > 1}
 
 
 def _means(tables, trainings):
@@ -94,7 +91,7 @@ def _mean(values, weights):
         return {key: _mean([value[key] for value in values], weights) for key in values[0]}
     if isinstance(values[0], list):
         return [_mean(each, weights) for each in zip(*values, strict=True)]
-    if isinstance(values[0], int):  # faces
+    if len(values) == 1 or isinstance(values[0], int):  # a count of faces
         return values[0]
     return None if None in values else float(np.average(values, weights=weights))
 
@@ -108,7 +105,7 @@ def _with_std(row):
 
 def _power(tables):
     """Table -> model -> code size -> error, of all reports; code sizes rise."""
-    merged: dict[str, Any] = {}
+    merged = {}
     for table in tables:
         for name, models in table.items():
             for model, by_size in models.items():

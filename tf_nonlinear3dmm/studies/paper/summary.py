@@ -44,8 +44,8 @@ def blocks(numbers: dict[str, Any], folder: pathlib.Path) -> list[Block]:
 
 _ALIGNMENT = (
     "NME in percent, balanced over three bins of yaw, with 95 % intervals over faces. The ratio is "
-    "the nonlinear model's error, with the same labels, over that of the row; beside it the ratio "
-    "of the paper's own numbers, which were measured on AFLW2000-3D."
+    "the nonlinear model's error, with the same labels, over that of the row; the paper's is of "
+    "AFLW2000-3D."
 )
 _POWER = (
     "The least error with which a model can represent faces of other people, and its ratio to that "
