@@ -81,7 +81,7 @@ def _trainings(numbers):
     counts = {len(seeds.get(method, [None])) for method in trained_models.HEADLINE}
     if max(counts) == 1:
         return ""
-    times = " or ".join(str(count) for count in sorted(counts))
+    times = " to ".join(str(count) for count in sorted({min(counts), max(counts)}))
     return f"The methods of the paper's table were trained {times} times; it has their means. "
 
 
