@@ -30,7 +30,7 @@ CLAIMS = (
 # The paper does not say; the first is the one that one might hope for.
 QUESTIONS = (
     (ALIGNMENT, "Nonlinear, ground truth", "Linear oracle, ground truth"),
-    (ALIGNMENT, "Nonlinear, ground truth", "mean face, predicted pose"),
+    (ALIGNMENT, "Nonlinear, ground truth", errors.PREDICTED_POSE),
     (RECONSTRUCTION, "Nonlinear, teacher, finetuned", "Linear scan-200, teacher"),
     (RECONSTRUCTION, "Nonlinear, teacher, finetuned", TEACHER),
     (RECONSTRUCTION, "Nonlinear, ground truth", "Linear scan-200, ground truth"),
@@ -50,6 +50,7 @@ QUESTIONS = (
     (ALBEDO, "Nonlinear, trained in 3D", "Linear oracle"),
     (PHOTO, "Nonlinear, trained in 3D", "Linear oracle"),
     (PHOTO, "Linear in the wild", "Linear scan-200"),
+    (PHOTO, "Nonlinear, by gradient", "Linear in the wild"),
 )
 AGREES = {1: "agrees", -1: "goes against the paper", 0: "undecided"}
 ANSWERS = {1: "yes", -1: "no", 0: "undecided"}
@@ -73,7 +74,7 @@ def judge(
         tables: `SHAPE`, `ALBEDO`, `PHOTO` -> model -> code size -> errors `[N]`.
         pairs: `CLAIMS` or `QUESTIONS`.
         words: `AGREES` or `ANSWERS`.
-        where: the set of faces, where it is not the generated test people.
+        where: the set of faces, of `on`; empty for the generated test people.
     """
     rows = []
     for kind, better, worse in pairs:
@@ -86,6 +87,11 @@ def judge(
             verdict = words[signs[0]] if len({*signs}) == 1 else _BY_SIZE
             rows.append([f"{kind}{where}: `{better}` is better than `{worse}`", text, verdict])
     return rows
+
+
+def on(name: str) -> str:
+    """What stands in questions about another set of faces than the generated test people."""
+    return f" on `{name}`"
 
 
 def _sign(low, high):
@@ -154,7 +160,7 @@ def merge(reports: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
             text, other = _RATIOS + "; ".join(sorted(sizes, key=_code_size)), _BY_SIZE
         else:
             others = [text.split(", ")[-1] for text in dict.fromkeys(texts)][1:]
-            text = "; trained again: ".join([texts[0], *others])
+            text = "; other trainings: ".join([texts[0], *others])
         rows.append([question, text, verdict if len({*verdicts}) == 1 else other])
     return rows
 

@@ -49,12 +49,15 @@ def style(model: str) -> dict[str, Any]:
     return dict(zip(("color", "linestyle"), _STYLES[name], strict=True))
 
 
-def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.ndarray:
+def power(
+    table: Mapping[str, Mapping[str, Sequence[float]]], label: str, factor: float = 1
+) -> np.ndarray:
     """Error against code size: one line with 95 % intervals per model, uint8 picture.
 
     Args:
         table: model -> code size (string) -> (mean, low, high).
         label: of the vertical axis.
+        factor: of the errors.
     """
     figure = matplotlib.figure.Figure((8.4, 4.2), dpi=110, layout="constrained")
     canvas = matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
@@ -62,14 +65,14 @@ def power(table: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> np.
     models = [model for model in table if [*table[model]] != ["0"]]
     for i, model in enumerate(models):
         sizes = sorted(table[model], key=int)
-        mean, low, high = np.array([table[model][size] for size in sizes]).T
+        mean, low, high = factor * np.array([table[model][size] for size in sizes]).T
         shift = 1.02 ** (i - (len(models) - 1) / 2)  # so that intervals do not hide each other
         positions = shift * np.array(sizes, float)
         lines: dict[str, Any] = dict(linewidth=1.6, elinewidth=1, **style(model))
         lines |= dict(label=model, marker="o", markersize=4, capsize=2)
         axes.errorbar(positions, mean, [mean - low, high - mean], **lines)
     for model in set(table) - set(models):
-        axes.axhline(table[model]["0"][0], label=model, **style(model))
+        axes.axhline(factor * table[model]["0"][0], label=model, **style(model))
     axes.set(xscale="log", xlabel="code size", ylabel=label, ylim=(0, None))
     ticks = sorted({int(size) for model in models for size in table[model]})
     axes.set_xticks(ticks, [str(t) for t in ticks], minor=False)

@@ -89,7 +89,9 @@ def render(folder: pathlib.Path, numbers: dict[str, Any]) -> None:
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for name, table in numbers["power"].items():
         text = report_text.POWER[name]
-        visualize.save(folder / f"figures/{text.figure}.png", figures.power(table, text.label))
+        visualize.save(
+            folder / f"figures/{text.figure}.png", figures.power(table, text.label, text.factor)
+        )
     blocks = sections.blocks(numbers, folder)
     texts = {
         "report.json": json.dumps(statistics.finite(numbers), indent=1) + "\n",
@@ -117,7 +119,7 @@ def _judge_claims(study, faces, photos, power):
     """The paper's claims, and those of alignment again on the second set of faces."""
     rows = claims.judge(faces, power, claims.CLAIMS, claims.AGREES)
     aligned = [claim for claim in claims.CLAIMS if claim[0] == claims.ALIGNMENT]
-    where = f" on `{study.source_name}`"
+    where = claims.on(study.source_name)
     return rows + claims.judge(photos, {}, aligned, claims.AGREES, where)
 
 

@@ -38,29 +38,30 @@ POWER = {
     ),
     claims.PHOTO: Power(
         "texture_power_photo",
-        "mean absolute colour difference",
+        "mean absolute colour difference x 100",
         100,
         "Target photo, as in the paper: the image unwrapped with the true geometry, on the texels "
         "in sight and not occluded. Mean absolute colour difference of {faces} test faces, colours "
         "in [0, 1], times 100. Light is fitted along with the code, for linear models too; `Linear "
         "in the wild` has learned it. By gradient: {steps} steps of Adam. `Linear scan-200` has 40 "
         "modes in all, as the paper's. `by gradient` and `by the encoder`: the whole model, with "
-        "the labels of the {labels}.",
+        "the labels of the {labels}; the encoder predicts the light, too.",
     ),
     claims.ALBEDO: Power(
         "texture_power_albedo",
-        "mean absolute colour difference",
+        "mean absolute colour difference x 100",
         100,
         "Target albedo: the true unlit colours of all texels, times 100; for the encoder after the "
         "best gain per channel, since a photo does not tell a bright face from a bright light.",
     ),
 }
 ALIGNMENT = (
-    "Mean distance of the 68 points over the size of their box (NME, percent) by true yaw; "
-    "brackets are 95 % bootstrap intervals over faces. The balanced mean is that of the three "
-    "bins, as the paper reports it. `ground truth` and `teacher` say which labels a model was "
-    "trained on; the teacher's are fits of the linear model of 200 scans, as in the paper. SDM and "
-    "3DDFA had the ground truth. The two mean faces are controls: what a pose alone brings."
+    "Mean distance of the 68 points over the square root of the area of their box (NME, percent) "
+    "by true yaw; brackets are 95 % bootstrap intervals over images. The balanced mean is that of "
+    "the three bins, as the paper reports it. `ground truth` and `teacher` say which labels a "
+    "model was trained on; the teacher's are fits of the linear model of 200 scans, as in the "
+    "paper. SDM and 3DDFA had the ground truth. The two mean faces are controls: what a pose alone "
+    "brings."
 )
 PAPER = (
     "The last column is the paper's own number, measured on AFLW2000-3D and not on these faces: "
@@ -68,13 +69,13 @@ PAPER = (
 )
 NETWORKS = (
     "A network's error is flat where the best validation error, NME in percent plus vertex error "
-    "in mm, fell by less than {gain:g} % over the last third of its images. The learning rate "
-    "falls to the end, and the error with it: `no` says that more images would have helped, and "
-    "the gain by about how much. SDM solves for its weights at once."
+    "in mm, fell by less than {gain:g} % over the last third of its images. `no` says that more "
+    "images would have helped, and the gain by about how much; since the learning rate falls to "
+    "the end, `yes` does not prove that they would not. SDM solves for its weights at once."
 )
 BEGINNING = (
-    "Every network begins with the trunk of the weights of the package, and every encoder with "
-    "their camera and light."
+    "Linear and nonlinear models begin with the trunk, camera and light of the package's weights, "
+    "3DDFA with their trunk, SDM with nothing."
 )
 TRUNK = (
     f"{BEGINNING} They have learned from millions of images of generated people, none of whom is "

@@ -9,11 +9,16 @@ from tf_nonlinear3dmm.evaluation import expressiveness, sections, tables
 from tf_nonlinear3dmm.evaluation.document import Block
 from tf_nonlinear3dmm.studies.paper import budget, claims, report_text, trained_models
 
-POWER = "Error against code size, with 95 % intervals."
+POWER = (
+    "Error against code size, with 95 % intervals; points are shifted sideways to be told apart."
+)
 CAPTIONS = {
     **sections.CAPTIONS,
-    "reconstructions": "Input, ground truth and each method's shape, aligned, in the true pose.",
-    "textures": "Photos unwrapped, and what each model makes of them; grey is out of sight.",
+    "cumulative": "Share of the generated test faces below an NME.",
+    "reconstructions": "Evenly spaced test faces and each method's shape, aligned with the ground "
+    "truth and in its pose, so that errors of the camera do not show.",
+    "textures": "Photos unwrapped, and what each model makes of them at its largest code size; "
+    "grey is out of sight.",
     **dict.fromkeys((table.figure for table in report_text.POWER.values()), POWER),
 }
 
