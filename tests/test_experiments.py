@@ -652,7 +652,7 @@ def test_verdicts_of_other_trainings_and_code_sizes_are_merged():
     second += [["c", "ratio of the errors at size 16 against 8: 0.7", "agrees"], ["d", "z", "no"]]
     text = "ratio of the errors at size 8: 1.2; size 16 against 8: 0.7; size 64: 0.9 (0 to 1)"
     assert claims.merge([first, second]) == [
-        ["a", "1 against 2 mm, gain 1 (0 to 2); other trainings: gain 2 (1 to 3)", "agrees"],
+        ["a", "1 against 2 mm, gain 1 (0 to 2); other trainings: 2 (1 to 3)", "agrees"],
         ["b", "x; other trainings: y", "differs by training"],
         ["c", text, "agrees"],
         ["d", "z", "no"],

@@ -159,7 +159,7 @@ def merge(reports: Sequence[Sequence[Sequence[str]]]) -> list[list[str]]:
             sizes = {part for text in texts for part in text.removeprefix(_RATIOS).split("; ")}
             text, other = _RATIOS + "; ".join(sorted(sizes, key=_code_size)), _BY_SIZE
         else:
-            others = [text.split(", ")[-1] for text in dict.fromkeys(texts)][1:]
+            others = [text.rpartition("gain ")[2] for text in dict.fromkeys(texts)][1:]
             text = "; other trainings: ".join([texts[0], *others])
         rows.append([question, text, verdict if len({*verdicts}) == 1 else other])
     return rows

@@ -15,8 +15,8 @@ POWER = (
 CAPTIONS = {
     **sections.CAPTIONS,
     "cumulative": "Share of the generated test faces below an NME.",
-    "reconstructions": "Evenly spaced test faces and each method's shape, aligned with the ground "
-    "truth and in its pose, so that errors of the camera do not show.",
+    "reconstructions": "Each method's shape, aligned, in the true pose: errors of the camera do "
+    "not show.",
     "textures": "Photos unwrapped, and what each model makes of them at its largest code size; "
     "grey is out of sight.",
     **dict.fromkeys((table.figure for table in report_text.POWER.values()), POWER),

@@ -59,7 +59,7 @@ _POWER = (
     "Errors of representing other people: of shape in percent of the eye distance, of texture in "
     "mean absolute colour difference times 100, with codes by least squares (linear), {} steps of "
     "Adam (nonlinear) or the encoder, which predicts the light too. `Linear in the wild` has "
-    "learned from the same images. Goals are about the paper's ratios, on other faces."
+    "learned from the same images. Goals are about the paper's ratios."
 )
 
 
@@ -71,7 +71,7 @@ def _setting(numbers):
         f"{budget.images(config):,} augmented ones. Tested on {config.data.test_examples} images "
         f"of other people ({numbers['setting']['fit_faces']} for representation power)"
         f"{_photos(numbers)}. {_trainings(numbers)}Made by `{numbers['command']}`; every table and "
-        "how it was measured: [the report](report.md)."
+        "its method: [the report](report.md)."
     )
     yield _NAMES
     if config.train.trunk:
