@@ -78,8 +78,8 @@ BEGINNING = (
     "3DDFA with their trunk, SDM with nothing."
 )
 TRUNK = (
-    f"{BEGINNING} They have learned from millions of images of generated people, none of whom is "
-    "tested here. What remains to be learned is each method's own."
+    f"{BEGINNING} The package's weights have learned from millions of images of generated people, "
+    "none of whom is tested here. What remains to be learned is each method's own."
 )
 RECONSTRUCTION = (
     "Skin vertices after rigid alignment: distance to the true vertex, the same over the distance "
